@@ -1,0 +1,10 @@
+package rbac
+
+// Principal is a caller whose token was validated. Its zero value is nobody and is denied everything.
+type Principal struct {
+	TenantID string   // GUID, lower case
+	ObjectID string   // GUID of the service principal, user or managed identity
+	AppID    string   // GUID of the application
+	Groups   []string // object ids of groups in the token
+	Issuer   string   // the token's iss
+}

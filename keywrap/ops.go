@@ -2,7 +2,6 @@ package keywrap
 
 import (
 	"fmt"
-	"io"
 	"log/slog"
 )
 

@@ -2,7 +2,7 @@
 // retry is safe or waiting helps. Every package may import it; `latchkey explain`, the docs table, the SQL wire and the
 // C interface all read it, so a number means one thing everywhere and is never reused.
 //
-// A [Code] is an error itself: errors.Is(err, code.KeyNotFound404) works at any depth. Return a code through [New] or
+// A [Code] is an error itself: errors.Is(err, code.HTTPResourceNotFound) works at any depth. Return a code through [New] or
 // [Wrap], which add what was done and to what; never put a secret into either.
 //
 // There are three spaces. Provider holds the numbers of the SQL Server connector (0 to 4000), kept with their meaning.
@@ -106,38 +106,4 @@ func Of(err error) Code {
 		return c
 	}
 	return 0
-}
-
-// Entry is what the catalogue knows of a code.
-type Entry struct {
-	Code    Code
-	Symbol  string   // one word, as in the published table where there is one
-	Meaning string   // what happened, one sentence, in our words
-	Causes  []string // likely ones, most likely first
-	Remedy  string   // what to do, one or two sentences
-	Retry   bool     // repeating the same call is safe and may help
-	Heals   bool     // it goes away by itself once the cause does; nothing needs to be restarted
-	Twin    Code     // the same meaning under an older or newer number; 0 if none
-	Never   string   // why this implementation cannot produce it; "" if it can
-}
-
-// Lookup finds the entry of a code.
-func Lookup(c Code) (Entry, bool) {
-	for _, part := range catalogue() {
-		for _, e := range part {
-			if e.Code == c {
-				return e, true
-			}
-		}
-	}
-	return Entry{}, false
-}
-
-// All lists the catalogue by space and number.
-func All() []Entry {
-	var all []Entry
-	for _, part := range catalogue() {
-		all = append(all, part...)
-	}
-	return all
 }

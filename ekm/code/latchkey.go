@@ -19,7 +19,3 @@ func catalogueLatchkey() []Entry {
 		},
 	}
 }
-
-func catalogue() [][]Entry {
-	return [][]Entry{catalogueLatchkey()}
-}

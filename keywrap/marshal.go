@@ -85,7 +85,7 @@ func ParsePrivate(data []byte) (*Key, error) {
 			}
 		case *ecdsa.PrivateKey:
 			if form == formEC {
-				return newEC(priv)
+				return newECFromDER(body, priv)
 			}
 		}
 		return nil, keyError("stored private key is marked %d but holds another kind", form)
@@ -148,9 +148,20 @@ func ParseDER(der []byte) (*Key, error) {
 		}
 		return key, nil
 	case *ecdsa.PrivateKey:
-		return newEC(priv)
+		return newECFromDER(der, priv)
 	}
 	return nil, keyError("DER private key is neither RSA nor EC")
+}
+
+func newECFromDER(der []byte, priv *ecdsa.PrivateKey) (*Key, error) {
+	key, err := newEC(priv)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkECPoint(der, key); err != nil {
+		return nil, err
+	}
+	return key, nil
 }
 
 // oneElement refuses bytes after the DER value, which crypto/x509 would ignore.

@@ -1,6 +1,7 @@
 package keywrap
 
 import (
+	"bytes"
 	"crypto/x509/pkix"
 	"encoding/asn1"
 
@@ -77,33 +78,49 @@ func k1MarshalPKCS8(key *Key) ([]byte, error) {
 	})
 }
 
+// ecDER takes an EC private key apart: PKCS#8, or SEC 1 with a named curve. ok is false if der is something else.
+func ecDER(der []byte) (curve asn1.ObjectIdentifier, inner ecPrivateKey, ok bool) {
+	var outer pkcs8
+	if _, err := asn1.Unmarshal(der, &outer); err != nil {
+		rest, err := asn1.Unmarshal(der, &inner)
+		return inner.Curve, inner, err == nil && len(rest) == 0
+	}
+	if !outer.Algo.Algorithm.Equal(oidECPublicKey()) {
+		return nil, inner, false
+	}
+	if _, err := asn1.Unmarshal(outer.Algo.Parameters.FullBytes, &curve); err != nil {
+		return nil, inner, false
+	}
+	rest, err := asn1.Unmarshal(outer.PrivateKey, &inner)
+	return curve, inner, err == nil && len(rest) == 0
+}
+
+// checkECPoint refuses a DER key whose public point, if it has one, is not that of key: crypto/x509 does not look at it.
+func checkECPoint(der []byte, key *Key) error {
+	_, inner, ok := ecDER(der)
+	if !ok {
+		return keyError("EC private key is malformed")
+	}
+	if point := inner.Public.Bytes; len(point) != 0 && !bytes.Equal(point, key.public.point) {
+		return keyError("EC public key is not the uncompressed point of the private key")
+	}
+	return nil
+}
+
 // k1ParseDER reads PKCS#8 or SEC 1 of a secp256k1 key. ok is false if der is something else.
 func k1ParseDER(der []byte) (key *Key, ok bool, err error) {
-	var outer pkcs8
-	var inner ecPrivateKey
-	if _, err := asn1.Unmarshal(der, &outer); err == nil {
-		var curve asn1.ObjectIdentifier
-		if !outer.Algo.Algorithm.Equal(oidECPublicKey()) {
-			return nil, false, nil
-		}
-		if _, err := asn1.Unmarshal(outer.Algo.Parameters.FullBytes, &curve); err != nil || !curve.Equal(oidSecp256k1()) {
-			return nil, false, nil
-		}
-		if rest, err := asn1.Unmarshal(outer.PrivateKey, &inner); err != nil || len(rest) != 0 {
-			return nil, true, keyError("secp256k1 key inside PKCS#8 is malformed")
-		}
-	} else if _, err := asn1.Unmarshal(der, &inner); err != nil || !inner.Curve.Equal(oidSecp256k1()) {
+	curve, inner, ok := ecDER(der)
+	if !ok || !curve.Equal(oidSecp256k1()) {
 		return nil, false, nil
 	}
 	if inner.Version != 1 {
-		return nil, true, keyError("secp256k1 key has version %d, want 1", inner.Version)
+		return nil, true, keyError("EC private key has version %d, want 1", inner.Version)
 	}
-	m := ECMembers{Curve: P256K, D: inner.PrivateKey}
-	if point := inner.Public.Bytes; len(point) == 65 && point[0] == 4 {
-		m.X, m.Y = point[1:33], point[33:]
-	} else if len(point) != 0 {
-		return nil, true, keyError("secp256k1 public key is not an uncompressed point")
+	if key, err = ImportEC(ECMembers{Curve: P256K, D: inner.PrivateKey}); err != nil {
+		return nil, true, err
 	}
-	key, err = ImportEC(m)
-	return key, true, err
+	if err := checkECPoint(der, key); err != nil {
+		return nil, true, err
+	}
+	return key, true, nil
 }

@@ -1,0 +1,188 @@
+package archtest
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "latchkey"
+
+// rule says what one package may import of ours, besides the standard library. A pattern ends in "/..." for a family; the
+// longest pattern that fits a package is its rule. "self/..." in may stands for the family itself.
+type rule struct {
+	pkg string
+	may []string
+	why string
+}
+
+// ground may be imported by everything: it decides nothing and knows no part.
+var ground = []string{"internal/clock", "internal/secret", "internal/fsys"}
+
+// layout is the one-way list of the project. docs/ARCHITECTURE.md tells it in prose.
+var layout = []rule{
+	{"internal/clock", nil, "time is the lowest floor"},
+	{"internal/secret", nil, "secrets are the lowest floor"},
+	{"internal/fsys", nil, "files are the lowest floor"},
+	{"internal/archtest", nil, "reads sources, imports nothing"},
+	{"internal/localca", nil, "certificates for one directory; knows no part"},
+	{"internal/connectproxy", nil, "joins names to ports; knows no part"},
+	{"internal/gendocs", []string{"app/cli", "ekm/code", "akv", "vault/..."}, "writes the pages that come from the code"},
+	{"internal/bench", []string{"app/...", "vault/...", "akv", "keywrap", "entra", "connector", "azure", "engine/..."}, "measures whole parts"},
+
+	{"ekm/code", nil, "the catalogue is a leaf that everybody may import"},
+	{"ekm", []string{"ekm/code"}, "the provider's contract in Go terms"},
+	{"ekm/keystore", []string{"ekm", "ekm/code"}, "shared test doubles and shapes of the contract"},
+	{"akv", nil, "wire shapes are a leaf shared by client and server"},
+	{"keywrap", nil, "cryptography without I/O"},
+
+	{"audit", []string{"ekm/code"}, "a log knows nobody who writes to it"},
+	{"vault/store", nil, "the storage contract"},
+	{"vault/store/...", []string{"vault/store"}, "an implementation sees the contract alone"},
+	{"vault/seal", nil, "seals bytes; knows neither keys nor storage"},
+	{"vault/rbac", []string{"akv"}, "decides; knows neither HTTP nor storage"},
+	{"vault/token", []string{"vault/rbac", "akv"}, "validates tokens; knows no vault"},
+	{"vault/keydb", []string{"akv", "keywrap", "vault/store", "vault/seal", "ekm/code"}, "key records over the store; decides no access"},
+	{"vault/throttle", nil, "counts; knows no vault"},
+	{"vault", []string{"akv", "keywrap", "audit", "vault/rbac", "vault/store", "vault/seal", "vault/token", "vault/throttle", "vault/keydb", "ekm/code"}, "the one door: authorise, audit, act"},
+	{"vault/httpapi", []string{"akv", "audit", "keywrap", "vault", "vault/rbac", "vault/token", "vault/throttle", "ekm/code"}, "REST over the one door"},
+	{"vault/vaulttest", []string{"akv", "keywrap", "audit", "vault/...", "entra", "ekm/code"}, "a whole vault in a test"},
+	{"entra", []string{"audit", "ekm/code"}, "the token authority stands alone"},
+
+	{"azure", []string{"akv", "ekm", "ekm/code", "ekm/keystore"}, "the client's side of the vault API"},
+	{"connector", []string{"ekm", "ekm/code", "ekm/keystore"}, "declares the few methods of a vault that it needs; another key store is one more package"},
+	{"connector/...", []string{"connector", "ekm", "ekm/code", "ekm/keystore"}, "parts of the connector"},
+	{"doctor", []string{"ekm/code", "akv", "azure", "ekm/keystore"}, "walks the hops of a client"},
+	{"agent", []string{"ekm", "ekm/code"}, "frames and sockets around a provider"},
+
+	{"engine/tds", nil, "a codec has no policy"},
+	{"engine/tsql", nil, "a parser knows no server"},
+	{"engine/sqltype", nil, "values are a leaf"},
+	{"engine/tde", []string{"ekm", "ekm/code"}, "encryption sees the provider's contract, never a vault"},
+	{"engine/catalog", []string{"engine/sqltype"}, "metadata"},
+	{"engine/exec", []string{"engine/tsql", "engine/catalog", "engine/sqltype", "engine/tde", "ekm", "ekm/code"}, "binder and executor"},
+	{"engine/backup", []string{"engine/tde", "ekm", "ekm/code"}, "backup sets"},
+	{"engine/...", []string{"engine/...", "ekm", "ekm/code"}, "the SQL engine"},
+	{"monitor", []string{"ekm/code"}, "pure: (check result, time) to (state, events)"},
+	{"ops", []string{"ekm/code"}, "runbooks over database/sql"},
+	{"dashboard", []string{"monitor"}, "one page and its JSON"},
+
+	{"app/compose", []string{"*"}, "composition happens here and nowhere else"},
+	{"app/cli", []string{"app/compose", "akv", "audit", "ekm/code", "doctor", "entra", "vault", "vault/rbac", "internal/connectproxy"}, "one file per command"},
+	{"cmd/latchkey", []string{"app/cli"}, "main is under 40 lines"},
+	{"e2e", []string{"*"}, "drives the real program"},
+}
+
+// seams are what the layout is for. They hold for everything that a package reaches, not for direct imports alone.
+var seams = []struct {
+	from  string
+	never []string
+	why   string
+}{
+	{"engine/...", []string{"connector/...", "azure/...", "vault/...", "entra/...", "net/http"}, "the engine sees ekm.Provider; no vault call on the path of a page, a log write or a checkpoint"},
+	{"connector", []string{"azure/...", "vault/...", "net/http", "github.com/Azure/..."}, "another key store is one more package"},
+	{"monitor", []string{"net/...", "os/...", "engine/...", "connector/..."}, "the state machine is pure"},
+	{"keywrap", []string{"net/...", "os/..."}, "cryptography does no I/O"},
+	{"vault/...", []string{"connector/...", "engine/...", "azure/...", "app/..."}, "the server knows no client"},
+	{"ekm/code", []string{"net/...", "os/..."}, "a leaf"},
+}
+
+func fits(pattern, pkg string) bool {
+	if pattern == "*" {
+		return true
+	}
+	if family, ok := strings.CutSuffix(pattern, "/..."); ok {
+		return pkg == family || strings.HasPrefix(pkg, family+"/")
+	}
+	return pattern == pkg
+}
+
+// ruleOf finds the longest pattern that fits.
+func ruleOf(pkg string) (rule, bool) {
+	var best rule
+	found := false
+	for _, r := range layout {
+		if fits(r.pkg, pkg) && (!found || len(r.pkg) > len(best.pkg)) {
+			best, found = r, true
+		}
+	}
+	return best, found
+}
+
+// imports of a package's non-test files, ours relative to the module.
+func imports(files []*file) []string {
+	var all []string
+	for _, f := range files {
+		for _, spec := range f.ast.Imports {
+			path, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				continue
+			}
+			all = append(all, path)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+func TestLayout(t *testing.T) {
+	tr := load(t)
+	for pkg, files := range tr.packages() {
+		r, ok := ruleOf(pkg)
+		if !ok {
+			t.Errorf("package %q has no line in the layout table; say what it may import, and why", pkg)
+			continue
+		}
+		for _, path := range imports(files) {
+			to, ours := strings.CutPrefix(path, module+"/")
+			if !ours || slices.Contains(ground, to) && !slices.Contains(ground, pkg) {
+				continue
+			}
+			if !slices.ContainsFunc(r.may, func(p string) bool { return fits(p, to) }) {
+				t.Errorf("%s imports %s; its line in the layout allows %q (%s)", pkg, to, r.may, r.why)
+			}
+		}
+	}
+}
+
+func TestSeams(t *testing.T) {
+	pkgs := load(t).packages()
+	for _, seam := range seams {
+		for pkg := range pkgs {
+			if !fits(seam.from, pkg) {
+				continue
+			}
+			reached := make(map[string]string) // import to the package it was reached from
+			var walk func(string)
+			walk = func(p string) {
+				for _, path := range imports(pkgs[p]) {
+					to := strings.TrimPrefix(path, module+"/")
+					if _, seen := reached[to]; !seen {
+						reached[to] = p
+						walk(to)
+					}
+				}
+			}
+			walk(pkg)
+			for to, from := range reached {
+				for _, never := range seam.never {
+					if fits(never, to) && !(fits(seam.from, to) && pkgs[to] != nil) {
+						t.Errorf("%s reaches %s (imported by %s): %s", pkg, to, from, seam.why)
+					}
+				}
+			}
+		}
+	}
+}
+
+// Nothing but the program's own roof may import the roof.
+func TestNobodyImportsTheRoof(t *testing.T) {
+	for pkg, files := range load(t).packages() {
+		for _, path := range imports(files) {
+			if strings.HasPrefix(path, module+"/app/") && !fits("app/...", pkg) && !slices.Contains([]string{"cmd/latchkey", "internal/gendocs", "internal/bench", "e2e"}, pkg) {
+				t.Errorf("%s imports %s", pkg, path)
+			}
+		}
+	}
+}

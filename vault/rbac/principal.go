@@ -7,4 +7,8 @@ type Principal struct {
 	AppID    string   // GUID of the application
 	Groups   []string // object ids of groups in the token
 	Issuer   string   // the token's iss
+	AppOnly  bool     // the application acts for itself, no user stands behind it (idtyp "app")
 }
+
+// valid reports whether the principal is somebody.
+func (p *Principal) valid() bool { return p.TenantID != "" && p.ObjectID != "" }

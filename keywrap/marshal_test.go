@@ -94,7 +94,7 @@ func TestDER(t *testing.T) {
 		if got, err := keywrap.ParseDER(der); err != nil || !got.Equal(key) {
 			t.Errorf("%s: came back as %v, %v", key, got, err)
 		}
-		for name, bad := range map[string][]byte{"cut": der[:len(der)-1], "more": append(der[:len(der):len(der)], 0), "empty": nil} {
+		for name, bad := range map[string][]byte{"huge": make([]byte, 1<<20), "cut": der[:len(der)-1], "more": append(der[:len(der):len(der)], 0), "empty": nil} {
 			if got, err := keywrap.ParseDER(bad); !errors.Is(err, keywrap.ErrInvalidKey) || got != nil {
 				t.Errorf("%s, %s: got %v, %v", key, name, got, err)
 			}

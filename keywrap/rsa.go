@@ -8,7 +8,6 @@ import (
 	_ "crypto/sha1" // RSA-OAEP is SHA-1 by definition
 	_ "crypto/sha256"
 	_ "crypto/sha512"
-	"errors"
 	"fmt"
 )
 
@@ -109,13 +108,10 @@ func (p *PublicKey) rsaVerify(info Info, digest, sig []byte) error {
 	default:
 		err = rsa.VerifyPKCS1v15(p.rsa, info.hash, digest, sig)
 	}
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, rsa.ErrVerification):
+	if err != nil {
 		return ErrSignature
 	}
-	return fmt.Errorf("%w: verifying with %q: %v", ErrSignature, string(info.Name), err)
+	return nil
 }
 
 // checkNull bounds what RSNULL signs.

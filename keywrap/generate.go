@@ -26,11 +26,11 @@ type Spec struct {
 	PublicExponent int
 }
 
-// Generate makes a new key from the system's random source. RSA takes a good part of a second (2048 bits) to many seconds
-// (4096 bits) and cannot be interrupted. The error is ErrParameter for a Spec that is not supported.
+// Generate makes a new key from the system's random source. RSA takes some 50 ms (2048 bits), 0.2 s (3072) or 0.7 s (4096)
+// on average, at times several times that, and cannot be interrupted. The error is ErrParameter for a Spec that is not supported.
 //
 // crypto/rsa generates for the exponent 65537 only. For another exponent e the primes of its keys are kept where e is coprime to p-1, and the private
-// exponent is computed anew; crypto/rsa then checks the whole. It costs a few generations (about four primes for e = 3), and the one
+// exponent is computed anew; crypto/rsa then checks the whole. It takes about twice as long for e = 3, and the one
 // inversion with math/big is not constant-time. FIPS 140-only mode refuses exponents below 65537 and P-256K.
 func Generate(s Spec) (*Key, error) {
 	switch s.Kind {

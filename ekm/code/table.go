@@ -208,7 +208,7 @@ func (e *Entry) fill(o *Entry) {
 	e.Retry, e.Heals = e.Retry || o.Retry, e.Heals || o.Heals
 }
 
-// link sorts, and gives provider codes the messages that name them.
+// link sorts, makes twins mutual, and gives provider codes the messages that name them.
 func (t *catalogue) link() {
 	slices.SortStableFunc(t.entries, func(a, b Entry) int { return cmp.Compare(a.Code, b.Code) })
 	slices.SortStableFunc(t.pairs, func(a, b Pair) int {
@@ -221,6 +221,9 @@ func (t *catalogue) link() {
 	}
 	for i := range t.entries {
 		e := &t.entries[i]
+		if o := t.find(e.Twin); o != nil {
+			o.Twin = e.Code
+		}
 		if e.Code.Space() != SQL {
 			continue
 		}

@@ -1,0 +1,62 @@
+package compose
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
+	"github.com/Azure/azure-sdk-for-go/sdk/security/keyvault/azkeys"
+
+	"latchkey/internal/fsys"
+)
+
+// HTTPClient reaches a running server as its clients do: real host names, through its proxy, trusting its authority alone.
+func (r *RunInfo) HTTPClient(f fsys.FS) (*http.Client, error) {
+	bundle, err := fsys.ReadFile(f, r.CAFile, 1<<20)
+	if err != nil {
+		return nil, fmt.Errorf("reading the authority to trust: %w", err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(bundle) {
+		return nil, fmt.Errorf("reading %q: no certificate in it", r.CAFile)
+	}
+	return &http.Client{
+		Timeout: time.Minute,
+		Transport: &http.Transport{
+			Proxy:               http.ProxyURL(&url.URL{Scheme: "http", Host: r.Addresses.Proxy}),
+			TLSClientConfig:     &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12},
+			TLSHandshakeTimeout: 10 * time.Second,
+			MaxIdleConnsPerHost: 16,
+			IdleConnTimeout:     30 * time.Second,
+		},
+	}, nil
+}
+
+// Keys is a client for a vault of the running server (r.VaultURL, r.HSMURL or another's URL), as the principal ClientID.
+func (r *RunInfo) Keys(f fsys.FS, vaultURL string) (*azkeys.Client, error) {
+	transport, err := r.HTTPClient(f)
+	if err != nil {
+		return nil, err
+	}
+	secrets, err := r.ReadSecrets(f)
+	if err != nil {
+		return nil, err
+	}
+	options := azcore.ClientOptions{
+		Transport: transport,
+		// A server on this machine answers or is gone: the defaults would make a person wait for half a minute.
+		Retry: policy.RetryOptions{MaxRetries: 2, RetryDelay: 200 * time.Millisecond, MaxRetryDelay: 2 * time.Second},
+	}
+	cred, err := azidentity.NewClientSecretCredential(r.TenantID, r.ClientID, string(secrets.ClientSecret.Expose()),
+		&azidentity.ClientSecretCredentialOptions{ClientOptions: options})
+	if err != nil {
+		return nil, fmt.Errorf("making the credential: %w", err)
+	}
+	return azkeys.NewClient(vaultURL, cred, &azkeys.ClientOptions{ClientOptions: options})
+}

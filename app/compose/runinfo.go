@@ -1,0 +1,139 @@
+package compose
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"time"
+
+	"latchkey/internal/fsys"
+	"latchkey/internal/secret"
+)
+
+// Files of a data directory that stand there only while a server runs.
+const (
+	runFile     = "run.json"
+	secretsFile = "run.secrets.json"
+)
+
+// runVersion is the version of run.json: a reader refuses a newer one.
+const runVersion = 1
+
+// RunInfo is what DIR/run.json tells about a running server. It holds no secret; those are in the file SecretsFile, mode 0600.
+// Scripts may read it: members are added, never renamed.
+type RunInfo struct {
+	Version     int       `json:"version"`
+	PID         int       `json:"pid"`
+	Started     time.Time `json:"started"`
+	DataDir     string    `json:"dataDir"`
+	CAFile      string    `json:"caFile"`      // PEM; what clients must trust
+	SecretsFile string    `json:"secretsFile"` // JSON: see RunSecrets
+
+	Addresses struct {
+		Vault string `json:"vault"` // https, all vaults and HSMs by host name
+		Entra string `json:"entra"` // https
+		Proxy string `json:"proxy"` // http CONNECT
+		IMDS  string `json:"imds,omitempty"`
+	} `json:"addresses"`
+
+	TenantID      string `json:"tenantId"`
+	AuthorityHost string `json:"authorityHost"` // "https://login.microsoftonline.com/"
+	VaultName     string `json:"vaultName"`
+	VaultURL      string `json:"vaultUrl"`
+	HSMURL        string `json:"hsmUrl"`
+
+	// ClientID may do everything with the keys of both; ConnectorClientID what a database server needs: get, wrap, unwrap.
+	ClientID          string `json:"clientId"`
+	ConnectorClientID string `json:"connectorClientId"`
+}
+
+// RunSecrets is what DIR/run.secrets.json holds while a server runs.
+type RunSecrets struct {
+	ClientSecret          *secret.Bytes
+	ConnectorClientSecret *secret.Bytes
+	// IMDSHeader authorises calls to the managed identity endpoint in its App Service form.
+	IMDSHeader *secret.Bytes
+}
+
+// secretsJSON is the file's shape; the one place where these secrets are text.
+type secretsJSON struct {
+	Client    string `json:"clientSecret"`
+	Connector string `json:"connectorClientSecret"`
+	IMDS      string `json:"identityHeader,omitempty"`
+}
+
+// ErrNotRunning means that no server has written its run.json into the directory.
+var ErrNotRunning = errors.New("no server is running there")
+
+// ReadRunInfo reads what a running server wrote into dir. ErrNotRunning if there is no file; a server that was
+// killed leaves its file behind, which the first failed connection tells.
+func ReadRunInfo(f fsys.FS, dir string) (*RunInfo, error) {
+	b, err := fsys.ReadFile(f, filepath.Join(dir, runFile), 1<<20)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("reading %q: %w", filepath.Join(dir, runFile), ErrNotRunning)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading what runs: %w", err)
+	}
+	var r RunInfo
+	if err := json.Unmarshal(b, &r); err != nil {
+		return nil, fmt.Errorf("reading %q: %w", filepath.Join(dir, runFile), err)
+	}
+	if r.Version != runVersion {
+		return nil, fmt.Errorf("reading %q: it has version %d, this program reads %d", filepath.Join(dir, runFile), r.Version, runVersion)
+	}
+	return &r, nil
+}
+
+// ReadSecrets reads the secrets that belong to r.
+func (r *RunInfo) ReadSecrets(f fsys.FS) (*RunSecrets, error) {
+	b, err := fsys.ReadFile(f, r.SecretsFile, 1<<20)
+	if err != nil {
+		return nil, fmt.Errorf("reading the clients' secrets: %w", err)
+	}
+	defer secret.Wipe(b)
+	var j secretsJSON
+	if err := json.Unmarshal(b, &j); err != nil {
+		return nil, fmt.Errorf("reading %q: %w", r.SecretsFile, err)
+	}
+	return &RunSecrets{
+		ClientSecret:          secret.FromString(j.Client),
+		ConnectorClientSecret: secret.FromString(j.Connector),
+		IMDSHeader:            secret.FromString(j.IMDS),
+	}, nil
+}
+
+// write puts both files, run.json last: who sees it finds everything else in place.
+func (r *RunInfo) write(f fsys.FS, s *RunSecrets) error {
+	b, err := json.MarshalIndent(secretsJSON{
+		Client: string(s.ClientSecret.Expose()), Connector: string(s.ConnectorClientSecret.Expose()), IMDS: string(s.IMDSHeader.Expose()),
+	}, "", "  ")
+	if err != nil {
+		return err
+	}
+	defer secret.Wipe(b)
+	if err := fsys.WriteFile(f, r.SecretsFile, append(b, '\n'), 0o600); err != nil {
+		return fmt.Errorf("writing %q: %w", r.SecretsFile, err)
+	}
+	b, err = json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := fsys.WriteFile(f, filepath.Join(r.DataDir, runFile), append(b, '\n'), 0o644); err != nil {
+		return fmt.Errorf("writing %q: %w", filepath.Join(r.DataDir, runFile), err)
+	}
+	return nil
+}
+
+// removeRunFiles removes both files, run.json first. What is not there is no error.
+func removeRunFiles(f fsys.FS, dir string) error {
+	var all []error
+	for _, name := range []string{runFile, secretsFile} {
+		if err := f.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			all = append(all, err)
+		}
+	}
+	return errors.Join(all...)
+}

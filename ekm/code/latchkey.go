@@ -8,6 +8,25 @@ const (
 	// ConfigInvalid is a setting or a flag that cannot be used.
 	ConfigInvalid = lk + 1401
 
+	// VaultAuditRefused means that the vault refused an operation because it could not be recorded.
+	VaultAuditRefused = lk + 1001
+	// VaultStoreFailed means that the vault's store did not answer; nothing was changed.
+	VaultStoreFailed = lk + 1002
+	// VaultOutcomeUnknown means that the vault cannot say whether a change took place.
+	VaultOutcomeUnknown = lk + 1003
+	// VaultStoreFull means that the vault's store has no room; nothing was changed.
+	VaultStoreFull = lk + 1004
+	// VaultRecordCorrupt means that a stored record does not read, or is of a newer program.
+	VaultRecordCorrupt = lk + 1005
+	// VaultInternal means that the vault failed in a way that it did not foresee.
+	VaultInternal = lk + 1006
+	// VaultSealed means that a private key cannot be sealed or unsealed.
+	VaultSealed = lk + 1007
+	// VaultUnknownHost means that no vault has the host name of the request.
+	VaultUnknownHost = lk + 1008
+	// VaultBusy means that others changed the same key again and again while the vault tried to.
+	VaultBusy = lk + 1009
+
 	// AuditUnavailable means that an audit record could not be made durable.
 	AuditUnavailable = lk + 1201
 	// AuditFull means that there is no room for audit records.
@@ -71,6 +90,65 @@ const (
 
 func catalogueLatchkey() []Entry {
 	return []Entry{
+		{
+			Code: VaultAuditRefused, Symbol: "VaultAuditRefused",
+			Meaning: "The vault refused an operation because its audit record could not be written. The reply says whether anything was changed; without that sentence nothing was.",
+			Causes:  []string{"the disk of the audit log is full", "the audit log was closed or damaged"},
+			Remedy:  "Look for LK12xx in the vault's log and make room or repair the audit log; then repeat the call.",
+			Retry:   true, Heals: true,
+		},
+		{
+			Code: VaultStoreFailed, Symbol: "VaultStoreFailed",
+			Meaning: "The vault's store did not answer. Nothing was changed.",
+			Causes:  []string{"a failed disk", "an etcd cluster without a quorum", "the store was closed"},
+			Remedy:  "Look for LK13xx in the vault's log, bring the store back and repeat the call.",
+			Retry:   true, Heals: true,
+		},
+		{
+			Code: VaultOutcomeUnknown, Symbol: "VaultOutcomeUnknown",
+			Meaning: "The store failed while it wrote a change: it may have taken place or not.",
+			Causes:  []string{"a failed sync of the store's disk", "a lost quorum in the middle of a write"},
+			Remedy:  "Bring the store back, read the key to see whether the change is there, and only then repeat the call.",
+			Heals:   true,
+		},
+		{
+			Code: VaultStoreFull, Symbol: "VaultStoreFull",
+			Meaning: "The vault's store has no room for the change. Nothing was changed; reading and using keys goes on.",
+			Causes:  []string{"a full disk", "a quota of the store"},
+			Remedy:  "Make room and repeat the call.",
+			Retry:   true, Heals: true,
+		},
+		{
+			Code: VaultRecordCorrupt, Symbol: "VaultRecordCorrupt",
+			Meaning: "A record in the vault's store does not read, or a newer version of the program wrote it.",
+			Causes:  []string{"an older program was started on newer data", "the store was edited or damaged"},
+			Remedy:  "Use the program version that wrote the data, or restore the store or the key from a backup.",
+		},
+		{
+			Code: VaultInternal, Symbol: "VaultInternal",
+			Meaning: "The vault failed in a way that it did not foresee. The log has the details under the request id of the reply.",
+			Causes:  []string{"a defect in the program"},
+			Remedy:  "Report it with the log lines of that request id.",
+		},
+		{
+			Code: VaultSealed, Symbol: "VaultSealed",
+			Meaning: "A private key could not be sealed or unsealed.",
+			Causes:  []string{"the value was sealed under a key that is not in the key ring", "the stored value was changed or moved"},
+			Remedy:  "Look for LK13xx in the vault's log; restore the seal key, or the key from a backup.",
+		},
+		{
+			Code: VaultUnknownHost, Symbol: "VaultUnknownHost",
+			Meaning: "No vault of this server has the host name of the request.",
+			Causes:  []string{"a misspelt vault name", "a vault that was deleted or never created", "a host name outside the configured suffixes"},
+			Remedy:  "Compare the host name in the URL with the vaults of this server.",
+		},
+		{
+			Code: VaultBusy, Symbol: "VaultBusy",
+			Meaning: "Other requests changed the same key again and again while the vault tried to change it. Nothing was changed.",
+			Causes:  []string{"many concurrent changes of one key"},
+			Remedy:  "Repeat the call.",
+			Retry:   true, Heals: true,
+		},
 		{
 			Code: AuditUnavailable, Symbol: "AuditUnavailable",
 			Meaning: "An operation was refused because its audit record could not be made durable.",

@@ -17,7 +17,6 @@
 package localca
 
 import (
-	"context"
 	"crypto/ecdsa"
 	"crypto/tls"
 	"crypto/x509"
@@ -54,10 +53,10 @@ const (
 	backdate      = time.Hour // for clients whose clock is slow
 )
 
-// Sealer protects the authority's key on disk. The context string is authenticated with it.
+// Sealer protects the authority's key on disk. The name is authenticated with it.
 type Sealer interface {
-	Seal(ctx context.Context, plain []byte, context string) ([]byte, error)
-	Unseal(ctx context.Context, sealed []byte, context string) (*secret.Bytes, error)
+	Seal(name string, plain []byte) ([]byte, error)
+	Open(name string, sealed []byte) ([]byte, error)
 }
 
 // Config says where the authority lives and for which names it stands.
@@ -88,8 +87,8 @@ type CA struct {
 var ErrKey = errors.New("the local authority's key cannot be used")
 
 // Open loads the authority of cfg.Dir or makes it. It makes a new one, keeping the old one in the bundle, when the names are no longer
-// covered or its end is near. Ctx bounds the sealing alone.
-func Open(ctx context.Context, cfg Config) (*CA, error) {
+// covered or its end is near.
+func Open(cfg Config) (*CA, error) {
 	if cfg.FS == nil {
 		cfg.FS = fsys.OS{}
 	}
@@ -100,12 +99,12 @@ func Open(ctx context.Context, cfg Config) (*CA, error) {
 		return nil, err
 	}
 	ca := &CA{cfg: cfg}
-	if err := ca.load(ctx); err != nil {
+	if err := ca.load(); err != nil {
 		return nil, err
 	}
 	now := cfg.Clock.Now()
 	if ca.cert == nil || !covers(ca.cert, cfg.Names) || now.Add(caRenewBefore).After(ca.cert.NotAfter) {
-		if err := ca.renew(ctx); err != nil {
+		if err := ca.renew(); err != nil {
 			return nil, err
 		}
 		ca.created = true
@@ -151,7 +150,7 @@ func (ca *CA) certificate() (*tls.Certificate, error) {
 	}
 	if now.Add(caRenewBefore).After(ca.cert.NotAfter) {
 		// A server that has run for almost two years: renew the authority too, for the clients that start from now on.
-		if err := ca.renewLocked(context.Background()); err != nil && now.After(ca.cert.NotAfter) {
+		if err := ca.renewLocked(); err != nil && now.After(ca.cert.NotAfter) {
 			return nil, err
 		}
 	}
@@ -163,7 +162,7 @@ func (ca *CA) certificate() (*tls.Certificate, error) {
 	return leaf, nil
 }
 
-func (ca *CA) load(ctx context.Context) error {
+func (ca *CA) load() error {
 	bundle, err := fsys.ReadFile(ca.cfg.FS, ca.BundlePath(), maxFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -179,7 +178,7 @@ func (ca *CA) load(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrKey, err)
 	}
-	key, err := ca.unsealKey(ctx, sealed)
+	key, err := ca.unsealKey(sealed)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrKey, err)
 	}
@@ -194,25 +193,25 @@ func (ca *CA) load(ctx context.Context) error {
 }
 
 // Reseal writes the key again under another sealer, for a change of the seal key. Open with the old one first.
-func (ca *CA) Reseal(ctx context.Context, s Sealer) error {
+func (ca *CA) Reseal(s Sealer) error {
 	ca.mu.Lock()
 	defer ca.mu.Unlock()
 	was := ca.cfg.Sealer
 	ca.cfg.Sealer = s
-	if err := ca.writeKey(ctx); err != nil {
+	if err := ca.writeKey(); err != nil {
 		ca.cfg.Sealer = was
 		return err
 	}
 	return nil
 }
 
-func (ca *CA) renew(ctx context.Context) error {
+func (ca *CA) renew() error {
 	ca.mu.Lock()
 	defer ca.mu.Unlock()
-	return ca.renewLocked(ctx)
+	return ca.renewLocked()
 }
 
-func (ca *CA) renewLocked(ctx context.Context) error {
+func (ca *CA) renewLocked() error {
 	now := ca.cfg.Clock.Now()
 	cert, key, err := newAuthority(ca.cfg.Names, now)
 	if err != nil {
@@ -223,7 +222,7 @@ func (ca *CA) renewLocked(ctx context.Context) error {
 		old = append([]*x509.Certificate{ca.cert}, old...)
 	}
 	next := &CA{cfg: ca.cfg, cert: cert, key: key, old: old}
-	if err := next.writeKey(ctx); err != nil {
+	if err := next.writeKey(); err != nil {
 		return err
 	}
 	var out strings.Builder
@@ -237,7 +236,7 @@ func (ca *CA) renewLocked(ctx context.Context) error {
 	return nil
 }
 
-func (ca *CA) writeKey(ctx context.Context) error {
+func (ca *CA) writeKey() error {
 	der, err := x509.MarshalPKCS8PrivateKey(ca.key)
 	if err != nil {
 		return fmt.Errorf("encoding the local authority's key: %w", err)
@@ -245,7 +244,7 @@ func (ca *CA) writeKey(ctx context.Context) error {
 	defer secret.Wipe(der)
 	data := der
 	if ca.cfg.Sealer != nil {
-		if data, err = ca.cfg.Sealer.Seal(ctx, der, keyContext); err != nil {
+		if data, err = ca.cfg.Sealer.Seal(keyContext, der); err != nil {
 			return fmt.Errorf("sealing the local authority's key: %w", err)
 		}
 	}
@@ -255,18 +254,16 @@ func (ca *CA) writeKey(ctx context.Context) error {
 	return nil
 }
 
-func (ca *CA) unsealKey(ctx context.Context, data []byte) (*ecdsa.PrivateKey, error) {
+func (ca *CA) unsealKey(data []byte) (*ecdsa.PrivateKey, error) {
 	der := data
 	if ca.cfg.Sealer != nil {
-		plain, err := ca.cfg.Sealer.Unseal(ctx, data, keyContext)
+		plain, err := ca.cfg.Sealer.Open(keyContext, data)
 		if err != nil {
 			return nil, err
 		}
-		defer plain.Destroy()
-		der = plain.Expose()
-	} else {
-		defer secret.Wipe(data)
+		der = plain
 	}
+	defer secret.Wipe(der)
 	k, err := x509.ParsePKCS8PrivateKey(der)
 	if err != nil {
 		return nil, err

@@ -2,7 +2,6 @@ package localca_test
 
 import (
 	"bytes"
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -17,14 +16,13 @@ import (
 	"latchkey/internal/clock"
 	"latchkey/internal/fsys"
 	"latchkey/internal/localca"
-	"latchkey/internal/secret"
 )
 
 var start = time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
 
 func open(t *testing.T, cfg localca.Config) *localca.CA {
 	t.Helper()
-	ca, err := localca.Open(t.Context(), cfg)
+	ca, err := localca.Open(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,7 +165,7 @@ func TestMoreNamesMakeANewAuthority(t *testing.T) {
 
 func TestBadNames(t *testing.T) {
 	for _, names := range [][]string{nil, {""}, {"*"}, {"a b"}, {"https://x"}, {".x"}, {"a.*.b"}} {
-		if _, err := localca.Open(t.Context(), localca.Config{Dir: t.TempDir(), Names: names}); err == nil {
+		if _, err := localca.Open(localca.Config{Dir: t.TempDir(), Names: names}); err == nil {
 			t.Errorf("%q accepted", names)
 		}
 	}
@@ -176,7 +174,7 @@ func TestBadNames(t *testing.T) {
 // xorSealer stands in for the seal; it shows that the file holds what the sealer made and nothing else.
 type xorSealer byte
 
-func (x xorSealer) Seal(_ context.Context, plain []byte, c string) ([]byte, error) {
+func (x xorSealer) Seal(c string, plain []byte) ([]byte, error) {
 	out := append([]byte(c), plain...)
 	for i := range out {
 		out[i] ^= byte(x)
@@ -184,7 +182,7 @@ func (x xorSealer) Seal(_ context.Context, plain []byte, c string) ([]byte, erro
 	return out, nil
 }
 
-func (x xorSealer) Unseal(_ context.Context, sealed []byte, c string) (*secret.Bytes, error) {
+func (x xorSealer) Open(c string, sealed []byte) ([]byte, error) {
 	out := bytes.Clone(sealed)
 	for i := range out {
 		out[i] ^= byte(x)
@@ -192,7 +190,7 @@ func (x xorSealer) Unseal(_ context.Context, sealed []byte, c string) (*secret.B
 	if !bytes.HasPrefix(out, []byte(c)) {
 		return nil, errors.New("wrong seal key")
 	}
-	return secret.New(out[len(c):]), nil
+	return out[len(c):], nil
 }
 
 func TestKeyIsSealed(t *testing.T) {
@@ -207,10 +205,10 @@ func TestKeyIsSealed(t *testing.T) {
 		t.Error("the key lies there in clear")
 	}
 	cfg.Sealer = xorSealer(2)
-	if _, err := localca.Open(t.Context(), cfg); !errors.Is(err, localca.ErrKey) {
+	if _, err := localca.Open(cfg); !errors.Is(err, localca.ErrKey) {
 		t.Errorf("wrong seal key: %v", err)
 	}
-	if err := ca.Reseal(t.Context(), xorSealer(2)); err != nil {
+	if err := ca.Reseal(xorSealer(2)); err != nil {
 		t.Fatal(err)
 	}
 	if open(t, cfg).Created() {
@@ -239,7 +237,7 @@ func TestCrash(t *testing.T) {
 			return nil
 		})
 		names := []string{"localhost", "b.example.org"}
-		_, err := localca.Open(t.Context(), localca.Config{FS: faulty, Dir: "/d", Names: names})
+		_, err := localca.Open(localca.Config{FS: faulty, Dir: "/d", Names: names})
 		if !failed {
 			if err != nil {
 				t.Fatal(err)
@@ -301,7 +299,7 @@ func TestMissingKeyFileIsSaid(t *testing.T) {
 	if err := os.Remove(filepath.Join(dir, "ca.key")); err != nil {
 		t.Fatal(err)
 	}
-	_, err := localca.Open(t.Context(), cfg)
+	_, err := localca.Open(cfg)
 	if !errors.Is(err, localca.ErrKey) || !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("got %v", err)
 	}

@@ -1,0 +1,356 @@
+package azure
+
+import (
+	"context"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"latchkey/ekm"
+	"latchkey/ekm/code"
+	"latchkey/ekm/keystore"
+	"latchkey/internal/clock"
+	"latchkey/internal/secret"
+
+	"latchkey/azure/challenge"
+	"latchkey/azure/sqlcred"
+)
+
+// Opener opens vaults. It keeps one transport per vault, one challenge and one token per identity, for all who open the same.
+// It is safe for concurrent use. Make one with New.
+type Opener struct {
+	cfg   Config
+	clock clock.Clock
+	env   func(string) string
+	rand  func() float64
+
+	ctx    context.Context // ends with Close
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+
+	watch atomic.Pointer[func(keystore.Expiry)]
+
+	mu     sync.Mutex
+	closed bool
+	hosts  map[string]*host // by Target.URL
+}
+
+// New makes an Opener.
+func New(cfg Config) *Opener {
+	o := &Opener{cfg: cfg, clock: cfg.Clock, env: cfg.Env, rand: cfg.Rand, hosts: map[string]*host{}}
+	if o.clock == nil {
+		o.clock = clock.System{}
+	}
+	if o.env == nil {
+		o.env = os.Getenv
+	}
+	if o.rand == nil {
+		o.rand = rand.Float64
+	}
+	if o.cfg.Settings == nil {
+		o.cfg.Settings = func(string) Settings { return Settings{} }
+	}
+	o.ctx, o.cancel = context.WithCancel(context.Background())
+	return o
+}
+
+// Watch makes f the function that is told of every expiry that passes by: certificates, client secrets, tokens whose renewal
+// failed, keys. f must be quick and safe for concurrent use; the last one set counts.
+func (o *Opener) Watch(f func(keystore.Expiry)) { o.watch.Store(&f) }
+
+func (o *Opener) saw(e keystore.Expiry) {
+	if f := o.watch.Load(); f != nil && *f != nil {
+		(*f)(e)
+	}
+}
+
+// Close ends requests for tokens that run in the background, waits for them, and closes idle connections.
+func (o *Opener) Close() error {
+	o.mu.Lock()
+	o.closed = true
+	hosts := o.hosts
+	o.hosts = map[string]*host{}
+	o.mu.Unlock()
+	o.cancel()
+	o.wg.Wait()
+	for _, h := range hosts {
+		h.close()
+	}
+	return nil
+}
+
+// background is a context with ctx's values that ends with the Opener or after d, not with ctx.
+func (o *Opener) background(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	bg, cancel := context.WithTimeout(context.WithoutCancel(ctx), d)
+	stop := context.AfterFunc(o.ctx, cancel)
+	return bg, func() { stop(); cancel() }
+}
+
+func (o *Opener) goAsync(f func()) {
+	o.wg.Add(1)
+	go func() {
+		defer o.wg.Done()
+		f()
+	}()
+}
+
+// wire is how a vault is reached: made of its settings, replaced as a whole when they change.
+type wire struct {
+	settings Settings
+	trusted  string // Settings.authority
+	key      string // Settings.key
+	http     *http.Client
+	plain    *http.Client // for the machine's own endpoints: no proxy
+}
+
+func newWire(t sqlcred.Target, s Settings, key string, ca []byte) (*wire, error) {
+	w := &wire{settings: s, key: key}
+	var err error
+	if w.trusted, err = s.authority(); err != nil {
+		return nil, err
+	}
+	tr, err := newTransport(t, s, ca)
+	if err != nil {
+		return nil, err
+	}
+	w.http = &http.Client{Transport: tr, CheckRedirect: noRedirect}
+	plain := &http.Transport{MaxIdleConns: 4, IdleConnTimeout: 30 * time.Second, DialContext: tr.DialContext}
+	w.plain = &http.Client{Transport: plain, CheckRedirect: noRedirect}
+	return w, nil
+}
+
+func (w *wire) close() {
+	w.http.CloseIdleConnections()
+	w.plain.CloseIdleConnections()
+}
+
+// host is what all identities share at one vault.
+type host struct {
+	o      *Opener
+	target sqlcred.Target
+	wire   atomic.Pointer[wire]
+	skew   atomic.Int64 // the vault's clock less ours, nanoseconds
+
+	chMu      sync.Mutex
+	challenge *challenge.Challenge
+
+	mu         sync.Mutex
+	identities map[string]*identity
+}
+
+func (h *host) close() {
+	h.wire.Load().close()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, id := range h.identities {
+		id.tokens.forget()
+		id.mu.Lock()
+		id.cred.Destroy()
+		id.mu.Unlock()
+	}
+}
+
+// identity is one who asks at a vault. Its credential may be replaced by one of the same client with another secret.
+type identity struct {
+	tokens tokens
+
+	mu   sync.Mutex
+	cred *sqlcred.Credential
+}
+
+// snapshot is a copy of the credential for one request for a token, to be destroyed by the caller.
+func (id *identity) snapshot() *sqlcred.Credential {
+	id.mu.Lock()
+	defer id.mu.Unlock()
+	return id.cred.Clone()
+}
+
+// Open authenticates with a credential: it reads and checks the vault's challenge and gets a token, both from memory where they
+// are there already. Where the SQL credential was changed (same vault, same client, another secret), the new secret must get a
+// token before it takes the old one's place for all who opened with it; until then, and if it fails, the old one stays.
+func (o *Opener) Open(ctx context.Context, cred *ekm.Credential) (*Vault, error) {
+	c, err := sqlcred.Parse(cred, o.cfg.Suffix)
+	if err != nil {
+		return nil, err
+	}
+	h, err := o.host(c.Target)
+	if err != nil {
+		c.Destroy()
+		return nil, err
+	}
+	if c.Method == sqlcred.ClientSecret && !h.wire.Load().settings.SecretExpires.IsZero() {
+		o.saw(keystore.Expiry{Kind: "secret", Object: c.String(), NotAfter: h.wire.Load().settings.SecretExpires})
+	}
+	v := &Vault{h: h, who: c.Who()}
+	ch, err := h.currentChallenge(ctx)
+	if err != nil {
+		c.Destroy()
+		return nil, err
+	}
+	v.id, err = h.identify(ctx, c, ch)
+	return v, err
+}
+
+// host finds or makes the state of a vault. Changed settings replace its connections and forget its challenge, not its tokens.
+func (o *Opener) host(t sqlcred.Target) (*host, error) {
+	s := o.cfg.Settings(t.Host)
+	ca, err := s.readCA()
+	if err != nil {
+		return nil, err
+	}
+	key := s.key(ca)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.closed {
+		return nil, code.Wrap(code.Failure, "opening", t.Host, errors.New("the client is closed"))
+	}
+	h := o.hosts[t.URL]
+	if h != nil && h.wire.Load().key == key {
+		return h, nil
+	}
+	w, err := newWire(t, s, key, ca)
+	if err != nil {
+		return nil, err
+	}
+	if h == nil {
+		h = &host{o: o, target: t, identities: map[string]*identity{}}
+		o.hosts[t.URL] = h
+	}
+	if old := h.wire.Swap(w); old != nil {
+		old.close() // requests under way finish on their connections
+		h.forgetChallenge()
+	}
+	return h, nil
+}
+
+func (h *host) forgetChallenge() {
+	h.chMu.Lock()
+	defer h.chMu.Unlock()
+	h.challenge = nil
+}
+
+func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
+// identify finds the identity of c at the vault, or makes it, and sees to it that there is a token. It takes c over.
+func (h *host) identify(ctx context.Context, c *sqlcred.Credential, ch challenge.Challenge) (*identity, error) {
+	h.mu.Lock()
+	id := h.identities[c.ID()]
+	h.mu.Unlock()
+	if id != nil {
+		id.mu.Lock()
+		same := id.cred.SameSecrets(c)
+		id.mu.Unlock()
+		if same {
+			c.Destroy()
+			_, err := id.tokens.get(ctx, ch, "")
+			return id, err
+		}
+	}
+	next := h.newIdentity(c)
+	if _, err := next.tokens.get(ctx, ch, ""); err != nil {
+		next.retire()
+		return nil, err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	cur := h.identities[c.ID()]
+	if cur == nil {
+		h.identities[c.ID()] = next
+		return next, nil
+	}
+	cur.adopt(next)
+	return cur, nil
+}
+
+// adopt takes the credential and token of next, which was shown to work. What runs with the old token finishes with it.
+func (id *identity) adopt(next *identity) {
+	next.mu.Lock()
+	id.mu.Lock()
+	id.cred.Destroy()
+	id.cred, next.cred = next.cred, &sqlcred.Credential{}
+	id.mu.Unlock()
+	next.mu.Unlock()
+	next.tokens.mu.Lock()
+	t, ch := next.tokens.current, next.tokens.ch
+	next.tokens.current = token{}
+	next.tokens.mu.Unlock()
+	id.tokens.mu.Lock()
+	defer id.tokens.mu.Unlock()
+	id.tokens.current.value.Destroy()
+	id.tokens.current, id.tokens.ch = t, ch
+}
+
+func (id *identity) retire() {
+	id.tokens.forget()
+	id.mu.Lock()
+	defer id.mu.Unlock()
+	id.cred.Destroy()
+}
+
+func (h *host) newIdentity(c *sqlcred.Credential) *identity {
+	id := &identity{cred: c}
+	id.tokens.o = h.o
+	id.tokens.event = func(e keystore.Expiry, _ error) { h.o.saw(e) }
+	id.tokens.fetch = func(ctx context.Context, ch challenge.Challenge, claims string) (*secret.Bytes, time.Time, error) {
+		now := id.snapshot()
+		defer now.Destroy()
+		return h.fetchToken(ctx, now, ch, claims)
+	}
+	return id
+}
+
+// currentChallenge is the vault's challenge, read once with a request without a token.
+func (h *host) currentChallenge(ctx context.Context) (challenge.Challenge, error) {
+	h.chMu.Lock()
+	known := h.challenge
+	h.chMu.Unlock()
+	if known != nil {
+		return *known, nil
+	}
+	res, _, err := h.send(ctx, request{op: "reading the challenge of", method: http.MethodGet, path: "/keys", query: "maxresults=1", anonymous: true})
+	if err != nil {
+		return challenge.Challenge{}, err
+	}
+	if res.StatusCode != http.StatusUnauthorized {
+		f := &keystore.Failure{Class: keystore.Unknown, Status: res.StatusCode, Sent: true, Detail: "a vault answers 401 to a request without a token"}
+		c := code.HTTPQueryHeaderNotFound
+		switch {
+		case res.StatusCode >= 500:
+			c, f.Class = code.HTTPResponseCodeServerError, keystore.Outage
+		case res.StatusCode == http.StatusTooManyRequests:
+			c, f.Class, f.RetryAfter = code.HTTPResponseCodeThrottled, keystore.Throttled, retryAfter(res.Header, h.o.clock.Now())
+		case res.StatusCode == http.StatusForbidden:
+			c, f.Class = code.HTTPOperationForbidden, keystore.Suspect
+		}
+		return challenge.Challenge{}, code.Wrap(c, "reading the challenge of", h.target.Host, f)
+	}
+	return h.readChallenge(res.Header)
+}
+
+// readChallenge parses, checks and keeps the challenge of a 401.
+func (h *host) readChallenge(header http.Header) (challenge.Challenge, error) {
+	ch, err := challenge.Parse(header)
+	if err != nil {
+		return challenge.Challenge{}, err
+	}
+	if err := ch.Check(h.target, h.wire.Load().trusted); err != nil {
+		return challenge.Challenge{}, err
+	}
+	keep := ch
+	keep.Claims, keep.Error = "", ""
+	h.chMu.Lock()
+	h.challenge = &keep
+	h.chMu.Unlock()
+	return ch, nil
+}
+
+// drain reads what is left of a body so that its connection can be used again.
+func drain(r io.ReadCloser) {
+	_, _ = io.CopyN(io.Discard, r, 4<<10)
+	_ = r.Close()
+}

@@ -25,6 +25,8 @@ var (
 	ErrConflict = errors.New("changed by someone else")
 	// ErrTooLarge means that a key, value or commit is over its bound; nothing was changed.
 	ErrTooLarge = errors.New("too large for the store")
+	// ErrInvalid means that a key is empty or not printable, or stands in two ops of one commit; nothing was changed.
+	ErrInvalid = errors.New("invalid key")
 	// ErrCompacted means that a watch asked for changes that are no longer kept: list, then watch from there.
 	ErrCompacted = errors.New("changes no longer kept")
 	// ErrUnavailable means that the store cannot say whether a commit took place, or takes none until it is reopened:

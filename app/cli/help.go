@@ -110,7 +110,7 @@ func Reference() string {
 	var b strings.Builder
 	b.WriteString(`# Commands
 
-Generated from the program; do not edit (make docs). Exit codes: 0 done, 1 the work failed, 2 the call was wrong. Errors read
+Exit codes: 0 done, 1 the work failed, 2 the call was wrong. Errors read
 ` + "`latchkey: error: ...`" + `, advice ` + "`latchkey: hint: ...`" + `, both on standard error.
 `)
 	writeReference(&b, "", commands())

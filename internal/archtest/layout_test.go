@@ -31,6 +31,7 @@ var layout = []rule{
 	{"internal/gendocs", []string{"app/cli", "ekm/code", "akv", "vault/..."}, "writes the pages that come from the code"},
 	{"internal/bench", []string{"app/...", "vault/...", "akv", "keywrap", "entra", "connector", "azure", "engine/..."}, "measures whole parts"},
 
+	{"ekm/code/explain", []string{"ekm/code"}, "renders the catalogue"},
 	{"ekm/code", nil, "the catalogue is a leaf that everybody may import"},
 	{"ekm", []string{"ekm/code"}, "the provider's contract in Go terms"},
 	{"ekm/keystore", []string{"ekm", "ekm/code"}, "shared test doubles and shapes of the contract"},
@@ -69,7 +70,7 @@ var layout = []rule{
 	{"dashboard", []string{"monitor"}, "one page and its JSON"},
 
 	{"app/compose", []string{"*"}, "composition happens here and nowhere else"},
-	{"app/cli", []string{"app/compose", "akv", "audit", "ekm/code", "doctor", "entra", "vault", "vault/rbac", "internal/connectproxy"}, "one file per command"},
+	{"app/cli", []string{"app/compose", "akv", "audit", "ekm/code", "ekm/code/explain", "doctor", "entra", "vault", "vault/rbac", "internal/connectproxy"}, "one file per command"},
 	{"cmd/latchkey", []string{"app/cli"}, "main is under 40 lines"},
 	{"e2e", []string{"*"}, "drives the real program"},
 }

@@ -34,6 +34,7 @@ type page struct {
 func pages() []page {
 	return []page{
 		{"docs/codes.md", writeCodes},
+		{"docs/commands.md", writeCommands},
 	}
 }
 

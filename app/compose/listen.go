@@ -1,0 +1,83 @@
+package compose
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"time"
+)
+
+// Bounds of every HTTPS server. Bodies are bounded by the handlers, which know their sizes.
+const (
+	readHeaderTimeout = 10 * time.Second
+	readTimeout       = 60 * time.Second
+	writeTimeout      = 120 * time.Second
+	idleTimeout       = 120 * time.Second
+	maxHeaderBytes    = 32 << 10 // a token with 200 groups has 11 KiB
+)
+
+// port is a listening HTTP server.
+type port struct {
+	name   string
+	l      net.Listener
+	server *http.Server
+	done   chan error
+}
+
+// listen opens addr for a handler; tlsConfig nil means plain HTTP, which is for loopback alone. Requests are served from now on.
+func listen(name, addr string, h http.Handler, tlsConfig *tls.Config, log *slog.Logger) (*port, error) {
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("opening the %s port: %w", name, err)
+	}
+	p := &port{
+		name: name, l: l, done: make(chan error, 1),
+		server: &http.Server{
+			Handler: h, TLSConfig: tlsConfig,
+			ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
+			IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+			// What clients do wrong in a handshake is theirs; it is kept for who asks for debug messages.
+			ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		},
+	}
+	go func() {
+		if tlsConfig != nil {
+			p.done <- p.server.ServeTLS(l, "", "")
+			return
+		}
+		p.done <- p.server.Serve(l)
+	}()
+	return p, nil
+}
+
+// addr is where it listens, "127.0.0.1:40123".
+func (p *port) addr() string { return p.l.Addr().String() }
+
+// shutdown stops accepting and lets requests in flight finish until ctx ends; then it cuts them.
+func (p *port) shutdown(ctx context.Context) error {
+	err := p.server.Shutdown(ctx)
+	if err != nil {
+		err = errors.Join(fmt.Errorf("stopping the %s port: %w", p.name, err), p.server.Close())
+	}
+	if serr := <-p.done; !errors.Is(serr, http.ErrServerClosed) {
+		err = errors.Join(err, fmt.Errorf("the %s port failed: %w", p.name, serr))
+	}
+	return err
+}
+
+// loopbackOnly refuses an address that other machines reach.
+func loopbackOnly(name, addr string) error {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return fmt.Errorf("the %s address %q is not HOST:PORT: %w", name, addr, err)
+	}
+	if ip, err := netip.ParseAddr(host); err != nil && host != "localhost" || err == nil && !ip.IsLoopback() {
+		return fmt.Errorf("the %s listens on loopback only (127.0.0.1 or [::1]), not on %q", name, addr)
+	}
+	return nil
+}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -214,6 +215,31 @@ func TestPairs(t *testing.T) {
 	}
 	if _, ok := code.Together(code.Msg(33102), code.FailureInRegistry); ok {
 		t.Error("33102 and 2058 have nothing to do with each other")
+	}
+}
+
+// TestCommandsExist holds that advice names commands of the contract in full: one that needs a vault says --vault.
+func TestCommandsExist(t *testing.T) {
+	words := strings.Fields("agent doctor explain key retire rotate setup verify vault up env sql watch entra engine quickstart")
+	subs := strings.Fields("create import list show versions update rotate policy backup restore delete recover purge deleted")
+	command := regexp.MustCompile("`latchkey ([a-z]+)(?: ([a-z]+))?([^`]*)`")
+	check := func(where, text string) {
+		for _, m := range command.FindAllStringSubmatch(text, -1) {
+			if !slices.Contains(words, m[1]) {
+				t.Errorf("%s: there is no command %q", where, m[0])
+			}
+			if m[1] == "key" && (!slices.Contains(subs, m[2]) || !strings.Contains(m[3], "--vault URL")) {
+				t.Errorf("%s: %s is no whole command", where, m[0])
+			}
+		}
+	}
+	for _, e := range code.All() {
+		if e.Code.Space() != code.Latchkey {
+			check(e.Code.String(), e.Remedy)
+		}
+	}
+	for _, p := range code.Pairs() {
+		check(p.Message.String()+" with "+p.Provider.String(), p.Remedy)
 	}
 }
 

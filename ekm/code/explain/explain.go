@@ -55,7 +55,7 @@ func (e *UnknownError) Hint() string {
 	if len(e.Near) == 0 {
 		return `give a number ("2058", "Msg 33049", "LK1401") or a symbol; docs/codes.md lists them all`
 	}
-	return fmt.Sprintf("latchkey explain %q", e.Near[0].Code.String())
+	return "latchkey explain " + e.Near[0].Code.String()
 }
 
 // Explain looks the queries up. The answer holds what was found even when the error, one *UnknownError or several joined
@@ -163,5 +163,5 @@ func pair(m, p code.Entry) (code.Pair, bool) {
 	if !slices.Contains(m.With, p.Code) && !strings.Contains(m.Text, "Provider error code") {
 		return code.Pair{}, false
 	}
-	return code.Pair{Message: m.Code, Provider: p.Code, Meaning: m.Meaning + " Here the reason is: " + p.Meaning, Remedy: p.Remedy}, true
+	return code.Pair{Message: m.Code, Provider: p.Code, Meaning: m.Meaning + " Here the reason is code " + p.Code.String() + ": " + p.Meaning, Remedy: p.Remedy}, true
 }

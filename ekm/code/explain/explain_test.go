@@ -122,7 +122,7 @@ func TestUnknown(t *testing.T) {
 	if want := `no code "33o49" in the catalogue; near it are Msg 33049 KeyNotInProvider`; !strings.HasPrefix(err.Error(), want) {
 		t.Errorf("text %q, want %q first", err, want)
 	}
-	if u.Hint() != `latchkey explain "Msg 33049"` {
+	if u.Hint() != `latchkey explain Msg 33049` {
 		t.Errorf("hint %q", u.Hint())
 	}
 	if diff := cmp.Diff([]string{"2058"}, codes(a)); diff != "" {

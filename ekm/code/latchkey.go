@@ -27,6 +27,23 @@ const (
 	// VaultBusy means that others changed the same key again and again while the vault tried to.
 	VaultBusy = lk + 1009
 
+	// EntraLocked means that another process has the token authority's directory open.
+	EntraLocked = lk + 1101
+	// EntraStateDamaged means that the token authority's state does not read, was changed, or is of a newer program.
+	EntraStateDamaged = lk + 1102
+	// EntraNotFound means that there is no such tenant, application or credential.
+	EntraNotFound = lk + 1103
+	// EntraConflict means that a tenant, application or credential exists already, or that there is no room for it.
+	EntraConflict = lk + 1104
+	// EntraInvalid means that the token authority cannot take a value that it was given.
+	EntraInvalid = lk + 1105
+	// EntraAudit means that a change of the token authority could not be recorded and was not made.
+	EntraAudit = lk + 1106
+	// EntraStateWrite means that the token authority's state could not be written.
+	EntraStateWrite = lk + 1107
+	// EntraSeal means that the token authority's state cannot be sealed or unsealed.
+	EntraSeal = lk + 1108
+
 	// AuditUnavailable means that an audit record could not be made durable.
 	AuditUnavailable = lk + 1201
 	// AuditFull means that there is no room for audit records.
@@ -148,6 +165,57 @@ func catalogueLatchkey() []Entry {
 			Causes:  []string{"many concurrent changes of one key"},
 			Remedy:  "Repeat the call.",
 			Retry:   true, Heals: true,
+		},
+		{
+			Code: EntraLocked, Symbol: "EntraLocked",
+			Meaning: "Another process has the token authority's directory open; two writers would undo each other's changes.",
+			Causes:  []string{"a running `latchkey up` or `latchkey entra` on the same data"},
+			Remedy:  "Use the running process, or stop it first.",
+			Retry:   true, Heals: true,
+		},
+		{
+			Code: EntraStateDamaged, Symbol: "EntraStateDamaged",
+			Meaning: "The token authority's state file does not read, does not match its sealed digest, or was written by a newer program; nothing was started.",
+			Causes:  []string{"the file was edited by hand", "a disk that lost a write", "an older program started on newer data"},
+			Remedy:  "Restore entra.json from a backup, or start the program that wrote it. Credentials made since that backup must be made again.",
+		},
+		{
+			Code: EntraNotFound, Symbol: "EntraNotFound",
+			Meaning: "The token authority has no tenant, application or credential of that name.",
+			Causes:  []string{"a misspelt GUID", "it was removed before", "another data directory"},
+			Remedy:  "List what there is with `latchkey entra` and repeat with one of those.",
+		},
+		{
+			Code: EntraConflict, Symbol: "EntraConflict",
+			Meaning: "What was to be made exists already, or there is no room for it.",
+			Causes:  []string{"an id or a domain that is taken", "two client secrets are there already"},
+			Remedy:  "Choose another name, or remove what is no longer needed first.",
+		},
+		{
+			Code: EntraInvalid, Symbol: "EntraInvalid",
+			Meaning: "The token authority cannot take a value that it was given; nothing was changed.",
+			Causes:  []string{"a GUID or domain of the wrong form", "a certificate that expired or has a small key", "a life beyond the limit"},
+			Remedy:  "Correct the value that the message names.",
+		},
+		{
+			Code: EntraAudit, Symbol: "EntraAudit",
+			Meaning: "A change of the token authority could not be written to the audit log and was not made.",
+			Causes:  []string{"the disk of the audit log is full or failed"},
+			Remedy:  "See to the cause that the message names, then repeat the change.",
+			Retry:   true, Heals: true,
+		},
+		{
+			Code: EntraStateWrite, Symbol: "EntraStateWrite",
+			Meaning: "The token authority's state could not be written. The change does not hold in the running process; the file may have it.",
+			Causes:  []string{"a full or failed disk", "missing rights to the data directory"},
+			Remedy:  "Make room or restore the rights, then repeat the change.",
+			Retry:   true, Heals: true,
+		},
+		{
+			Code: EntraSeal, Symbol: "EntraSeal",
+			Meaning: "The token authority's state or signing keys cannot be sealed or unsealed.",
+			Causes:  []string{"another seal key than the one the data was sealed with", "a file from another installation"},
+			Remedy:  "Start with the seal key of this data directory.",
 		},
 		{
 			Code: AuditUnavailable, Symbol: "AuditUnavailable",

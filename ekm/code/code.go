@@ -5,6 +5,10 @@
 // A [Code] is an error itself: errors.Is(err, code.HTTPResourceNotFound) works at any depth. Return a code through [New] or
 // [Wrap], which add what was done and to what; never put a secret into either.
 //
+// [Lookup] finds what is known of a code, [Find] and [Near] what a user may have meant by a number or symbol, [Together]
+// what a message of SQL Server and the provider's code in it say as a pair. Package ekm/code/explain renders them. The texts
+// are data, in data/*.txt; only our own codes stand in Go, beside their constants in latchkey.go.
+//
 // There are three spaces. Provider holds the numbers of the SQL Server connector (0 to 4000), kept with their meaning.
 // SQL holds message numbers of SQL Server that carry or follow from them. Latchkey holds our own, printed "LK1234".
 package code

@@ -136,6 +136,8 @@ func TestNoInsecureTLS(t *testing.T) {
 
 // exposes lists who may take a secret out of its wrapper, and what for.
 var exposes = map[string]string{
+	"entra":           "compares a client secret, writes an arc key file",
+	"entra/directory": "hashes a client secret",
 }
 
 func TestExposeIsListed(t *testing.T) {

@@ -103,6 +103,25 @@ const (
 	ClockSkewed = lk + 1605
 	// VaultResting means that calls are held back because the vault did not answer for a while.
 	VaultResting = lk + 1606
+
+	// DatabaseCorrupt means that a database file's content does not authenticate.
+	DatabaseCorrupt = lk + 1501
+	// DatabaseIO means that the disk or the file system failed under a database.
+	DatabaseIO = lk + 1502
+	// DatabaseKey means that a database's key could not be wrapped or unwrapped.
+	DatabaseKey = lk + 1503
+	// DatabaseState means that the state of encryption does not allow an operation.
+	DatabaseState = lk + 1504
+	// DatabaseNotOurs means that a file is no database of Latchkey.
+	DatabaseNotOurs = lk + 1505
+	// DatabaseNewer means that a newer program wrote a database file.
+	DatabaseNewer = lk + 1506
+	// DatabaseInUse means that a database is open elsewhere.
+	DatabaseInUse = lk + 1507
+	// DatabaseEpochs means that a database key was used in so many sessions that it must be replaced.
+	DatabaseEpochs = lk + 1508
+	// DatabaseNotEncrypted means that a file that must be encrypted is not.
+	DatabaseNotEncrypted = lk + 1509
 )
 
 func catalogueLatchkey() []Entry {
@@ -401,6 +420,64 @@ func catalogueLatchkey() []Entry {
 			Causes:  []string{"the outage that the message names as the cause"},
 			Remedy:  "See to the cause that the message names; calls go through again within seconds of the vault's return.",
 			Retry:   true, Heals: true,
+		},
+		{
+			Code: DatabaseCorrupt, Symbol: "DatabaseCorrupt",
+			Meaning: "Something in a database file is not what Latchkey wrote there: a page was changed, moved, exchanged, cut off, or is in clear where it must not be. It was not used.",
+			Causes:  []string{"a failing disk or controller", "a copy of the file that was made while it was in use", "somebody changed the file"},
+			Remedy:  "Restore the database from a backup. Run a verification first to learn which pages are concerned; the message names file and page.",
+		},
+		{
+			Code: DatabaseIO, Symbol: "DatabaseIO",
+			Meaning: "The disk or the file system failed while a database was used; after a failed write to stable storage the database takes no more writes until it is opened again.",
+			Causes:  []string{"the disk is full", "the disk or the network drive failed", "missing rights on the file or its directory"},
+			Remedy:  "Look at the cause in the message and at the system's log, mend it, and open the database again.",
+			Heals:   false,
+		},
+		{
+			Code: DatabaseKey, Symbol: "DatabaseKey",
+			Meaning: "The key store did not wrap or unwrap the database's encryption key, so the database cannot be opened or its key not be changed.",
+			Causes:  []string{"the key was disabled, deleted or has expired", "the credential lost its rights on the key", "the key store cannot be reached"},
+			Remedy:  "Mend what the provider's code in the message says, then bring the database online again.",
+			Retry:   true, Heals: true,
+		},
+		{
+			Code: DatabaseState, Symbol: "DatabaseState",
+			Meaning: "The operation does not fit the state of the database's encryption; nothing was changed.",
+			Causes:  []string{"an encryption scan is under way", "the database has no encryption key, or has one already", "the database is still encrypted"},
+			Remedy:  "Look at sys.dm_database_encryption_keys; wait for the scan, or cancel it, then repeat.",
+			Retry:   true,
+		},
+		{
+			Code: DatabaseNotOurs, Symbol: "DatabaseNotOurs",
+			Meaning: "The file does not begin as a database file of Latchkey does.",
+			Causes:  []string{"a wrong path", "a file of SQLite or SQL Server", "the beginning of the file was overwritten"},
+			Remedy:  "Check the path; if it is right, restore the database from a backup.",
+		},
+		{
+			Code: DatabaseNewer, Symbol: "DatabaseNewer",
+			Meaning: "A newer version of Latchkey wrote the database file; this one does not know its format and left it alone.",
+			Causes:  []string{"the program was downgraded", "the file comes from another machine"},
+			Remedy:  "Open it with the version that wrote it, or a later one.",
+		},
+		{
+			Code: DatabaseInUse, Symbol: "DatabaseInUse",
+			Meaning: "The database is open already, in this process or in another.",
+			Causes:  []string{"a second server on the same data directory", "a process that has not ended yet"},
+			Remedy:  "Stop the other process, then repeat.",
+			Retry:   true, Heals: true,
+		},
+		{
+			Code: DatabaseEpochs, Symbol: "DatabaseEpochs",
+			Meaning: "The database's encryption key was used in 32,767 sessions and seals nothing more; the database can be read.",
+			Causes:  []string{"the key was never regenerated in many years, or the database is opened and closed all the time"},
+			Remedy:  "Run ALTER DATABASE ENCRYPTION KEY REGENERATE.",
+		},
+		{
+			Code: DatabaseNotEncrypted, Symbol: "DatabaseNotEncrypted",
+			Meaning: "The catalogue says that the database is encrypted, but its file is not; it was not opened.",
+			Causes:  []string{"the file was replaced by one in clear", "an old copy from before the encryption was put in its place"},
+			Remedy:  "Find out who replaced the file; restore the encrypted one from a backup.",
 		},
 	}
 }

@@ -1,0 +1,126 @@
+package tde
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"latchkey/engine/tde/sealvfs"
+)
+
+const checkpointTruncate = sqlite3.CHECKPOINT_TRUNCATE
+
+// Conn is a SQLite connection to a DB. Like sqlite3.Conn it is for one goroutine at a time. Close it before the DB.
+//
+// Its methods return SQLite's errors; pass them, and those of statements, through [Conn.Err] to learn what really happened.
+type Conn struct {
+	*sqlite3.Conn
+	db *DB
+}
+
+// Conn opens a connection. ctx is for the opening only; see sqlite3.Conn.SetInterrupt. The journal is a write-ahead log and
+// stays one, synchronous is as configured, waiting for locks ends after 10 s.
+func (db *DB) Conn(ctx context.Context) (*Conn, error) {
+	if db.closed.Load() {
+		return nil, ErrClosed
+	}
+	c, err := db.connect(ctx)
+	return c, mapped("connecting to the database", db.cfg.Path, err)
+}
+
+func (db *DB) connect(ctx context.Context) (*Conn, error) {
+	raw, err := sqlite3.OpenContext(ctx, db.uri)
+	if err != nil {
+		return nil, err
+	}
+	c := &Conn{Conn: raw, db: db}
+	level := "FULL"
+	if db.cfg.NormalSync {
+		level = "NORMAL"
+	}
+	err = raw.BusyTimeout(10 * time.Second)
+	if err == nil {
+		err = raw.Exec("PRAGMA synchronous=" + level)
+	}
+	if err == nil {
+		err = raw.Exec("SELECT count(*) FROM sqlite_schema") // reads page 1: a bad file is told now
+	}
+	if err == nil {
+		err = raw.SetAuthorizer(authorize)
+	}
+	if err != nil {
+		err = c.Err(err)
+		return nil, errors.Join(err, raw.Close())
+	}
+	return c, nil
+}
+
+// authorize refuses to attach what is not a database of this package: another file system would write in clear. The empty
+// name is SQLite's own, for VACUUM.
+func authorize(action sqlite3.AuthorizerActionCode, name, _, _, _ string) sqlite3.AuthorizerReturnCode {
+	if action == sqlite3.AUTH_ATTACH && name != "" && !strings.HasPrefix(name, "file:/latchkey-") {
+		return sqlite3.AUTH_DENY
+	}
+	return sqlite3.AUTH_OK
+}
+
+// URI is the name under which another database's connections may ATTACH this one, while it is open.
+func (db *DB) URI() string { return db.uri }
+
+// Err gives an error of SQLite its type and code: [CorruptError], an error of the disk, or, unchanged, one of SQL.
+func (c *Conn) Err(err error) error {
+	if err == nil {
+		return nil
+	}
+	below := sealvfs.LastError(c.Conn)
+	switch {
+	case below != nil && isStorage(err):
+		below = mapped("using the database", c.db.cfg.Path, below)
+		return fmt.Errorf("%w (%w)", below, err)
+	case errors.Is(err, sqlite3.CORRUPT), errors.Is(err, sqlite3.NOTADB), errors.Is(err, sqlite3.IOERR), errors.Is(err, sqlite3.FULL):
+		return mapped("using the database", c.db.cfg.Path, err)
+	}
+	return err
+}
+
+func isStorage(err error) bool {
+	for _, c := range []sqlite3.ErrorCode{sqlite3.IOERR, sqlite3.CORRUPT, sqlite3.NOTADB, sqlite3.FULL, sqlite3.CANTOPEN, sqlite3.PROTOCOL} {
+		if errors.Is(err, c) {
+			return true
+		}
+	}
+	return false
+}
+
+// Exec runs SQL without results. Its errors have gone through Err.
+func (c *Conn) Exec(sql string) error { return c.Err(c.Conn.Exec(sql)) }
+
+// checkpoint copies the log back and empties it, waiting for readers that need it.
+func (db *DB) checkpoint(ctx context.Context) error {
+	for {
+		db.keeper.Lock()
+		c := db.keeper.c
+		if c == nil {
+			db.keeper.Unlock()
+			return ErrClosed
+		}
+		_, _, err := c.WALCheckpoint("main", checkpointTruncate)
+		err = c.Err(err)
+		db.keeper.Unlock()
+		if !errors.Is(err, sqlite3.BUSY) {
+			return err
+		}
+		if err := sleep(ctx, db.cfg.Clock, checkpointRetry); err != nil {
+			return err
+		}
+	}
+}
+
+// Checkpoint copies the log back into the file and empties it, waiting for readers that still need it.
+func (db *DB) Checkpoint(ctx context.Context) error {
+	return mapped("checkpointing", db.cfg.Path, db.checkpoint(ctx))
+}

@@ -1,0 +1,186 @@
+package scan
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"latchkey/engine/tde/pagecipher"
+	"latchkey/engine/tde/sealvfs"
+	"latchkey/internal/clock"
+	"latchkey/internal/fsys"
+)
+
+// Pages is the database as a scan needs it. [sealvfs.Store] is one.
+type Pages interface {
+	// Pages is the present length in pages.
+	Pages() uint32
+	// Reseal fills the batch with the pages from first on that are to be rewritten.
+	Reseal(b *sealvfs.Batch, first uint32) error
+	// Install writes the batch in place, but for pages that were written since.
+	Install(b *sealvfs.Batch) error
+	// SyncMain makes the database durable.
+	SyncMain() error
+}
+
+// Config says what to scan.
+type Config struct {
+	FS    fsys.FS
+	Path  string // of the database; the journal lies beside it
+	ID    pagecipher.FileID
+	Pages Pages
+	// From is the page to begin with, 1 at least.
+	From   uint32
+	Budget *Budget
+	Clock  clock.Clock // nil means the machine's
+	// Passed is told, after each round, the first page that the scan has not durably passed. An error ends the scan.
+	Passed func(next uint32) error
+}
+
+// Run scans until no page is left, ctx ends, or an error. It may be run again from the position that Passed was told last.
+func Run(ctx context.Context, cfg Config) error {
+	if cfg.Clock == nil {
+		cfg.Clock = clock.System{}
+	}
+	if cfg.Budget == nil {
+		cfg.Budget = NewBudget(0)
+	}
+	j, err := createJournal(cfg.FS, cfg.Path, cfg.ID)
+	if err != nil {
+		return err
+	}
+	r := runner{cfg: cfg, journal: j}
+	err = r.run(ctx)
+	return errors.Join(err, j.f.Close())
+}
+
+type runner struct {
+	cfg     Config
+	journal *journal
+	batches []*sealvfs.Batch
+	pages   []uint32
+	images  []byte
+}
+
+func (r *runner) run(ctx context.Context) error {
+	// Rounds are aligned to stripes, so that each batch has one lock.
+	next := (max(r.cfg.From, 1)-1)/sealvfs.StripePages*sealvfs.StripePages + 1
+	for next <= r.cfg.Pages.Pages() {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		began := r.cfg.Clock.Now()
+		after, err := r.round(next)
+		if err != nil {
+			return err
+		}
+		if err := r.cfg.Passed(after); err != nil {
+			return err
+		}
+		// What a round costs is what it reads: pages that need no rewriting are read too.
+		if err := r.cfg.Budget.wait(ctx, r.cfg.Clock, began, int64(after-next)*pagecipher.PageSize); err != nil {
+			return err
+		}
+		next = after
+	}
+	return nil
+}
+
+// round rewrites the pages from first on, as many batches as the budget makes one round, and returns the next page.
+func (r *runner) round(first uint32) (uint32, error) {
+	r.pages, r.images = r.pages[:0], r.images[:0]
+	n := 0
+	for ; n < r.cfg.Budget.batches() && first <= r.cfg.Pages.Pages(); n++ {
+		if n == len(r.batches) {
+			r.batches = append(r.batches, &sealvfs.Batch{})
+		}
+		b := r.batches[n]
+		if err := r.cfg.Pages.Reseal(b, first); err != nil {
+			return 0, err
+		}
+		r.pages = append(r.pages, b.Pages...)
+		r.images = append(r.images, b.Images...)
+		first += sealvfs.StripePages
+	}
+	if len(r.pages) == 0 {
+		return first, nil
+	}
+	if err := r.journal.write(r.pages, r.images); err != nil {
+		return 0, err
+	}
+	for _, b := range r.batches[:n] {
+		if err := r.cfg.Pages.Install(b); err != nil {
+			return 0, err
+		}
+	}
+	return first, r.cfg.Pages.SyncMain()
+}
+
+// Budget bounds a scan's pace. It may be changed while scans run.
+type Budget struct {
+	mu      sync.Mutex
+	rate    int64         // bytes in a second; 0: no bound
+	changed chan struct{} // closed and replaced at a change
+}
+
+// NewBudget makes a budget of rate bytes of the database in a second; 0 or less means no bound.
+func NewBudget(rate int64) *Budget {
+	return &Budget{rate: max(0, rate), changed: make(chan struct{})}
+}
+
+// Set changes the rate; scans that wait notice at once.
+func (b *Budget) Set(rate int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.rate = max(0, rate)
+	close(b.changed)
+	b.changed = make(chan struct{})
+}
+
+// Rate is the present rate.
+func (b *Budget) Rate() int64 {
+	rate, _ := b.get()
+	return rate
+}
+
+func (b *Budget) get() (int64, chan struct{}) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.rate, b.changed
+}
+
+// batches is how many batches share a round, and so two syncs: many without a bound, one with a tight one, so that the disk
+// is busy for short moments.
+func (b *Budget) batches() int {
+	const most = MaxPages / sealvfs.StripePages
+	rate, _ := b.get()
+	if rate == 0 {
+		return most
+	}
+	return int(min(most, 1+rate/(64<<20)))
+}
+
+// wait lets the time pass that n bytes may take, counted from began.
+func (b *Budget) wait(ctx context.Context, c clock.Clock, began time.Time, n int64) error {
+	for {
+		rate, changed := b.get()
+		if rate == 0 {
+			return ctx.Err()
+		}
+		left := time.Duration(float64(n)/float64(rate)*float64(time.Second)) - c.Now().Sub(began)
+		if left <= 0 {
+			return ctx.Err()
+		}
+		t := c.NewTimer(left)
+		select {
+		case <-t.C():
+		case <-changed:
+		case <-ctx.Done():
+		}
+		t.Stop()
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,160 @@
+package sealvfs
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"sync/atomic"
+
+	"github.com/ncruces/go-sqlite3"
+	"github.com/ncruces/go-sqlite3/vfs"
+
+	"latchkey/engine/tde/pagecipher"
+)
+
+// mainFile is one connection's view of the main file.
+type mainFile struct {
+	s     *Store
+	codec *pagecipher.Codec
+	shm   vfs.SharedMemory
+	lock  vfs.LockLevel // guarded by s.locks
+	last  atomic.Pointer[error]
+	raw   [pagecipher.DiskFrame]byte // a page or a frame as on disk
+	page  [pagecipher.PageSize]byte
+	frame pagecipher.FrameBuf
+}
+
+var (
+	_ vfs.FileSharedMemory = (*mainFile)(nil)
+	_ vfs.FilePragma       = (*mainFile)(nil)
+	_ vfs.FileLockState    = (*mainFile)(nil)
+	_ vfs.FileHasMoved     = (*mainFile)(nil)
+)
+
+// Close ends the view.
+func (f *mainFile) Close() error {
+	_ = f.Unlock(vfs.LOCK_NONE)
+	return f.shm.Close()
+}
+
+// ReadAt reads any part of the file. SQLite reads whole pages, the first 100 bytes, 16 bytes at 24, and the used part of an
+// overflow page.
+func (f *mainFile) ReadAt(p []byte, off int64) (int, error) {
+	done := 0
+	for done < len(p) {
+		page, at := uint32(off/pagecipher.PageSize)+1, int(off%pagecipher.PageSize)
+		dst := f.page[:]
+		if direct := p[done:]; at == 0 && len(direct) >= pagecipher.Payload {
+			dst = direct[:min(len(direct), pagecipher.PageSize)]
+		}
+		if err := f.s.readPage(f.codec, f.raw[:], dst, page); err != nil {
+			return done, f.report(err, sqlite3.IOERR_READ)
+		}
+		clear(dst[pagecipher.Payload:]) // SQLite's log checksums cover the reserved bytes: they are always zeros to it
+		n := len(dst)
+		if &dst[0] == &f.page[0] {
+			n = copy(p[done:], dst[at:])
+		}
+		done += n
+		off += int64(n)
+	}
+	return done, nil
+}
+
+// WriteAt writes a page; nothing else is ever written to a database whose journal is a log.
+func (f *mainFile) WriteAt(p []byte, off int64) (int, error) {
+	if len(p) != pagecipher.PageSize || off%pagecipher.PageSize != 0 {
+		return 0, f.report(&Error{File: f.s.cfg.Path, Op: "writing", Err: fmt.Errorf("%d bytes at %d are not a page", len(p), off)}, sqlite3.IOERR_WRITE)
+	}
+	if err := f.s.writePage(f.codec, f.raw[:], p, uint32(off/pagecipher.PageSize)+1); err != nil {
+		return 0, f.report(err, sqlite3.IOERR_WRITE)
+	}
+	return len(p), nil
+}
+
+// Truncate shortens the file.
+func (f *mainFile) Truncate(size int64) error {
+	return f.report(f.s.truncate(uint32((size+pagecipher.PageSize-1)/pagecipher.PageSize)), sqlite3.IOERR_TRUNCATE)
+}
+
+// Sync makes the file durable.
+func (f *mainFile) Sync(vfs.SyncFlag) error { return f.report(f.s.SyncMain(), sqlite3.IOERR_FSYNC) }
+
+// Size is the size of the pages.
+func (f *mainFile) Size() (int64, error) { return int64(f.s.Pages()) * pagecipher.PageSize, nil }
+
+// SectorSize is a page.
+func (f *mainFile) SectorSize() int { return pagecipher.PageSize }
+
+// DeviceCharacteristics: a write does not harm its neighbours, and parts of pages can be read.
+func (f *mainFile) DeviceCharacteristics() vfs.DeviceCharacteristic {
+	return vfs.IOCAP_POWERSAFE_OVERWRITE | vfs.IOCAP_SUBPAGE_READ | vfs.IOCAP_UNDELETABLE_WHEN_OPEN
+}
+
+// HasMoved is false: the caller holds the file's lock.
+func (f *mainFile) HasMoved() (bool, error) { return false, nil }
+
+// SharedMemory is the log's index.
+func (f *mainFile) SharedMemory() vfs.SharedMemory { return f.shm }
+
+// Pragma refuses the settings under which content would be written where we do not seal it.
+func (f *mainFile) Pragma(name, value string) (string, error) {
+	v := strings.ToLower(strings.Trim(value, `"' `))
+	refuse := false
+	switch name {
+	case "journal_mode":
+		refuse = v != "" && v != "wal"
+	case "locking_mode":
+		refuse = v != "" && v != "normal"
+	case "page_size", "mmap_size":
+		refuse = v != "" && v != "0"
+	case "temp_store_directory", "data_store_directory":
+		refuse = true
+	}
+	if refuse {
+		return "", fmt.Errorf("encrypted storage does not allow PRAGMA %s = %q", name, value)
+	}
+	return "", sqlite3.NOTFOUND
+}
+
+// walFile is one connection's view of the log.
+type walFile struct {
+	log   *wal
+	owner *mainFile
+}
+
+func (f *walFile) Close() error { return nil }
+
+func (f *walFile) ReadAt(p []byte, off int64) (int, error) {
+	n, err := f.log.readAt(f.owner, p, off)
+	if err == io.EOF {
+		return n, io.EOF
+	}
+	return n, f.owner.report(err, sqlite3.IOERR_READ)
+}
+
+func (f *walFile) WriteAt(p []byte, off int64) (int, error) {
+	if err := f.log.writeAt(p, off); err != nil {
+		return 0, f.owner.report(err, sqlite3.IOERR_WRITE)
+	}
+	return len(p), nil
+}
+
+func (f *walFile) Truncate(size int64) error {
+	return f.owner.report(f.log.truncate(size), sqlite3.IOERR_TRUNCATE)
+}
+
+func (f *walFile) Sync(vfs.SyncFlag) error { return f.owner.report(f.log.sync(), sqlite3.IOERR_FSYNC) }
+
+func (f *walFile) Size() (int64, error) {
+	n, err := f.log.size()
+	return n, f.owner.report(err, sqlite3.IOERR_FSTAT)
+}
+
+func (f *walFile) Lock(vfs.LockLevel) error         { return nil }
+func (f *walFile) Unlock(vfs.LockLevel) error       { return nil }
+func (f *walFile) CheckReservedLock() (bool, error) { return false, nil }
+func (f *walFile) SectorSize() int                  { return pagecipher.PageSize }
+func (f *walFile) DeviceCharacteristics() vfs.DeviceCharacteristic {
+	return f.owner.DeviceCharacteristics()
+}

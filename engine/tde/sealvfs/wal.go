@@ -1,0 +1,429 @@
+package sealvfs
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"latchkey/engine/tde/pagecipher"
+	"latchkey/internal/fsys"
+)
+
+// pendMax is how many frames of a transaction wait in memory before they are written, in one write.
+const pendMax = 64
+
+// wal is the write-ahead log, shared by all connections. SQLite lets one of them write at a time.
+//
+// SQLite writes a frame as a header and a body, sometimes one of them again. Here both become one sealed unit, so parts are
+// gathered in pend and written with the transaction's last frame, at pendMax frames, or at a sync: an acknowledged transaction
+// has always left the process. Each frame also says how many frames were durable before it. A frame that is damaged though
+// a later one says that it was durable is corruption; without such a witness it is the torn end that a crash leaves.
+type wal struct {
+	s    *Store
+	name string
+
+	mu    sync.Mutex
+	f     fsys.File // nil while there is no log
+	codec *pagecipher.Codec
+	head  [pagecipher.WALHeader]byte // as SQLite wrote it; zeros if unknown
+	plain bool                       // frames in clear may be in the file
+
+	gen     atomic.Uint32 // changes when the log starts over; part of cache keys
+	flushed atomic.Uint64 // frames of this generation below and at it are in the file
+	salts   atomic.Uint64 // of head
+	redo    atomic.Bool   // pend holds a frame that is in the file already
+	commit  uint64        // the last frame that ended a transaction, of those written in this generation
+	durable uint64        // frames known to be synced
+	pages   []uint32      // of the frames written in this generation, by frame-1; 0 if unknown
+
+	pend  []pending
+	first uint64 // frame number of pend[0]
+	out   []byte
+	raw   [pagecipher.DiskFrame]byte
+}
+
+type pending struct {
+	buf        *pagecipher.FrameBuf
+	head, body bool // which parts SQLite wrote
+}
+
+func openWAL(s *Store) (*wal, error) {
+	w := &wal{s: s, name: s.cfg.Path + "-wal", codec: pagecipher.NewCodec(s.cfg.Ring)}
+	f, err := s.cfg.FS.OpenFile(w.name, os.O_RDWR, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return w, nil
+	}
+	if err != nil {
+		return nil, s.ioErr("opening", w.name, err)
+	}
+	size, err := f.Size()
+	if err != nil {
+		_ = f.Close()
+		return nil, s.ioErr("opening", w.name, err)
+	}
+	w.f, w.plain = f, size > 0
+	w.flushed.Store(diskFrames(size))
+	return w, nil
+}
+
+func diskFrames(size int64) uint64 {
+	return uint64(max(0, size-pagecipher.DiskWALHeader) / pagecipher.DiskFrame)
+}
+
+func diskOffset(frame uint64) int64 {
+	return pagecipher.DiskWALHeader + int64(frame-1)*pagecipher.DiskFrame
+}
+
+// open makes the file if there is none.
+func (w *wal) open() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.f != nil {
+		return nil
+	}
+	f, err := w.s.cfg.FS.OpenFile(w.name, os.O_RDWR|os.O_CREATE, 0o600)
+	if err == nil {
+		if err = w.s.cfg.FS.SyncDir(filepath.Dir(w.name)); err != nil {
+			_ = f.Close()
+		}
+	}
+	if err != nil {
+		return w.s.ioErr("creating", w.name, err)
+	}
+	w.f = f
+	return nil
+}
+
+func (w *wal) close() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.f == nil {
+		return nil
+	}
+	err := w.f.Close()
+	w.f = nil
+	return err
+}
+
+// remove deletes the file, after its frames were copied back.
+func (w *wal) remove() error {
+	if err := w.truncate(0); err != nil { // wipes what is in clear
+		return err
+	}
+	if err := w.close(); err != nil {
+		return w.s.ioErr("closing", w.name, err)
+	}
+	if err := w.s.cfg.FS.Remove(w.name); err != nil {
+		return err
+	}
+	return w.s.cfg.FS.SyncDir(filepath.Dir(w.name))
+}
+
+// size is the log's size as SQLite counts.
+func (w *wal) size() (int64, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.f == nil {
+		return 0, nil
+	}
+	size, err := w.f.Size()
+	if err != nil {
+		return 0, w.s.ioErr("measuring", w.name, err)
+	}
+	if size < pagecipher.DiskWALHeader {
+		return 0, nil
+	}
+	frames := diskFrames(size)
+	if n := w.first + uint64(len(w.pend)); len(w.pend) > 0 && n-1 > frames {
+		frames = n - 1
+	}
+	return pagecipher.WALHeader + int64(frames)*pagecipher.Frame, nil
+}
+
+// writeAt takes the log's header, a frame's header or a frame's body.
+func (w *wal) writeAt(p []byte, off int64) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.s.Failed(); err != nil {
+		return err
+	}
+	if off == 0 && len(p) == pagecipher.WALHeader {
+		return w.restartLocked(p)
+	}
+	rel := off - pagecipher.WALHeader
+	frame, at := uint64(rel/pagecipher.Frame)+1, int(rel%pagecipher.Frame)
+	if rel < 0 || !(at == 0 && len(p) == pagecipher.FrameHeader || at == pagecipher.FrameHeader && len(p) == pagecipher.PageSize) {
+		return w.s.ioErr("writing", w.name, errors.New("not a frame's header or body"))
+	}
+	if len(w.pend) > 0 && (frame < w.first || frame > w.first+uint64(len(w.pend))) {
+		if err := w.flushLocked(); err != nil {
+			return err
+		}
+	}
+	if len(w.pend) == 0 {
+		w.first = frame
+	}
+	if frame == w.first+uint64(len(w.pend)) {
+		w.pend = append(w.pend, pending{buf: w.bufLocked()})
+	}
+	e := &w.pend[frame-w.first]
+	if frame <= w.flushed.Load() {
+		w.redo.Store(true)
+		w.s.cache.drop(w.cacheKey(w.gen.Load(), frame))
+	}
+	if at == 0 {
+		copy(e.buf.Header(), p)
+		e.head = true
+	} else {
+		copy(e.buf.Payload(), p)
+		e.body = true
+	}
+	switch {
+	case frame <= w.commit, // parts of a transaction that has ended already: its checksums are being corrected
+		e.head && e.body && e.buf.Commit() != 0,
+		e.head && e.body && len(w.pend) >= pendMax:
+		return w.flushLocked()
+	}
+	return nil
+}
+
+// bufLocked takes a frame buffer, one that was used before if there is one.
+func (w *wal) bufLocked() *pagecipher.FrameBuf {
+	if n := len(w.pend); n < cap(w.pend) {
+		if b := w.pend[:n+1][n].buf; b != nil {
+			return b
+		}
+	}
+	return new(pagecipher.FrameBuf)
+}
+
+// restartLocked begins the log anew with SQLite's header.
+func (w *wal) restartLocked(head []byte) error {
+	w.s.change.RLock()
+	defer w.s.change.RUnlock()
+	var disk [pagecipher.DiskWALHeader]byte
+	if err := w.codec.SealWALHeader(disk[:], head); err != nil {
+		return w.s.ioErr("sealing the header of", w.name, err)
+	}
+	if _, err := w.f.WriteAt(disk[:], 0); err != nil {
+		return w.s.ioErr("writing", w.name, err)
+	}
+	w.setHeadLocked(head)
+	w.resetLocked()
+	return nil
+}
+
+func (w *wal) setHeadLocked(head []byte) {
+	copy(w.head[:], head)
+	w.salts.Store(binary.BigEndian.Uint64(head[16:]))
+}
+
+func (w *wal) resetLocked() {
+	w.gen.Add(1)
+	w.flushed.Store(0)
+	w.commit, w.durable, w.pend, w.pages = 0, 0, w.pend[:0], w.pages[:0]
+}
+
+func (w *wal) cacheKey(gen uint32, frame uint64) uint64 {
+	return 1<<63 | uint64(gen&0x7fffffff)<<32 | frame
+}
+
+// flushLocked writes what is pending. On an error it is dropped: SQLite undoes the transaction.
+func (w *wal) flushLocked() error {
+	if len(w.pend) == 0 {
+		return nil
+	}
+	w.s.change.RLock()
+	defer w.s.change.RUnlock()
+	defer func() {
+		w.pend = w.pend[:0]
+		w.redo.Store(false)
+	}()
+	if err := w.s.Failed(); err != nil {
+		return err
+	}
+	n := len(w.pend)
+	w.out = slices.Grow(w.out[:0], n*pagecipher.DiskFrame)[:n*pagecipher.DiskFrame]
+	for i := range w.pend {
+		e, frame := &w.pend[i], w.first+uint64(i)
+		if !e.head || !e.body {
+			if err := w.completeLocked(e, frame); err != nil {
+				return err
+			}
+		}
+		e.buf.SetDurable(w.durable)
+		if err := w.codec.SealFrame(w.out[i*pagecipher.DiskFrame:], e.buf, frame); err != nil {
+			return w.s.ioErr("sealing a frame of", w.name, err)
+		}
+	}
+	if _, sealing := w.s.cfg.Ring.Sealing(); !sealing {
+		w.plain = true
+	}
+	last := w.first + uint64(n) - 1
+	if _, err := w.f.WriteAt(w.out, diskOffset(w.first)); err != nil {
+		return w.s.ioErr("writing", w.name, err)
+	}
+	gen := w.gen.Load()
+	for i := range w.pend {
+		e, frame := &w.pend[i], w.first+uint64(i)
+		w.s.cache.put(w.cacheKey(gen, frame), e.buf.Payload())
+		for uint64(len(w.pages)) < frame {
+			w.pages = append(w.pages, 0)
+		}
+		w.pages[frame-1] = e.buf.Page()
+		if e.buf.Commit() != 0 {
+			w.commit = max(w.commit, frame)
+		}
+	}
+	if last > w.flushed.Load() {
+		w.flushed.Store(last)
+	}
+	return nil
+}
+
+// completeLocked reads the part of a frame that SQLite did not write again.
+func (w *wal) completeLocked(e *pending, frame uint64) error {
+	var old pagecipher.FrameBuf
+	if err := w.loadLocked(&old, frame); err != nil {
+		return err
+	}
+	if !e.head {
+		copy(e.buf.Header(), old.Header())
+	}
+	if !e.body {
+		copy(e.buf.Payload(), old.Payload())
+	}
+	return nil
+}
+
+func (w *wal) loadLocked(buf *pagecipher.FrameBuf, frame uint64) error {
+	return w.load(w.codec, w.raw[:], buf, frame)
+}
+
+// load reads a frame from the file through c and raw.
+func (w *wal) load(c *pagecipher.Codec, raw []byte, buf *pagecipher.FrameBuf, frame uint64) error {
+	n, err := w.f.ReadAt(raw[:pagecipher.DiskFrame], diskOffset(frame))
+	if n < pagecipher.DiskFrame {
+		if err == nil || errors.Is(err, io.EOF) {
+			return io.EOF
+		}
+		return w.s.ioErr("reading", w.name, err)
+	}
+	st, err := c.OpenFrame(buf, raw[:pagecipher.DiskFrame], frame)
+	if err == nil {
+		err = w.allowed(st)
+	}
+	if err != nil {
+		return w.s.corruptErr(w.name, frame, err)
+	}
+	return nil
+}
+
+func (w *wal) allowed(st pagecipher.State) error {
+	if st == pagecipher.Plain && !w.s.policy.Load().Plain {
+		return errors.New("it is in clear in an encrypted database")
+	}
+	return nil
+}
+
+// sync makes everything written durable.
+func (w *wal) sync() error {
+	w.mu.Lock()
+	err := w.flushLocked()
+	f, gen, flushed := w.f, w.gen.Load(), w.flushed.Load()
+	w.mu.Unlock()
+	if err == nil {
+		err = w.s.Failed()
+	}
+	if err != nil || f == nil {
+		return err
+	}
+	if err := f.Sync(); err != nil { // without the lock: readers go on
+		w.s.Fail(err)
+		return w.s.ioErr("syncing", w.name, err)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if gen != 0 && gen == w.gen.Load() { // of a log found at opening we do not know which frames count
+		w.durable = max(w.durable, flushed)
+	}
+	return nil
+}
+
+// truncate shortens the log to SQLite's size. Before frames in clear go from an encrypted database they are overwritten.
+func (w *wal) truncate(size int64) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.s.Failed(); err != nil {
+		return err
+	}
+	if w.f == nil {
+		return nil
+	}
+	if size > 0 {
+		frames := (size - pagecipher.WALHeader) / pagecipher.Frame
+		if err := w.f.Truncate(pagecipher.DiskWALHeader + frames*pagecipher.DiskFrame); err != nil {
+			return w.s.ioErr("truncating", w.name, err)
+		}
+		return nil
+	}
+	if _, sealing := w.s.cfg.Ring.Sealing(); sealing && w.plain {
+		if err := w.wipeLocked(); err != nil {
+			return err
+		}
+	}
+	if err := w.f.Truncate(0); err != nil {
+		return w.s.ioErr("truncating", w.name, err)
+	}
+	w.plain = false
+	w.setHeadLocked(make([]byte, pagecipher.WALHeader))
+	w.resetLocked()
+	return nil
+}
+
+// wipeLocked overwrites the log. First comes a header that says, sealed, that there is no log, so that a crash amid
+// the wiping does not look like damage.
+func (w *wal) wipeLocked() error {
+	size, err := w.f.Size()
+	if err != nil || size == 0 {
+		return err
+	}
+	w.s.change.RLock()
+	defer w.s.change.RUnlock()
+	var disk [pagecipher.DiskWALHeader]byte
+	if err := w.codec.SealWALHeader(disk[:], make([]byte, pagecipher.WALHeader)); err != nil {
+		return w.s.ioErr("sealing the header of", w.name, err)
+	}
+	zeros := make([]byte, 1<<20)
+	write := func(b []byte, off int64) {
+		if err == nil {
+			_, err = w.f.WriteAt(b, off)
+		}
+	}
+	sync := func() {
+		if err == nil {
+			if err = w.f.Sync(); err != nil {
+				w.s.Fail(err)
+			}
+		}
+	}
+	write(disk[:], 0)
+	sync()
+	for off := int64(len(disk)); off < size; off += int64(len(zeros)) {
+		write(zeros[:min(int64(len(zeros)), size-off)], off)
+	}
+	sync()
+	if err != nil {
+		return w.s.ioErr("wiping", w.name, err)
+	}
+	return nil
+}
+
+func sameSalts(head []byte, f *pagecipher.FrameBuf) bool { return bytes.Equal(head[16:24], f.Salts()) }

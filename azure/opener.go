@@ -17,6 +17,8 @@ import (
 	"latchkey/internal/clock"
 	"latchkey/internal/secret"
 
+	"golang.org/x/sync/singleflight"
+
 	"latchkey/azure/challenge"
 	"latchkey/azure/sqlcred"
 )
@@ -136,6 +138,7 @@ type host struct {
 	wire   atomic.Pointer[wire]
 	skew   atomic.Int64 // the vault's clock less ours, nanoseconds
 
+	asking    singleflight.Group // for the challenge
 	chMu      sync.Mutex
 	challenge *challenge.Challenge
 
@@ -304,7 +307,7 @@ func (h *host) newIdentity(c *sqlcred.Credential) *identity {
 	return id
 }
 
-// currentChallenge is the vault's challenge, read once with a request without a token.
+// currentChallenge is the vault's challenge, read once with a request without a token; all who ask meanwhile share the request.
 func (h *host) currentChallenge(ctx context.Context) (challenge.Challenge, error) {
 	h.chMu.Lock()
 	known := h.challenge
@@ -312,7 +315,27 @@ func (h *host) currentChallenge(ctx context.Context) (challenge.Challenge, error
 	if known != nil {
 		return *known, nil
 	}
-	res, _, err := h.send(ctx, request{op: "reading the challenge of", method: http.MethodGet, path: "/keys", query: "maxresults=1", anonymous: true})
+	done := h.asking.DoChan("", func() (any, error) {
+		bg, cancel := h.o.background(ctx, challengeTimeout)
+		defer cancel()
+		return h.askChallenge(bg)
+	})
+	select {
+	case r := <-done:
+		ch, _ := r.Val.(challenge.Challenge)
+		return ch, r.Err
+	case <-ctx.Done():
+		return challenge.Challenge{}, canceled(ctx, "reading the challenge of", h.target.Host)
+	}
+}
+
+// challengeTimeout bounds one request for a challenge.
+const challengeTimeout = 15 * time.Second
+
+func (h *host) askChallenge(ctx context.Context) (challenge.Challenge, error) {
+	h.o.wg.Add(1)
+	defer h.o.wg.Done()
+	res, _, err := h.send(ctx, request{op: "reading the challenge of", method: http.MethodGet, path: "/keys", query: "maxresults=1"})
 	if err != nil {
 		return challenge.Challenge{}, err
 	}

@@ -201,9 +201,9 @@ type request struct {
 	query        string // besides api-version
 	verbatim     string // path and query as a vault gave them, in place of path and query
 	body         []byte
-	limit        int64 // of the reply's body in bytes; maxReply if 0
-	repeat       bool  // carrying it out twice does no harm
-	anonymous    bool  // without a token
+	limit        int64  // of the reply's body in bytes; maxReply if 0
+	repeat       bool   // carrying it out twice does no harm
+	token        string // "" for a request without one
 }
 
 // call sends r with a token and returns the body of a success. After a 401 it reads the challenge again, gets another token
@@ -244,26 +244,16 @@ func scrubToken(body []byte, tok string) []byte {
 	return []byte(strings.ReplaceAll(string(body), tok, secret.Redacted))
 }
 
-func (r request) with(token string) authorized { return authorized{r, token} }
-
-// authorized is a request with its token; without one if the request is anonymous.
-type authorized struct {
-	request
-	token string
+func (r request) with(token string) request {
+	r.token = token
+	return r
 }
 
-// sender is what send takes: a request with or without a token.
-type sender interface{ split() (request, string) }
-
-func (r request) split() (request, string)    { return r, "" }
-func (a authorized) split() (request, string) { return a.request, a.token }
-
 // send carries out one HTTP exchange and reads the reply whole.
-func (h *host) send(ctx context.Context, s sender) (*http.Response, []byte, error) {
-	r, token := s.split()
+func (h *host) send(ctx context.Context, r request) (*http.Response, []byte, error) {
 	w := h.wire.Load()
 	var p phase
-	req, err := h.newRequest(p.trace(ctx), w, r, token)
+	req, err := h.newRequest(p.trace(ctx), w, r)
 	if err != nil {
 		return nil, nil, code.Wrap(code.HTTPOpenRequest, r.op, h.target.URL+r.path, err)
 	}
@@ -289,7 +279,7 @@ func (h *host) send(ctx context.Context, s sender) (*http.Response, []byte, erro
 	return res, body, nil
 }
 
-func (h *host) newRequest(ctx context.Context, w *wire, r request, token string) (*http.Request, error) {
+func (h *host) newRequest(ctx context.Context, w *wire, r request) (*http.Request, error) {
 	target := h.target.URL
 	if r.verbatim != "" {
 		target += r.verbatim
@@ -317,8 +307,8 @@ func (h *host) newRequest(ctx context.Context, w *wire, r request, token string)
 	}
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", userAgent)
-	if token != "" {
-		req.Header.Set("Authorization", "Bearer "+token)
+	if r.token != "" {
+		req.Header.Set("Authorization", "Bearer "+r.token)
 	}
 	return req, nil
 }

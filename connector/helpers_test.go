@@ -1,0 +1,43 @@
+package connector_test
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"latchkey/azure/azuretest"
+	"latchkey/keywrap"
+)
+
+func keywrapAlgorithm(s string) keywrap.Algorithm { return keywrap.Algorithm(s) }
+
+func contextWithCancel(t testing.TB) (context.Context, context.CancelFunc) {
+	return context.WithCancel(t.Context())
+}
+
+// holdUnwraps says on arrived that the first unwrap came, and lets none go before release is closed.
+func holdUnwraps(arrived, release chan struct{}) azuretest.Hook {
+	var once sync.Once
+	return func(_ http.ResponseWriter, r *http.Request) bool {
+		if strings.HasSuffix(r.URL.Path, "/unwrapkey") {
+			once.Do(func() { close(arrived) })
+			<-release
+		}
+		return false
+	}
+}
+
+// waitFor polls what another goroutine brings about; it gives up when the test would be thought hung.
+func waitFor(t testing.TB, ok func() bool) {
+	t.Helper()
+	for range 5000 {
+		if ok() {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+	t.Fatal("it did not come about within 5 s")
+}

@@ -53,8 +53,11 @@ var layout = []rule{
 	{"entra", []string{"audit", "ekm/code", "entra/directory", "internal/jwks"}, "the token authority stands alone"},
 	{"entra/directory", []string{"audit", "ekm/code", "internal/jwks"}, "what the authority keeps; knows no network"},
 
-	{"azure", []string{"akv", "ekm", "ekm/code", "ekm/keystore"}, "the client's side of the vault API"},
-	{"connector", []string{"ekm", "ekm/code", "ekm/keystore"}, "declares the few methods of a vault that it needs; another key store is one more package"},
+	{"azure", []string{"akv", "ekm", "ekm/code", "ekm/keystore", "azure/challenge", "azure/sqlcred"}, "the client's side of the vault API"},
+	{"azure/sqlcred", []string{"akv", "ekm", "ekm/code", "ekm/keystore"}, "reads credentials; sends nothing"},
+	{"azure/challenge", []string{"akv", "ekm/code", "ekm/keystore", "azure/sqlcred"}, "reads and checks bytes; sends nothing"},
+	{"azure/azuretest", []string{"keywrap"}, "a scripted peer for tests of the client's side"},
+	{"connector", []string{"connector/...", "keywrap", "ekm", "ekm/code", "ekm/keystore"}, "declares the few methods of a vault that it needs; another key store is one more package"},
 	{"connector/...", []string{"connector", "ekm", "ekm/code", "ekm/keystore"}, "parts of the connector"},
 	{"doctor", []string{"ekm/code", "akv", "azure", "ekm/keystore"}, "walks the hops of a client"},
 	{"agent", []string{"ekm", "ekm/code"}, "frames and sockets around a provider"},

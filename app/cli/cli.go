@@ -10,6 +10,7 @@ import (
 
 	"latchkey/internal/clock"
 	"latchkey/internal/fsys"
+	"latchkey/internal/secret"
 )
 
 // Exit codes.
@@ -19,7 +20,7 @@ const (
 	exitUsage  = 2
 )
 
-// Env is what a command may reach. Every field is required, but for Stdin.
+// Env is what a command may reach. Every field is required, but for Stdin, Unsetenv and Prompt.
 type Env struct {
 	Args      []string // without the program's name
 	Stdin     io.Reader
@@ -28,6 +29,10 @@ type Env struct {
 	LookupEnv func(string) (string, bool)
 	Clock     clock.Clock
 	FS        fsys.FS
+	// Unsetenv takes a secret out of the environment once it was read; nil leaves it.
+	Unsetenv func(string) error
+	// Prompt asks for a passphrase; nil means that there is nobody to ask.
+	Prompt func(context.Context) (*secret.Bytes, error)
 }
 
 // command is one line of the table. Either run or sub is set.
@@ -52,6 +57,9 @@ type call struct {
 func Main(ctx context.Context, env Env) int {
 	if env.Stdin == nil {
 		env.Stdin = strings.NewReader("")
+	}
+	if env.Unsetenv == nil {
+		env.Unsetenv = func(string) error { return nil }
 	}
 	err := dispatch(ctx, env, &command{sub: commands()}, "", env.Args)
 	if err == nil {

@@ -3,6 +3,7 @@ package cli
 // commands is the table, in the order of the overview. A command that does not exist yet is not in it.
 func commands() []*command {
 	return []*command{
+		upCommand(),
 		envCommand(),
 		keyCommand(),
 		explainCommand(),

@@ -40,11 +40,15 @@ func (r *RunInfo) HTTPClient(f fsys.FS) (*http.Client, error) {
 
 // Keys is a client for a vault of the running server (r.VaultURL, r.HSMURL or another's URL), as the principal ClientID.
 func (r *RunInfo) Keys(f fsys.FS, vaultURL string) (*azkeys.Client, error) {
-	transport, err := r.HTTPClient(f)
+	secrets, err := r.ReadSecrets(f)
 	if err != nil {
 		return nil, err
 	}
-	secrets, err := r.ReadSecrets(f)
+	return r.keys(f, vaultURL, secrets)
+}
+
+func (r *RunInfo) keys(f fsys.FS, vaultURL string, secrets *RunSecrets) (*azkeys.Client, error) {
+	transport, err := r.HTTPClient(f)
 	if err != nil {
 		return nil, err
 	}

@@ -29,12 +29,17 @@ type port struct {
 	done   chan error
 }
 
-// listen opens addr for a handler; tlsConfig nil means plain HTTP, which is for loopback alone. Requests are served from now on.
-func listen(name, addr string, h http.Handler, tlsConfig *tls.Config, log *slog.Logger) (*port, error) {
+// bind opens addr without serving yet, so that ports are known before what answers on them is made.
+func bind(name, addr string) (net.Listener, error) {
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("opening the %s port: %w", name, err)
 	}
+	return l, nil
+}
+
+// serve answers requests on l with h from now on. tlsConfig nil means plain HTTP, which is for this machine alone.
+func serve(name string, l net.Listener, h http.Handler, tlsConfig *tls.Config, log *slog.Logger) *port {
 	p := &port{
 		name: name, l: l, done: make(chan error, 1),
 		server: &http.Server{
@@ -52,7 +57,7 @@ func listen(name, addr string, h http.Handler, tlsConfig *tls.Config, log *slog.
 		}
 		p.done <- p.server.Serve(l)
 	}()
-	return p, nil
+	return p
 }
 
 // addr is where it listens, "127.0.0.1:40123".
@@ -69,6 +74,9 @@ func (p *port) shutdown(ctx context.Context) error {
 	}
 	return err
 }
+
+// imdsAddress is where Azure machines have their metadata service: link-local, so no other network reaches it.
+const imdsAddress = "169.254.169.254"
 
 // loopbackOnly refuses an address that other machines reach.
 func loopbackOnly(name, addr string) error {

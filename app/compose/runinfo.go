@@ -53,15 +53,12 @@ type RunInfo struct {
 type RunSecrets struct {
 	ClientSecret          *secret.Bytes
 	ConnectorClientSecret *secret.Bytes
-	// IMDSHeader authorises calls to the managed identity endpoint in its App Service form.
-	IMDSHeader *secret.Bytes
 }
 
 // secretsJSON is the file's shape; the one place where these secrets are text.
 type secretsJSON struct {
 	Client    string `json:"clientSecret"`
 	Connector string `json:"connectorClientSecret"`
-	IMDS      string `json:"identityHeader,omitempty"`
 }
 
 // ErrNotRunning means that no server has written its run.json into the directory.
@@ -101,14 +98,13 @@ func (r *RunInfo) ReadSecrets(f fsys.FS) (*RunSecrets, error) {
 	return &RunSecrets{
 		ClientSecret:          secret.FromString(j.Client),
 		ConnectorClientSecret: secret.FromString(j.Connector),
-		IMDSHeader:            secret.FromString(j.IMDS),
 	}, nil
 }
 
 // write puts both files, run.json last: who sees it finds everything else in place.
 func (r *RunInfo) write(f fsys.FS, s *RunSecrets) error {
 	b, err := json.MarshalIndent(secretsJSON{
-		Client: string(s.ClientSecret.Expose()), Connector: string(s.ConnectorClientSecret.Expose()), IMDS: string(s.IMDSHeader.Expose()),
+		Client: string(s.ClientSecret.Expose()), Connector: string(s.ConnectorClientSecret.Expose()),
 	}, "", "  ")
 	if err != nil {
 		return err

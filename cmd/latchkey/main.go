@@ -25,5 +25,7 @@ func main() {
 		LookupEnv: os.LookupEnv,
 		Clock:     clock.System{},
 		FS:        fsys.OS{},
+		Unsetenv:  os.Unsetenv,
+		Prompt:    cli.AskPassphrase,
 	}))
 }

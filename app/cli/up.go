@@ -1,0 +1,95 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"latchkey/app/compose"
+)
+
+// stopBound is how long requests in flight have to finish at a stop.
+const stopBound = 10 * time.Second
+
+func upCommand() *command {
+	var data, level string
+	var u compose.UpConfig
+	return &command{
+		name: "up", short: "run vault, token authority and proxy in one process until stopped",
+		long: `The first start makes the data directory with a vault "latchkey-dev" holding an RSA-2048 key "ContosoRSAKey0", a Managed HSM
+"latchkey-hsm", and two service principals: one that may do everything with keys (latchkey env, latchkey key), one that may get, wrap and
+unwrap (LATCHKEY_CONNECTOR_CLIENT_ID). Later starts go on with what is there.
+
+When it is ready it writes DIR/run.json (addresses, CA file, process id) and removes it at stop. It listens on loopback only. To serve
+other machines, use latchkey vault serve.
+
+--seal says where the key comes from that seals private keys at rest: file:PATH (32 random bytes, hex or base64), env:NAME,
+passphrase-file:PATH, passphrase-env:NAME, prompt, credential:NAME (systemd), or dev, a file beside the data, which protects nothing and is the
+default of a new directory. A directory keeps the source that it was made with; latchkey vault reseal changes it.`,
+		flags: func(f *flag.FlagSet) {
+			dataFlag(f, &data)
+			f.StringVar(&u.Seal, "seal", "", "`SPEC` of the seal key's source")
+			f.StringVar(&u.VaultAddr, "vault", "127.0.0.1:0", "vault `ADDR`, https; port 0 is a free one")
+			f.StringVar(&u.EntraAddr, "entra", "127.0.0.1:0", "token authority `ADDR`, https")
+			f.StringVar(&u.ProxyAddr, "proxy", "127.0.0.1:0", "CONNECT proxy `ADDR`")
+			f.StringVar(&u.IMDSAddr, "imds", "127.0.0.1:0", "managed identity `ADDR`, http: loopback, 169.254.169.254:80, or none")
+			f.StringVar(&u.Throttle, "throttle", "off", "limits of calls: off, or real for those of the real service")
+			f.DurationVar(&u.Delay, "delete-delay", 0, "`DURATION` until a deletion or recovery shows, some seconds in the real service")
+			logFlag(f, &level)
+		},
+		run: func(ctx context.Context, c *call) error {
+			start := c.Clock.Now()
+			var err error
+			if u.Process, err = c.process(level); err != nil {
+				return err
+			}
+			if u.Dir, err = c.dataDir(data); err != nil {
+				return err
+			}
+			server, err := compose.StartUp(ctx, u)
+			if errors.Is(err, compose.ErrInUse) {
+				return withHint(err, "another latchkey up or vault serve runs there; stop it, or give --data another directory")
+			}
+			if err != nil {
+				return err
+			}
+			i := server.Info
+			fmt.Fprintf(c.Stderr, `latchkey: vault  %s  (%s)
+latchkey: hsm    %s
+latchkey: tokens %s  (%s)
+latchkey: proxy  http://%s
+latchkey: use it from another terminal: eval "$(latchkey env --data '%s')"
+latchkey: ready in %d ms; stop with ctrl-c
+`, i.VaultURL, i.Addresses.Vault, i.HSMURL, i.AuthorityHost, i.Addresses.Entra, i.Addresses.Proxy, i.DataDir, c.Clock.Now().Sub(start).Milliseconds())
+			select {
+			case <-ctx.Done():
+				err = nil
+			case err = <-server.Failed():
+			}
+			fmt.Fprintln(c.Stderr, "latchkey: stopping")
+			stopping, cancel := context.WithTimeout(context.Background(), stopBound)
+			defer cancel()
+			return errors.Join(err, server.Stop(stopping))
+		},
+	}
+}
+
+func logFlag(f *flag.FlagSet, level *string) {
+	f.StringVar(level, "log", "info", "`LEVEL` of messages on standard error: debug, info, warn, error")
+}
+
+// process is what the parts get of this process.
+func (c *call) process(level string) (compose.Process, error) {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(level)); err != nil {
+		return compose.Process{}, usagef("--log is debug, info, warn or error, not %q", level)
+	}
+	return compose.Process{
+		FS: c.FS, Clock: c.Clock, PID: os.Getpid(), LookupEnv: c.LookupEnv, Unsetenv: c.Unsetenv, Prompt: c.Prompt,
+		Log: slog.New(slog.NewTextHandler(c.Stderr, &slog.HandlerOptions{Level: l})),
+	}, nil
+}

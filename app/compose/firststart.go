@@ -1,0 +1,138 @@
+package compose
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/security/keyvault/azkeys"
+	"github.com/google/uuid"
+
+	"latchkey/akv"
+	"latchkey/ekm/code"
+	"latchkey/entra"
+	"latchkey/vault"
+	"latchkey/vault/rbac"
+	"latchkey/vault/release"
+	"latchkey/vault/throttle"
+
+	"latchkey/vault/keydb"
+)
+
+// Built-in roles by their ids, which are constant in every cloud.
+const (
+	roleCryptoOfficer     = "14b46e9e-c2b7-41b4-b07b-48a6ebf60603"
+	roleEncryptionUser    = "e147488a-f6f5-4113-8e2d-b22465e65bf6"
+	roleHSMAdministrator  = "a290e904-7015-4bba-90c8-60543313cdb4"
+	roleHSMCryptoOfficer  = "515eb02d-2335-4d2d-92f2-b1cbdf9c3778"
+	roleHSMCryptoUser     = "21dbd100-6940-42c2-9190-5d6cb909625b"
+	roleHSMEncryptionUser = "33413926-3206-4cdd-b39a-83574fe37a17"
+)
+
+// newService makes the vault service over the open installation; its tokens come from the installation's own authority.
+func (in *Installation) newService(throttling string, delay time.Duration) (*vault.Service, error) {
+	profile, err := throttleProfile(throttling)
+	if err != nil {
+		return nil, err
+	}
+	tokens, err := in.ownTokens()
+	if err != nil {
+		return nil, err
+	}
+	return vault.New(vault.Config{
+		Store: in.store, Sealer: in.Seal, Audit: in.Audit, Tokens: tokens, Clock: in.Clock, Throttle: profile, DeleteDelay: delay,
+		Backups: in.backups, Logger: in.Log,
+		MakeSigner: func(ctx context.Context, db *keydb.DB) (vault.Signer, error) {
+			return release.OpenAuthority(ctx, db, in.Clock)
+		},
+	})
+}
+
+func throttleProfile(name string) (throttle.Profile, error) {
+	switch name {
+	case "", "off":
+		return throttle.Off(), nil
+	case "real":
+		return throttle.Real(), nil
+	}
+	return throttle.Profile{}, code.Wrap(code.ConfigInvalid, "reading the settings", "throttle", fmt.Errorf("%q is neither off nor real", name))
+}
+
+// firstStart makes what a new installation has, and is done with it when installation.json says so; after a crash it goes on
+// where it stopped. Later starts only look at the clients' secrets. It goes through the vault's own doors, as its clients do.
+func (u *Up) firstStart(ctx context.Context) (*RunSecrets, error) {
+	in := u.in
+	tenant, apps, err := in.ensurePrincipals(ctx)
+	if err != nil {
+		return nil, err
+	}
+	secrets, err := in.ensureSecrets(ctx, apps)
+	if err != nil {
+		return nil, err
+	}
+	u.Info.TenantID, u.Info.ClientID, u.Info.ConnectorClientID = tenant.ID, apps[operatorName].ClientID, apps[connectorName].ClientID
+	if in.record.Furnished {
+		return secrets, nil
+	}
+	for _, v := range []struct {
+		name string
+		hsm  bool
+	}{{VaultName, false}, {HSMName, true}} {
+		if err := u.ensureVault(ctx, vault.Properties{Name: v.name, HSM: v.hsm, TenantID: tenant.ID, Premium: true}, apps); err != nil {
+			return nil, fmt.Errorf("making the vault %q: %w", v.name, err)
+		}
+	}
+	if err := u.ensureKey(ctx, secrets); err != nil {
+		return nil, fmt.Errorf("making the key %q: %w", KeyName, err)
+	}
+	in.record.Furnished = true
+	return secrets, in.writeRecord()
+}
+
+func (u *Up) ensureVault(ctx context.Context, p vault.Properties, apps map[string]entra.App) error {
+	id := vault.ID(p.Name, p.HSM)
+	_, err := u.service.GetVault(ctx, vault.Operator(), id)
+	if err == nil {
+		return nil
+	}
+	if e, ok := errors.AsType[*akv.Error](err); !ok || e.Status != http.StatusNotFound {
+		return err
+	}
+	type grant struct{ app, role string }
+	grants := []grant{{operatorName, roleCryptoOfficer}, {connectorName, roleEncryptionUser}, {machineName, roleEncryptionUser}}
+	if p.HSM {
+		grants = []grant{
+			{operatorName, roleHSMAdministrator},
+			{operatorName, roleHSMCryptoOfficer},
+			{operatorName, roleHSMCryptoUser},
+			{connectorName, roleHSMEncryptionUser},
+			{machineName, roleHSMEncryptionUser},
+		}
+	}
+	access := rbac.Access{Model: rbac.ModelRBAC}
+	for _, g := range grants {
+		// "/" is the whole vault: the assignment is kept with it and says nothing about others.
+		access.Assignments = append(access.Assignments, rbac.Assignment{ID: uuid.NewString(), RoleID: g.role, PrincipalID: objectID(apps[g.app]), Scope: "/"})
+	}
+	_, err = u.service.CreateVault(ctx, vault.Operator(), p, access)
+	return err
+}
+
+// ensureKey makes the first key as a client does, through proxy, token and vault, which shows that all of them work.
+func (u *Up) ensureKey(ctx context.Context, secrets *RunSecrets) error {
+	client, err := u.Info.keys(u.in.FS, u.Info.VaultURL, secrets)
+	if err != nil {
+		return err
+	}
+	_, err = client.GetKey(ctx, KeyName, "", nil)
+	var resp *azcore.ResponseError
+	if err == nil || !errors.As(err, &resp) || resp.StatusCode != http.StatusNotFound {
+		return err
+	}
+	kty, bits := azkeys.KeyTypeRSA, int32(2048)
+	_, err = client.CreateKey(ctx, KeyName, azkeys.CreateKeyParameters{Kty: &kty, KeySize: &bits}, nil)
+	return err
+}

@@ -1,0 +1,282 @@
+package compose
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"latchkey/entra"
+	"latchkey/internal/connectproxy"
+	"latchkey/internal/localca"
+	"latchkey/vault"
+	"latchkey/vault/httpapi"
+)
+
+// What the first start makes.
+const (
+	tenantName = "Latchkey"
+	VaultName  = "latchkey-dev"
+	HSMName    = "latchkey-hsm"
+	KeyName    = "ContosoRSAKey0"
+)
+
+const (
+	loginHost      = "login.microsoftonline.com"
+	otherLoginHost = "login.windows.net"
+	managementHost = "management.azure.com"
+)
+
+// UpConfig says how to run everything in one process. Zero values are usable, but for Dir. Addresses are "127.0.0.1:0"
+// if "", a free port.
+type UpConfig struct {
+	Process
+	Dir  string // data directory, absolute
+	Seal string // where the seal key comes from; "" as the directory was made with, dev for a new one
+
+	VaultAddr string // https, loopback only: the certificate is for this machine
+	EntraAddr string // https, loopback only
+	ProxyAddr string // CONNECT, loopback only
+	IMDSAddr  string // http: loopback or 169.254.169.254; "none" for none
+
+	Throttle string        // "off" (also "") or "real"
+	Delay    time.Duration // how long deletions and recoveries take to show, as the real service's do
+}
+
+// Up is a running server.
+type Up struct {
+	Info *RunInfo
+
+	in      *Installation
+	service *vault.Service
+	ca      *localca.CA
+	ports   []*port // in the order of opening
+	proxy   *connectproxy.Server
+	admin   *adminServer
+
+	cancel context.CancelFunc // of the background work
+	work   sync.WaitGroup
+	failed chan error // what ended by itself; one entry is enough
+}
+
+// StartUp opens the data directory, serves everything and writes run.json. ctx bounds the start alone; stop it with Stop.
+func StartUp(ctx context.Context, c UpConfig) (_ *Up, err error) {
+	c.Process.defaults()
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	in, err := OpenInstallation(ctx, c.Process, c.Dir, c.Seal)
+	if err != nil {
+		return nil, err
+	}
+	background, cancel := context.WithCancel(context.Background())
+	u := &Up{in: in, cancel: cancel, failed: make(chan error, 8)}
+	defer func() {
+		if err != nil {
+			stopping, done := context.WithTimeout(context.Background(), stopBound)
+			defer done()
+			err = errors.Join(err, u.Stop(stopping))
+		}
+	}()
+	l, err := u.bindAll(c)
+	if err != nil {
+		return nil, err
+	}
+	defer l.closeUnused()
+	if err := u.serveAll(ctx, background, c, l); err != nil {
+		return nil, err
+	}
+	secrets, err := u.firstStart(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if u.admin, err = startAdmin(in, u.service); err != nil {
+		c.Log.Warn("no administration while this server runs: stop it for latchkey vault and entra", "err", err)
+	}
+	return u, u.Info.write(c.FS, secrets)
+}
+
+func (c *UpConfig) check() error {
+	for _, a := range []struct {
+		name string
+		addr *string
+	}{{"vault", &c.VaultAddr}, {"token authority", &c.EntraAddr}, {"proxy", &c.ProxyAddr}, {"IMDS", &c.IMDSAddr}} {
+		if *a.addr == "" {
+			*a.addr = "127.0.0.1:0"
+		}
+		if a.name == "IMDS" && (*a.addr == "none" || strings.HasPrefix(*a.addr, imdsAddress+":")) {
+			continue
+		}
+		if err := loopbackOnly(a.name, *a.addr); err != nil {
+			return err
+		}
+	}
+	_, err := throttleProfile(c.Throttle)
+	return err
+}
+
+// listeners are bound ports; one that was handed to a server is nil.
+type listeners struct{ vault, entra, proxy, imds net.Listener }
+
+func (l *listeners) closeUnused() {
+	for _, one := range []net.Listener{l.vault, l.entra, l.proxy, l.imds} {
+		if one != nil {
+			_ = one.Close()
+		}
+	}
+}
+
+func (u *Up) bindAll(c UpConfig) (l *listeners, err error) {
+	l = &listeners{}
+	defer func() {
+		if err != nil {
+			l.closeUnused()
+		}
+	}()
+	if l.vault, err = bind("vault", c.VaultAddr); err != nil {
+		return l, err
+	}
+	if l.entra, err = bind("token authority", c.EntraAddr); err != nil {
+		return l, err
+	}
+	if l.proxy, err = bind("proxy", c.ProxyAddr); err != nil {
+		return l, err
+	}
+	if c.IMDSAddr != "none" {
+		if l.imds, err = bind("IMDS", c.IMDSAddr); err != nil {
+			return l, err
+		}
+	}
+	return l, nil
+}
+
+// serveAll opens the parts in the order that docs/ARCHITECTURE.md writes down: token authority, local authority, vault, ports, proxy.
+func (u *Up) serveAll(ctx, background context.Context, c UpConfig, l *listeners) error {
+	in := u.in
+	vaultPort, entraPort := portOf(l.vault), portOf(l.entra)
+	resources := append(entra.DefaultResources(),
+		entra.Resource{Pattern: fmt.Sprintf("https://vault.localhost:%d", vaultPort)},
+		entra.Resource{Pattern: fmt.Sprintf("https://managedhsm.localhost:%d", vaultPort)})
+	if err := in.openEntra(ctx, []string{fmt.Sprintf("localhost:%d", entraPort), fmt.Sprintf("127.0.0.1:%d", entraPort)}, resources); err != nil {
+		return err
+	}
+	var err error
+	u.ca, err = localca.Open(localca.Config{
+		FS: in.FS, Clock: in.Clock, Dir: in.Dir, Sealer: in.files,
+		Names: []string{
+			loginHost, otherLoginHost, managementHost, "*.vault.azure.net", "*.managedhsm.azure.net",
+			"*.vault.localhost", "*.managedhsm.localhost", "localhost", "127.0.0.1", "::1",
+		},
+	})
+	if err != nil {
+		return err
+	}
+	if u.service, err = in.newService(c.Throttle, c.Delay); err != nil {
+		return err
+	}
+	handler, err := httpapi.New(httpapi.Config{Service: u.service, Hosts: vault.DefaultHosts(), Logger: in.Log})
+	if err != nil {
+		return err
+	}
+	u.ports = append(u.ports, serve("vault", l.vault, handler, u.ca.TLSConfig(), in.Log))
+	u.ports = append(u.ports, serve("token authority", l.entra, in.Entra.Handler(), u.ca.TLSConfig(), in.Log))
+	if l.imds != nil {
+		remote := !l.imds.Addr().(*net.TCPAddr).IP.IsLoopback()
+		u.ports = append(u.ports, serve("IMDS", l.imds, u.imds(remote), nil, in.Log))
+	}
+	if err := u.serveProxy(l); err != nil {
+		return err
+	}
+	u.Info = &RunInfo{
+		Version: runVersion, PID: in.PID, Started: in.Clock.Now().UTC(), DataDir: in.Dir,
+		CAFile: u.ca.BundlePath(), SecretsFile: filepath.Join(in.Dir, secretsFile),
+		AuthorityHost: "https://" + loginHost + "/", VaultName: VaultName,
+		VaultURL: "https://" + VaultName + ".vault.azure.net/", HSMURL: "https://" + HSMName + ".managedhsm.azure.net/",
+	}
+	u.Info.Addresses.Vault, u.Info.Addresses.Entra, u.Info.Addresses.Proxy = l.vault.Addr().String(), l.entra.Addr().String(), l.proxy.Addr().String()
+	if l.imds != nil {
+		u.Info.Addresses.IMDS = l.imds.Addr().String()
+	}
+	*l = listeners{} // their servers close them
+	u.background(background, "the vault's due work", u.service.Run)
+	u.background(background, "the roll-over of signing keys", in.Entra.Run)
+	return nil
+}
+
+// imds answers for the managed identity of this installation.
+func (u *Up) imds(remote bool) http.Handler {
+	return u.in.Entra.IMDS(entra.Identities{Remote: remote})
+}
+
+func (u *Up) serveProxy(l *listeners) (err error) {
+	v, e := l.vault.Addr().String(), l.entra.Addr().String()
+	routes := []connectproxy.Route{{Host: loginHost, To: e}, {Host: otherLoginHost, To: e}}
+	for _, host := range []string{"*.vault.azure.net", "*.managedhsm.azure.net", managementHost} {
+		routes = append(routes, connectproxy.Route{Host: host, To: v})
+	}
+	for _, host := range []string{"*.vault.localhost", "*.managedhsm.localhost"} {
+		routes = append(routes, connectproxy.Route{Host: host, Port: portOf(l.vault), To: v})
+	}
+	routes = append(routes, connectproxy.Route{Host: "localhost", Port: portOf(l.entra), To: e})
+	if u.proxy, err = connectproxy.New(connectproxy.Config{Routes: routes, Log: u.in.Log}); err != nil {
+		return err
+	}
+	listener := l.proxy
+	u.work.Go(func() {
+		if err := u.proxy.Serve(listener); err != nil {
+			u.fail(fmt.Errorf("the proxy: %w", err))
+		}
+	})
+	return nil
+}
+
+func (u *Up) background(ctx context.Context, what string, run func(context.Context) error) {
+	u.work.Go(func() {
+		if err := run(ctx); err != nil && ctx.Err() == nil {
+			u.fail(fmt.Errorf("%s: %w", what, err))
+		}
+	})
+}
+
+func (u *Up) fail(err error) {
+	select {
+	case u.failed <- err:
+	default:
+	}
+}
+
+// Failed gets what ended by itself while the server should run.
+func (u *Up) Failed() <-chan error { return u.failed }
+
+// stopBound is how long a stop may take when the start failed.
+const stopBound = 5 * time.Second
+
+// Stop ends the server in the reverse order of the start: run.json goes first, so that no script finds a server that is going;
+// ports stop accepting and requests in flight finish until ctx ends; the proxy's tunnels end; background work ends; then the
+// data directory closes, when nobody can write any more.
+func (u *Up) Stop(ctx context.Context) error {
+	errs := []error{removeRunFiles(u.in.FS, u.in.Dir)}
+	if u.admin != nil {
+		errs = append(errs, u.admin.close())
+	}
+	for i := len(u.ports) - 1; i >= 0; i-- {
+		errs = append(errs, u.ports[i].shutdown(ctx))
+	}
+	if u.proxy != nil {
+		errs = append(errs, u.proxy.Close())
+	}
+	u.cancel()
+	u.work.Wait()
+	errs = append(errs, u.in.Close())
+	return errors.Join(errs...)
+}
+
+func portOf(l net.Listener) int {
+	return int(netip.MustParseAddrPort(l.Addr().String()).Port())
+}

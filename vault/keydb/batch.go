@@ -33,18 +33,29 @@ func (b *Batch) cond(name string, rev int64) {
 	}
 }
 
+// op adds an operation; a later one on the same key replaces the earlier, since a key may stand in one only.
+func (b *Batch) op(o store.Op) {
+	for i := range b.ops {
+		if b.ops[i].Key == o.Key {
+			b.ops[i] = o
+			return
+		}
+	}
+	b.ops = append(b.ops, o)
+}
+
 func (b *Batch) put(name string, rev int64, r schemaOf) {
 	value, err := encode(r)
 	if err != nil && b.err == nil {
 		b.err = fmt.Errorf("encoding record %q: %w", name, err)
 	}
 	b.cond(name, rev)
-	b.ops = append(b.ops, store.Op{Key: name, Value: value})
+	b.op(store.Op{Key: name, Value: value})
 }
 
 func (b *Batch) del(name string, rev int64) {
 	b.cond(name, rev)
-	b.ops = append(b.ops, store.Op{Key: name, Delete: true})
+	b.op(store.Op{Key: name, Delete: true})
 }
 
 // PutVault writes a vault.
@@ -95,7 +106,7 @@ func (b *Batch) moveDue(vault, name string, from, to int64) {
 		b.del(dueName(from, vault, name), KeepRev)
 	}
 	if to != 0 {
-		b.ops = append(b.ops, store.Op{Key: dueName(to, vault, name), Value: []byte("1")})
+		b.op(store.Op{Key: dueName(to, vault, name), Value: []byte("1")})
 	}
 }
 
@@ -119,9 +130,9 @@ func (b *Batch) PutPrivate(vault, key, version string, k *keywrap.Key) {
 	if err == nil {
 		defer secret.Wipe(plain)
 		var sealed []byte
-		if sealed, err = b.db.sealer.Seal(name, plain); err == nil {
+		if sealed, err = b.db.sealer.Seal(PurposeKey, name, plain); err == nil {
 			b.cond(name, 0)
-			b.ops = append(b.ops, store.Op{Key: name, Value: sealed})
+			b.op(store.Op{Key: name, Value: sealed})
 			return
 		}
 	}
@@ -133,7 +144,7 @@ func (b *Batch) PutPrivate(vault, key, version string, k *keywrap.Key) {
 // PutInstall seals and writes data of the installation.
 func (b *Batch) PutInstall(what string, plain *secret.Bytes, rev int64) {
 	name := installName(what)
-	sealed, err := b.db.sealer.Seal(name, plain.Expose())
+	sealed, err := b.db.sealer.Seal(PurposeInstall, name, plain.Expose())
 	if err != nil && b.err == nil {
 		b.err = fmt.Errorf("sealing record %q: %w", name, err)
 	}
@@ -143,7 +154,7 @@ func (b *Batch) PutInstall(what string, plain *secret.Bytes, rev int64) {
 // Garbage marks an incarnation as one that has no head: [DB.Sweep] removes it once the time has passed. A restore marks
 // first and unmarks with its last commit, so that a crash in between leaves nothing.
 func (b *Batch) Garbage(vault, key string, after time.Time) {
-	b.ops = append(b.ops, store.Op{Key: garbageName(vault, key), Value: fmt.Appendf(nil, "%d", after.Unix())})
+	b.op(store.Op{Key: garbageName(vault, key), Value: fmt.Appendf(nil, "%d", after.Unix())})
 }
 
 // Ungarbage takes the mark away; the commit fails if it has already been swept.

@@ -4,18 +4,54 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"latchkey/internal/secret"
 	"latchkey/keywrap"
+	"latchkey/vault/seal"
 	"latchkey/vault/store"
 )
 
-// Sealer encrypts small values for storage. name is bound to the value as associated data.
+// Sealer encrypts small values for storage, bound to a purpose and a name; seal.Sealer is one.
 type Sealer interface {
-	Seal(name string, plain []byte) ([]byte, error)
+	Seal(p seal.Purpose, name string, plain []byte) ([]byte, error)
 	// Open gives the plaintext; the caller destroys it.
-	Open(name string, sealed []byte) (*secret.Bytes, error)
+	Open(p seal.Purpose, name string, sealed []byte) (*secret.Bytes, error)
+}
+
+// What is sealed: private keys, and the installation's own secrets.
+const (
+	PurposeKey     seal.Purpose = "vault-key"
+	PurposeInstall seal.Purpose = "vault-install"
+)
+
+// Renewer seals a value anew when it is not under the active data key; seal.Sealer is one.
+type Renewer interface {
+	Renew(p seal.Purpose, name string, sealed []byte) (out []byte, changed bool, err error)
+}
+
+// Walk is a seal.Walk over the records of this package: it renews what they hold sealed.
+func Walk(r Renewer) seal.Walk {
+	return func(name string, value []byte) ([]byte, bool, error) {
+		switch {
+		case strings.HasPrefix(name, prefixPrivate):
+			return r.Renew(PurposeKey, name, value)
+		case strings.HasPrefix(name, prefixInstall):
+			var b Blob
+			if err := decode(name, value, &b); err != nil {
+				return nil, false, err
+			}
+			sealed, changed, err := r.Renew(PurposeInstall, name, b.Sealed)
+			if err != nil || !changed {
+				return value, false, err
+			}
+			b.Sealed = sealed
+			out, err := encode(&b)
+			return out, err == nil, err
+		}
+		return value, false, nil
+	}
 }
 
 // Config says where records go. Store and Sealer are required.
@@ -189,7 +225,7 @@ func (db *DB) Private(ctx context.Context, vault, key string, v *Version) (*keyw
 	if err != nil {
 		return nil, fmt.Errorf("reading record %q: %w", name, err)
 	}
-	plain, err := db.sealer.Open(name, item.Value)
+	plain, err := db.sealer.Open(PurposeKey, name, item.Value)
 	if err != nil {
 		return nil, fmt.Errorf("unsealing record %q: %w", name, err)
 	}
@@ -198,16 +234,21 @@ func (db *DB) Private(ctx context.Context, vault, key string, v *Version) (*keyw
 	if err != nil {
 		return nil, fmt.Errorf("reading record %q: %w: %v", name, ErrCorrupt, err)
 	}
-	if !v.matches(k) {
+	if !v.Matches(k) {
 		return nil, fmt.Errorf("reading record %q: %w: private and public half do not belong together", name, ErrCorrupt)
 	}
 	db.private.put(name, k)
 	return k, nil
 }
 
-// DueBefore lists at most limit keys whose entry in the due index is at or before t.
-func (db *DB) DueBefore(ctx context.Context, t time.Time, limit int) ([]Due, error) {
-	items, _, err := db.store.List(ctx, prefixDue, "", limit)
+// DueBefore lists, in order of time, at most limit keys whose entry in the due index is at or before t and after the
+// given one (the zero Due: from the first).
+func (db *DB) DueBefore(ctx context.Context, t time.Time, after Due, limit int) ([]Due, error) {
+	from := ""
+	if after.Name != "" {
+		from = dueName(after.At, after.Vault, after.Name)
+	}
+	items, _, err := db.store.List(ctx, prefixDue, from, limit)
 	if err != nil {
 		return nil, fmt.Errorf("listing due keys: %w", err)
 	}
@@ -225,9 +266,9 @@ func (db *DB) DueBefore(ctx context.Context, t time.Time, limit int) ([]Due, err
 	return due, nil
 }
 
-// NextDue is the time of the first entry in the due index; zero if there is none.
-func (db *DB) NextDue(ctx context.Context) (time.Time, error) {
-	items, _, err := db.store.List(ctx, prefixDue, "", 1)
+// NextDue is the time of the first entry in the due index after t; zero if there is none.
+func (db *DB) NextDue(ctx context.Context, t time.Time) (time.Time, error) {
+	items, _, err := db.store.List(ctx, prefixDue, dueTime(t.Unix()+1), 1)
 	if err != nil || len(items) == 0 {
 		return time.Time{}, err
 	}
@@ -249,7 +290,7 @@ func (db *DB) Install(ctx context.Context, what string) (*secret.Bytes, int64, e
 	if err := decode(name, item.Value, &b); err != nil {
 		return nil, 0, err
 	}
-	plain, err := db.sealer.Open(name, b.Sealed)
+	plain, err := db.sealer.Open(PurposeInstall, name, b.Sealed)
 	if err != nil {
 		return nil, 0, fmt.Errorf("unsealing record %q: %w", name, err)
 	}

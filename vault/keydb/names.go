@@ -14,6 +14,7 @@ const (
 	prefixDue     = "t/"
 	prefixGarbage = "g/"
 	prefixInstall = "i/"
+	prefixPrivate = "s/"
 )
 
 func vaultName(vault string) string  { return prefixVault + vault }
@@ -32,11 +33,12 @@ func headName(vault, name string, deleted bool) string {
 
 func versionPrefix(vault, key string) string        { return "n/" + vault + "/" + key + "/" }
 func versionName(vault, key, version string) string { return versionPrefix(vault, key) + version }
-func privatePrefix(vault, key string) string        { return "s/" + vault + "/" + key + "/" }
+func privatePrefix(vault, key string) string        { return prefixPrivate + vault + "/" + key + "/" }
 func privateName(vault, key, version string) string { return privatePrefix(vault, key) + version }
 func garbageName(vault, key string) string          { return prefixGarbage + vault + "/" + key }
+func dueTime(at int64) string                       { return fmt.Sprintf("%s%016x", prefixDue, at) }
 func dueName(at int64, vault, name string) string {
-	return fmt.Sprintf("%s%016x/%s/%s", prefixDue, at, vault, strings.ToLower(name))
+	return dueTime(at) + "/" + vault + "/" + strings.ToLower(name)
 }
 func installName(what string) string { return prefixInstall + what }
 

@@ -110,9 +110,9 @@ func (v *Version) SetPublic(k *keywrap.Key) {
 	}
 }
 
-// matches reports whether the private key is the one that the public members describe: a store whose values were mixed up
+// Matches reports whether the private key is the one that the public members describe: a store whose values were mixed up
 // must not make a key act under another's name.
-func (v *Version) matches(k *keywrap.Key) bool {
+func (v *Version) Matches(k *keywrap.Key) bool {
 	var own Version
 	own.SetPublic(k)
 	return v.Kind() == k.Kind() && v.Bits == own.Bits && v.Crv == own.Crv &&

@@ -1,0 +1,189 @@
+package vault
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"latchkey/internal/clock"
+	"latchkey/vault/keydb"
+	"latchkey/vault/rotation"
+)
+
+// errNotDue means that another server, or a caller, did what was due.
+var errNotDue = errors.New("no longer due")
+
+const (
+	// lookEvery bounds how late a due time is seen that another server, or this one's API, brought forward.
+	lookEvery = time.Minute
+	lookSoon  = time.Second
+	duePage   = 64
+)
+
+// Run lets policies act until ctx ends, whose error it returns: rotation, expiry events, purges, sweeping. One is enough
+// for an installation; several, also of other servers, do no harm.
+func (s *Service) Run(ctx context.Context) error {
+	for {
+		s.RunDue(ctx)
+		now := s.clock.Now()
+		wait := lookEvery
+		if next, err := s.db.NextDue(ctx, now); err == nil && !next.IsZero() {
+			wait = min(wait, max(lookSoon, next.Sub(now)))
+		}
+		if err := clock.Sleep(ctx, s.clock, wait); err != nil {
+			return err
+		}
+	}
+}
+
+// RunDue does everything that is due now and returns how many keys it changed. What fails is logged and tried again at
+// the next call.
+func (s *Service) RunDue(ctx context.Context) (done int) {
+	now := s.clock.Now()
+	var after keydb.Due
+	for ctx.Err() == nil {
+		list, err := s.db.DueBefore(ctx, now, after, duePage)
+		if err != nil {
+			s.log.Error("listing due keys", "error", err)
+		}
+		for _, d := range list {
+			changed, err := s.dueKey(ctx, d, now)
+			if err != nil && !errors.Is(err, errNotDue) {
+				s.log.Error("acting on a due key", "vault", d.Vault, "key", d.Name, "error", err)
+			}
+			if changed {
+				done++
+			}
+			after = d
+		}
+		if len(list) < duePage {
+			break
+		}
+	}
+	if _, err := s.db.Sweep(ctx, now); err != nil {
+		s.log.Error("sweeping purged keys", "error", err)
+	}
+	s.purgeVaults(ctx, now)
+	return done
+}
+
+// purgeVaults removes deleted vaults whose retention is over.
+func (s *Service) purgeVaults(ctx context.Context, now time.Time) {
+	all, err := s.db.Vaults(ctx)
+	if err != nil {
+		s.log.Error("listing vaults", "error", err)
+		return
+	}
+	for _, v := range all {
+		if v.Val.Deleted != nil && now.Unix() >= v.Val.Deleted.Purge {
+			if err := s.PurgeVault(ctx, Actor{operator: true, Client: "retention", RequestID: newID()}, v.Val.ID); err != nil {
+				s.log.Error("purging a vault", "vault", v.Val.ID, "error", err)
+			}
+		}
+	}
+}
+
+func (s *Service) dueKey(ctx context.Context, d keydb.Due, now time.Time) (changed bool, err error) {
+	v, err := s.db.Vault(ctx, d.Vault)
+	if err != nil {
+		return false, err
+	}
+	if v.Val != nil && v.Val.Deleted != nil {
+		return false, nil // a deleted vault rests; its keys wake up with it
+	}
+	for _, deleted := range []bool{false, true} {
+		h, err := s.db.Head(ctx, d.Vault, d.Name, deleted)
+		if err != nil {
+			return false, err
+		}
+		if h.Val == nil || h.Val.Due != d.At || v.Val == nil {
+			continue
+		}
+		if deleted {
+			return true, s.purgeDue(ctx, v, h)
+		}
+		return s.liveDue(ctx, v, h, now)
+	}
+	// An entry that no head claims changes nothing; it is taken out without a record.
+	b := s.db.Batch()
+	b.DropDue(d)
+	_, err = b.Commit(ctx)
+	return false, err
+}
+
+// system opens the door for what happens by the clock.
+func (s *Service) system(ctx context.Context, op Op, v keydb.Entry[keydb.Vault], h *keydb.Head, act func(*Tx) error) error {
+	tx := &Tx{
+		s: s, ctx: ctx, op: op, now: s.clock.Now(), vault: v.Val, vaultRev: v.Rev,
+		call: &Call{Vault: v.Val.ID, Key: h.Name, HSM: v.Val.HSM, RequestID: newID(), Client: "schedule"},
+	}
+	return tx.leave(tx.act(act))
+}
+
+func (s *Service) purgeDue(ctx context.Context, v keydb.Entry[keydb.Vault], h keydb.Entry[keydb.Head]) error {
+	return s.system(ctx, OpKeyPurgeIfDue, v, h.Val, func(tx *Tx) error {
+		b := s.db.Batch()
+		b.DeleteHead(v.Val.ID, h.Val, h.Rev)
+		b.Garbage(v.Val.ID, h.Val.Key, tx.now)
+		return tx.commit(b)
+	})
+}
+
+func (s *Service) liveDue(ctx context.Context, v keydb.Entry[keydb.Vault], h keydb.Entry[keydb.Head], now time.Time) (bool, error) {
+	cur, err := s.db.Version(ctx, v.Val.ID, h.Val.Key, h.Val.Current)
+	if err != nil {
+		return false, err
+	}
+	if cur.Val == nil {
+		return false, keydb.ErrCorrupt
+	}
+	due := rotation.Due(h.Val, cur.Val, now)
+	if due.Rotate {
+		err := s.system(ctx, OpKeyRotateIfDue, v, h.Val, func(tx *Tx) error {
+			_, err := tx.rotate(loaded{h, cur})
+			return err
+		})
+		return err == nil, err
+	}
+	if len(due.Events) == 0 {
+		return false, s.rearm(ctx, v.Val.ID, h, cur)
+	}
+	for _, e := range due.Events {
+		err := s.system(ctx, OpKeyExpiryEvent, v, h.Val, func(tx *Tx) error {
+			tx.name = e
+			head := *h.Val
+			head.Notified = append(slices.Clone(head.Notified), e)
+			head.Due = rotation.Next(&head, cur.Val)
+			tx.object = tx.view().KID(head.Name, head.Current)
+			b := s.db.Batch()
+			b.CheckVersion(v.Val.ID, head.Key, cur.Val.ID, cur.Rev)
+			b.PutHead(v.Val.ID, &head, h.Rev, h.Val.Due)
+			if err := tx.commit(b); err != nil {
+				return err
+			}
+			tx.event(e, head.Name, cur.Val)
+			return nil
+		})
+		if err != nil {
+			return false, err
+		}
+		if h, err = s.db.Head(ctx, v.Val.ID, h.Val.Name, false); err != nil || h.Val == nil {
+			return true, err
+		}
+	}
+	return true, nil
+}
+
+// rearm puts right an index entry that names a time at which nothing is to be done.
+func (s *Service) rearm(ctx context.Context, vault string, h keydb.Entry[keydb.Head], cur keydb.Entry[keydb.Version]) error {
+	head := *h.Val
+	if head.Due = rotation.Next(&head, cur.Val); head.Due == h.Val.Due {
+		return nil
+	}
+	b := s.db.Batch()
+	b.CheckVersion(vault, head.Key, cur.Val.ID, cur.Rev)
+	b.PutHead(vault, &head, h.Rev, h.Val.Due)
+	_, err := b.Commit(ctx)
+	return err
+}

@@ -1,0 +1,209 @@
+package httpapi
+
+import (
+	"net/http"
+	"strings"
+
+	"latchkey/akv"
+	"latchkey/vault"
+)
+
+// Route is a line of the route table.
+type Route struct {
+	Method string
+	// Path has {name} for a key's name, {version} for a version, {id} for a GUID, {scope} for the scope of the role routes.
+	Path    string
+	Op      vault.Op
+	Since   akv.Level // first API version that has it
+	HSM     bool      // of Managed HSMs only
+	MaxBody int64     // bytes; 0 for a route without a body
+	Status  int       // of success
+	Body    string    // name of the request body's shape in package akv, "" for none
+
+	handle func(*request, *vault.Tx) (any, error)
+	parts  []string // of Path
+}
+
+// Body limits in bytes.
+const (
+	bodyOp      = 64 << 10  // key operations, attributes
+	bodyImport  = 128 << 10 // private keys, release policies
+	bodyRelease = 256 << 10 // attestation tokens
+	bodyRestore = 9 << 20   // backup blobs in base64
+)
+
+// Routes lists the routes, for documentation and tests.
+func Routes() []Route { return routes() }
+
+func plain[Resp any](f func(*vault.Tx, *request) (Resp, error)) func(*request, *vault.Tx) (any, error) {
+	return func(rq *request, tx *vault.Tx) (any, error) {
+		out, err := f(tx, rq)
+		return out, err
+	}
+}
+
+func body[Req, Resp any](f func(*vault.Tx, *request, *Req) (Resp, error)) func(*request, *vault.Tx) (any, error) {
+	return func(rq *request, tx *vault.Tx) (any, error) {
+		in := new(Req)
+		if err := rq.decode(in); err != nil {
+			return nil, err
+		}
+		out, err := f(tx, rq, in)
+		return out, err
+	}
+}
+
+func keyOp(f func(*vault.Tx, string, string, *akv.OpParams) (*akv.OpResult, error)) func(*request, *vault.Tx) (any, error) {
+	return body(func(tx *vault.Tx, rq *request, p *akv.OpParams) (*akv.OpResult, error) {
+		return f(tx, rq.call.Key, rq.call.KeyVersion, p)
+	})
+}
+
+func routes() []Route {
+	const ok = http.StatusOK
+	all := []Route{
+		{Method: "POST", Path: "/keys/restore", Op: vault.OpKeyRestore, MaxBody: bodyRestore, Body: "Backup", handle: body(func(tx *vault.Tx, _ *request, b *akv.Backup) (*akv.KeyBundle, error) {
+			return tx.RestoreKey(b)
+		})},
+		{Method: "POST", Path: "/keys/{name}/create", Op: vault.OpKeyCreate, MaxBody: bodyOp, Body: "CreateKey", handle: body(func(tx *vault.Tx, rq *request, b *akv.CreateKey) (*akv.KeyBundle, error) {
+			return tx.CreateKey(rq.call.Key, b)
+		})},
+		{Method: "PUT", Path: "/keys/{name}", Op: vault.OpKeyImport, MaxBody: bodyImport, Body: "ImportKey", handle: body(func(tx *vault.Tx, rq *request, b *akv.ImportKey) (*akv.KeyBundle, error) {
+			return tx.ImportKey(rq.call.Key, b)
+		})},
+		{Method: "GET", Path: "/keys", Op: vault.OpKeyList, handle: plain(func(tx *vault.Tx, rq *request) (any, error) {
+			return rq.list(tx, tx.ListKeys)
+		})},
+		{Method: "GET", Path: "/keys/{name}", Op: vault.OpKeyGet, handle: plain(getKey)},
+		{Method: "GET", Path: "/keys/{name}/versions", Op: vault.OpKeyListVersions, handle: plain(func(tx *vault.Tx, rq *request) (any, error) {
+			return rq.list(tx, func(p vault.Page) (*akv.KeyList, error) { return tx.ListVersions(rq.call.Key, p) })
+		})},
+		{Method: "PATCH", Path: "/keys/{name}", Op: vault.OpKeyUpdate, MaxBody: bodyOp, Body: "UpdateKey", handle: body(updateKey)},
+		{Method: "DELETE", Path: "/keys/{name}", Op: vault.OpKeyDelete, handle: plain(func(tx *vault.Tx, rq *request) (*akv.DeletedKeyBundle, error) {
+			return tx.DeleteKey(rq.call.Key)
+		})},
+		{Method: "GET", Path: "/deletedkeys", Op: vault.OpKeyListDeleted, handle: plain(func(tx *vault.Tx, rq *request) (any, error) {
+			return rq.list(tx, tx.ListDeleted)
+		})},
+		{Method: "GET", Path: "/deletedkeys/{name}", Op: vault.OpKeyGetDeleted, handle: plain(func(tx *vault.Tx, rq *request) (*akv.DeletedKeyBundle, error) {
+			return tx.GetDeleted(rq.call.Key)
+		})},
+		{Method: "POST", Path: "/deletedkeys/{name}/recover", Op: vault.OpKeyRecover, handle: plain(func(tx *vault.Tx, rq *request) (*akv.KeyBundle, error) {
+			return tx.RecoverKey(rq.call.Key)
+		})},
+		{Method: "DELETE", Path: "/deletedkeys/{name}", Op: vault.OpKeyPurge, Status: http.StatusNoContent, handle: plain(func(tx *vault.Tx, rq *request) (any, error) {
+			return nil, tx.PurgeKey(rq.call.Key)
+		})},
+		{Method: "POST", Path: "/keys/{name}/backup", Op: vault.OpKeyBackup, handle: plain(func(tx *vault.Tx, rq *request) (*akv.Backup, error) {
+			return tx.BackupKey(rq.call.Key)
+		})},
+		{Method: "POST", Path: "/keys/{name}/rotate", Op: vault.OpKeyRotate, Since: akv.V73, handle: plain(func(tx *vault.Tx, rq *request) (*akv.KeyBundle, error) {
+			return tx.RotateKey(rq.call.Key)
+		})},
+		{Method: "GET", Path: "/keys/{name}/rotationpolicy", Op: vault.OpKeyRotationPolicyGet, Since: akv.V73, handle: plain(func(tx *vault.Tx, rq *request) (*akv.RotationPolicy, error) {
+			return tx.RotationPolicy(rq.call.Key)
+		})},
+		{Method: "PUT", Path: "/keys/{name}/rotationpolicy", Op: vault.OpKeyRotationPolicySet, Since: akv.V73, MaxBody: bodyOp, Body: "RotationPolicy", handle: body(func(tx *vault.Tx, rq *request, b *akv.RotationPolicy) (*akv.RotationPolicy, error) {
+			return tx.SetRotationPolicy(rq.call.Key, b)
+		})},
+		{Method: "POST", Path: "/rng", Op: vault.OpRandomBytes, Since: akv.V73, HSM: true, MaxBody: bodyOp, Body: "RandomParams", handle: body(func(tx *vault.Tx, _ *request, b *akv.RandomParams) (*akv.RandomResult, error) {
+			return tx.Random(b)
+		})},
+	}
+	verbs := []Route{
+		{Method: "POST", Path: "encrypt", Op: vault.OpKeyEncrypt, handle: keyOp((*vault.Tx).Encrypt)},
+		{Method: "POST", Path: "decrypt", Op: vault.OpKeyDecrypt, handle: keyOp((*vault.Tx).Decrypt)},
+		{Method: "POST", Path: "wrapkey", Op: vault.OpKeyWrap, handle: keyOp((*vault.Tx).WrapKey)},
+		{Method: "POST", Path: "unwrapkey", Op: vault.OpKeyUnwrap, handle: keyOp((*vault.Tx).UnwrapKey)},
+		{Method: "POST", Path: "sign", Op: vault.OpKeySign, handle: keyOp((*vault.Tx).Sign)},
+		{Method: "POST", Path: "verify", Op: vault.OpKeyVerify, Body: "VerifyParams", handle: body(func(tx *vault.Tx, rq *request, b *akv.VerifyParams) (*akv.VerifyResult, error) {
+			return tx.Verify(rq.call.Key, rq.call.KeyVersion, b)
+		})},
+		{Method: "POST", Path: "release", Op: vault.OpKeyRelease, Since: akv.V73, MaxBody: bodyRelease, Body: "ReleaseParams", handle: body(func(tx *vault.Tx, rq *request, b *akv.ReleaseParams) (*akv.ReleaseResult, error) {
+			return tx.ReleaseKey(rq.call.Key, rq.call.KeyVersion, b)
+		})},
+		{Method: "GET", Path: "attestation", Op: vault.OpKeyGetAttestation, Since: akv.V76, handle: plain(func(tx *vault.Tx, rq *request) (*akv.KeyBundle, error) {
+			return tx.Attestation(rq.call.Key, rq.call.KeyVersion)
+		})},
+	}
+	for _, v := range verbs {
+		if v.Method == "POST" {
+			v.MaxBody = max(v.MaxBody, bodyOp)
+			if v.Body == "" {
+				v.Body = "OpParams"
+			}
+		}
+		verb := v.Path
+		for _, prefix := range []string{"/keys/{name}/", "/keys/{name}/{version}/"} {
+			v.Path = prefix + verb
+			all = append(all, v)
+		}
+	}
+	// After the verbs: a version is anything that is not a word of the route table.
+	all = append(all,
+		Route{Method: "GET", Path: "/keys/{name}/{version}", Op: vault.OpKeyGet, handle: plain(getKey)},
+		Route{Method: "PATCH", Path: "/keys/{name}/{version}", Op: vault.OpKeyUpdate, MaxBody: bodyOp, Body: "UpdateKey", handle: body(updateKey)},
+	)
+	all = append(all, roleRoutes()...)
+	for i := range all {
+		r := &all[i]
+		if r.Status == 0 {
+			r.Status = ok
+		}
+		if r.Since == 0 {
+			r.Since = akv.V2016
+		}
+		r.parts = strings.Split(r.Path[1:], "/")
+	}
+	return all
+}
+
+func getKey(tx *vault.Tx, rq *request) (*akv.KeyBundle, error) {
+	return tx.GetKey(rq.call.Key, rq.call.KeyVersion)
+}
+
+func updateKey(tx *vault.Tx, rq *request, b *akv.UpdateKey) (*akv.KeyBundle, error) {
+	return tx.UpdateKey(rq.call.Key, rq.call.KeyVersion, b)
+}
+
+// roleRoutes are the local role routes of a Managed HSM, under {scope}/providers/Microsoft.Authorization.
+func roleRoutes() []Route {
+	const (
+		definitions = "/{scope}/providers/Microsoft.Authorization/roleDefinitions"
+		assignments = "/{scope}/providers/Microsoft.Authorization/roleAssignments"
+	)
+	return []Route{
+		{Method: "GET", Path: definitions, HSM: true, Op: vault.OpRoleDefinitionList, handle: plain(func(tx *vault.Tx, rq *request) (*akv.RoleDefinitionList, error) {
+			name, err := rq.filter("roleName")
+			if err != nil {
+				return nil, err
+			}
+			return tx.ListRoles(name)
+		})},
+		{Method: "GET", Path: definitions + "/{id}", HSM: true, Op: vault.OpRoleDefinitionGet, handle: plain(func(tx *vault.Tx, rq *request) (*akv.RoleDefinition, error) {
+			return tx.GetRole(rq.args.id)
+		})},
+		{Method: "PUT", Path: definitions + "/{id}", HSM: true, Op: vault.OpRoleDefinitionPut, Status: http.StatusCreated, MaxBody: bodyOp, Body: "RoleDefinition", handle: body(func(tx *vault.Tx, rq *request, b *akv.RoleDefinition) (*akv.RoleDefinition, error) {
+			return tx.PutRole(rq.args.id, b)
+		})},
+		{Method: "DELETE", Path: definitions + "/{id}", HSM: true, Op: vault.OpRoleDefinitionDelete, handle: plain(func(tx *vault.Tx, rq *request) (*akv.RoleDefinition, error) {
+			return tx.DeleteRole(rq.args.id)
+		})},
+		{Method: "GET", Path: assignments, HSM: true, Op: vault.OpRoleAssignmentList, handle: plain(func(tx *vault.Tx, rq *request) (*akv.RoleAssignmentList, error) {
+			who, err := rq.filter("principalId")
+			if err != nil {
+				return nil, err
+			}
+			return tx.ListAssignments(who)
+		})},
+		{Method: "GET", Path: assignments + "/{id}", HSM: true, Op: vault.OpRoleAssignmentGet, handle: plain(func(tx *vault.Tx, rq *request) (*akv.RoleAssignment, error) {
+			return tx.GetAssignment(rq.args.id)
+		})},
+		{Method: "PUT", Path: assignments + "/{id}", HSM: true, Op: vault.OpRoleAssignmentPut, Status: http.StatusCreated, MaxBody: bodyOp, Body: "RoleAssignment", handle: body(func(tx *vault.Tx, rq *request, b *akv.RoleAssignment) (*akv.RoleAssignment, error) {
+			return tx.PutAssignment(rq.args.id, b)
+		})},
+		{Method: "DELETE", Path: assignments + "/{id}", HSM: true, Op: vault.OpRoleAssignmentDelete, handle: plain(func(tx *vault.Tx, rq *request) (*akv.RoleAssignment, error) {
+			return tx.DeleteAssignment(rq.args.id)
+		})},
+	}
+}

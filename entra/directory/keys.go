@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"maps"
 	"math/big"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -145,6 +146,9 @@ func newRing(keys []keyState, private map[string]*rsa.PrivateKey) (*keyRing, err
 
 // create makes the first state: one signing key, active at once, as nobody has looked yet.
 func (d *Directory) create(ctx context.Context) error {
+	if err := d.c.FS.SyncDir(filepath.Dir(filepath.Clean(d.c.Dir))); err != nil { // the file is no safer than its directory
+		return code.Wrap(code.EntraStateWrite, "making the token authority's directory durable", d.c.Dir, err)
+	}
 	now := d.c.Clock.Now().UTC()
 	k, key, err := newKey(now, d.c.Sealer)
 	if err != nil {

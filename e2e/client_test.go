@@ -40,12 +40,6 @@ func (s *server) info(t testing.TB) *compose.RunInfo {
 
 func ptr[T any](v T) *T { return &v }
 
-// createEC makes a key whose generation is fast, so that the disk is what a test waits for.
-func createEC(ctx context.Context, c *azkeys.Client, name string) error {
-	_, err := c.CreateKey(ctx, name, azkeys.CreateKeyParameters{Kty: ptr(azkeys.KeyTypeEC), Curve: ptr(azkeys.CurveNameP256)}, nil)
-	return err
-}
-
 // jwkOf is a private RSA key as the API takes it.
 func jwkOf(k *rsa.PrivateKey) *azkeys.JSONWebKey {
 	k.Precompute()

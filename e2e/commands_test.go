@@ -21,12 +21,12 @@ import (
 //	status N PROGRAM ARGS...   runs a program that must exit with N
 //	up [ARGS...]               starts latchkey up on free ports, waits until it is ready; ends with the script
 //	down                       asks it to stop and waits
-//	kill                       kills it without warning and waits
-//	env                        puts the variables of latchkey env into the script's environment
+//	crash                      kills it without warning and waits
+//	variables                  puts the variables of latchkey env into the script's environment
 //	mode PERM FILE             the file's permissions are PERM
 func commands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
-		"status": cmdStatus, "up": cmdUp, "down": cmdDown, "kill": cmdKill, "env": cmdEnv, "mode": cmdMode,
+		"status": cmdStatus, "up": cmdUp, "down": cmdDown, "crash": cmdKill, "variables": cmdEnv, "mode": cmdMode,
 	}
 }
 

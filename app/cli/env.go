@@ -33,7 +33,8 @@ built-in ones.) The output holds a secret of this server's test tenant: do not p
 			if err != nil {
 				return err
 			}
-			vars, err := r.Environment(c.FS)
+			known, _ := c.LookupEnv("NO_PROXY")
+			vars, err := r.Environment(c.FS, known)
 			if err != nil {
 				return err
 			}

@@ -37,7 +37,7 @@ default of a new directory. A directory keeps the source that it was made with; 
 			f.StringVar(&u.EntraAddr, "entra", "127.0.0.1:0", "token authority `ADDR`, https")
 			f.StringVar(&u.ProxyAddr, "proxy", "127.0.0.1:0", "CONNECT proxy `ADDR`")
 			f.StringVar(&u.IMDSAddr, "imds", "127.0.0.1:0", "managed identity `ADDR`, http: loopback, 169.254.169.254:80, or none")
-			f.StringVar(&u.Throttle, "throttle", "off", "limits of calls: off, or real for those of the real service")
+			f.StringVar(&u.Throttle, "throttle", "off", "`PROFILE` of limits of calls: off, or real for those of the real service")
 			f.DurationVar(&u.Delay, "delete-delay", 0, "`DURATION` until a deletion or recovery shows, some seconds in the real service")
 			logFlag(f, &level)
 		},

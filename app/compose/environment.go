@@ -1,15 +1,31 @@
 package compose
 
-import "latchkey/internal/fsys"
+import (
+	"strings"
+
+	"latchkey/internal/fsys"
+)
 
 // Variable is one environment variable. Value may be a secret.
 type Variable struct{ Name, Value string }
 
-// Environment lists what clients of a running server need, in a fixed order. Names are a contract with scripts.
-func (r *RunInfo) Environment(f fsys.FS) ([]Variable, error) {
+// noProxy is what clients must not send through the proxy: some take HTTPS_PROXY for plain http too, and the metadata service and
+// everything else on this machine is no business of the proxy.
+const noProxy = "localhost,127.0.0.1,::1,169.254.169.254"
+
+// Environment lists what clients of a running server need, in a fixed order. Names are a contract with scripts. known is the
+// NO_PROXY of the caller, which is kept.
+func (r *RunInfo) Environment(f fsys.FS, known string) ([]Variable, error) {
 	s, err := r.ReadSecrets(f)
 	if err != nil {
 		return nil, err
+	}
+	direct := noProxy
+	if known != "" && known != noProxy {
+		direct = known + "," + noProxy
+		if strings.HasSuffix(known, ","+noProxy) {
+			direct = known // these variables were set before
+		}
 	}
 	proxy := "http://" + r.Addresses.Proxy
 	return []Variable{
@@ -18,6 +34,7 @@ func (r *RunInfo) Environment(f fsys.FS) ([]Variable, error) {
 		{"AZURE_CLIENT_SECRET", string(s.ClientSecret.Expose())},
 		{"AZURE_AUTHORITY_HOST", r.AuthorityHost},
 		{"HTTPS_PROXY", proxy},
+		{"NO_PROXY", direct},
 		{"SSL_CERT_FILE", r.CAFile},
 		{"NODE_EXTRA_CA_CERTS", r.CAFile},
 		{"REQUESTS_CA_BUNDLE", r.CAFile},

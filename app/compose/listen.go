@@ -60,9 +60,6 @@ func serve(name string, l net.Listener, h http.Handler, tlsConfig *tls.Config, l
 	return p
 }
 
-// addr is where it listens, "127.0.0.1:40123".
-func (p *port) addr() string { return p.l.Addr().String() }
-
 // shutdown stops accepting and lets requests in flight finish until ctx ends; then it cuts them.
 func (p *port) shutdown(ctx context.Context) error {
 	err := p.server.Shutdown(ctx)

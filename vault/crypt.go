@@ -4,28 +4,30 @@ import (
 	"crypto/rand"
 	"errors"
 
+	"latchkey/vault/door"
+
 	"latchkey/akv"
 	"latchkey/keywrap"
 	"latchkey/vault/keyspec"
 )
 
 // use loads a version for a key operation and checks that it may be used for it now.
-func (tx *Tx) use(op Op, keyOp, name, version, alg string) (loaded, error) {
-	if err := tx.opened(op); err != nil {
+func (tx *Tx) use(op door.Op, keyOp, name, version, alg string) (loaded, error) {
+	if err := tx.Opened(op); err != nil {
 		return loaded{}, err
 	}
 	l, err := tx.load(name, version)
 	if err != nil {
 		return loaded{}, err
 	}
-	if bad := keyspec.Usable(l.version.Val, keyOp, tx.now.Unix()); bad != nil {
+	if bad := keyspec.Usable(l.version.Val, keyOp, tx.Now.Unix()); bad != nil {
 		return loaded{}, bad
 	}
 	if alg == "" {
 		return loaded{}, keyspec.BadParameter("The property 'alg' is missing.")
 	}
-	if keyspec.AlgorithmLevel(alg) > tx.call.Version.Level {
-		return loaded{}, keyspec.InvalidProperty("alg %.64q is not known to api-version %s.", alg, tx.call.Version)
+	if keyspec.AlgorithmLevel(alg) > tx.Call.Version.Level {
+		return loaded{}, keyspec.InvalidProperty("alg %.64q is not known to api-version %s.", alg, tx.Call.Version)
 	}
 	return l, nil
 }
@@ -33,8 +35,8 @@ func (tx *Tx) use(op Op, keyOp, name, version, alg string) (loaded, error) {
 func missing(what string) error { return keyspec.BadParameter("The property '%s' is missing.", what) }
 
 func (tx *Tx) result(l loaded, alg string, value []byte) *akv.OpResult {
-	r := &akv.OpResult{KID: tx.object, Value: value}
-	if tx.vault.HSM {
+	r := &akv.OpResult{KID: tx.Object, Value: value}
+	if tx.Vault.HSM {
 		r.Alg = alg
 	}
 	return r
@@ -42,7 +44,7 @@ func (tx *Tx) result(l loaded, alg string, value []byte) *akv.OpResult {
 
 // Encrypt encrypts p.Value.
 func (tx *Tx) Encrypt(name, version string, p *akv.OpParams) (*akv.OpResult, error) {
-	l, err := tx.use(OpKeyEncrypt, akv.OpEncrypt, name, version, p.Alg)
+	l, err := tx.use(door.OpKeyEncrypt, akv.OpEncrypt, name, version, p.Alg)
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +66,7 @@ func (tx *Tx) Encrypt(name, version string, p *akv.OpParams) (*akv.OpResult, err
 
 // Decrypt decrypts p.Value.
 func (tx *Tx) Decrypt(name, version string, p *akv.OpParams) (*akv.OpResult, error) {
-	l, err := tx.use(OpKeyDecrypt, akv.OpDecrypt, name, version, p.Alg)
+	l, err := tx.use(door.OpKeyDecrypt, akv.OpDecrypt, name, version, p.Alg)
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +86,7 @@ func (tx *Tx) Decrypt(name, version string, p *akv.OpParams) (*akv.OpResult, err
 
 // WrapKey wraps p.Value, a key.
 func (tx *Tx) WrapKey(name, version string, p *akv.OpParams) (*akv.OpResult, error) {
-	l, err := tx.use(OpKeyWrap, akv.OpWrapKey, name, version, p.Alg)
+	l, err := tx.use(door.OpKeyWrap, akv.OpWrapKey, name, version, p.Alg)
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +106,7 @@ func (tx *Tx) WrapKey(name, version string, p *akv.OpParams) (*akv.OpResult, err
 
 // UnwrapKey unwraps p.Value.
 func (tx *Tx) UnwrapKey(name, version string, p *akv.OpParams) (*akv.OpResult, error) {
-	l, err := tx.use(OpKeyUnwrap, akv.OpUnwrapKey, name, version, p.Alg)
+	l, err := tx.use(door.OpKeyUnwrap, akv.OpUnwrapKey, name, version, p.Alg)
 	if err != nil {
 		return nil, err
 	}
@@ -131,7 +133,7 @@ func notNil(b []byte) []byte {
 
 // Sign signs p.Value, a digest.
 func (tx *Tx) Sign(name, version string, p *akv.OpParams) (*akv.OpResult, error) {
-	l, err := tx.use(OpKeySign, akv.OpSign, name, version, p.Alg)
+	l, err := tx.use(door.OpKeySign, akv.OpSign, name, version, p.Alg)
 	if err != nil {
 		return nil, err
 	}
@@ -151,7 +153,7 @@ func (tx *Tx) Sign(name, version string, p *akv.OpParams) (*akv.OpResult, error)
 
 // Verify checks a signature: a bad one is an answer, not an error.
 func (tx *Tx) Verify(name, version string, p *akv.VerifyParams) (*akv.VerifyResult, error) {
-	l, err := tx.use(OpKeyVerify, akv.OpVerify, name, version, p.Alg)
+	l, err := tx.use(door.OpKeyVerify, akv.OpVerify, name, version, p.Alg)
 	if err != nil {
 		return nil, err
 	}
@@ -170,15 +172,15 @@ func (tx *Tx) Verify(name, version string, p *akv.VerifyParams) (*akv.VerifyResu
 		return nil, err
 	}
 	r := &akv.VerifyResult{Value: err == nil}
-	if tx.vault.HSM {
-		r.Alg, r.KID = p.Alg, tx.object
+	if tx.Vault.HSM {
+		r.Alg, r.KID = p.Alg, tx.Object
 	}
 	return r, nil
 }
 
 // Random gives random bytes; of a Managed HSM only.
 func (tx *Tx) Random(p *akv.RandomParams) (*akv.RandomResult, error) {
-	if err := tx.opened(OpRandomBytes); err != nil {
+	if err := tx.Opened(door.OpRandomBytes); err != nil {
 		return nil, err
 	}
 	if p.Count == nil || *p.Count < 1 || *p.Count > akv.MaxRandom {

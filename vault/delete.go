@@ -2,6 +2,7 @@ package vault
 
 import (
 	"latchkey/akv"
+	"latchkey/vault/door"
 	"latchkey/vault/keydb"
 	"latchkey/vault/keyspec"
 	"latchkey/vault/rotation"
@@ -9,16 +10,16 @@ import (
 
 // DeleteKey deletes a key with all versions; it can be recovered until its scheduled purge.
 func (tx *Tx) DeleteKey(name string) (*akv.DeletedKeyBundle, error) {
-	if err := tx.opened(OpKeyDelete); err != nil {
+	if err := tx.Opened(door.OpKeyDelete); err != nil {
 		return nil, err
 	}
 	var answer *akv.DeletedKeyBundle
-	err := tx.change(func(b *keydb.Batch) error {
+	err := tx.Change(func(b *keydb.Batch) error {
 		gone, err := tx.deleted(name)
 		if err != nil {
 			return err
 		}
-		if gone.Val != nil && gone.Val.Deleted.VisibleAt > tx.now.UnixMilli() {
+		if gone.Val != nil && gone.Val.Deleted.VisibleAt > tx.Now.UnixMilli() {
 			return beingDeleted()
 		}
 		l, err := tx.load(name, "")
@@ -31,26 +32,26 @@ func (tx *Tx) DeleteKey(name string) (*akv.DeletedKeyBundle, error) {
 		head := *l.head.Val
 		head.ReadyAt = 0
 		head.Deleted = &keydb.Deletion{
-			At:    tx.now.UnixMilli(),
-			Purge: tx.now.Unix() + int64(tx.vault.RetentionDays)*int64(day.Seconds()),
+			At:    tx.Now.UnixMilli(),
+			Purge: tx.Now.Unix() + int64(tx.Vault.RetentionDays)*int64(day.Seconds()),
 		}
 		if tx.s.delay > 0 {
-			head.Deleted.VisibleAt = tx.now.Add(tx.s.delay).UnixMilli()
+			head.Deleted.VisibleAt = tx.Now.Add(tx.s.delay).UnixMilli()
 		}
 		head.Due = rotation.Next(&head, nil)
 		// A deleted key whose time has passed may still lie there under this name.
-		if old, err := tx.s.db.Head(tx.ctx, tx.vault.ID, name, true); err != nil {
+		if old, err := tx.s.db.Head(tx.Ctx, tx.Vault.ID, name, true); err != nil {
 			return err
 		} else if old.Val != nil {
-			b.DeleteHead(tx.vault.ID, old.Val, old.Rev)
-			b.Garbage(tx.vault.ID, old.Val.Key, tx.now)
-			if err := tx.commit(b); err != nil {
+			b.DeleteHead(tx.Vault.ID, old.Val, old.Rev)
+			b.Garbage(tx.Vault.ID, old.Val.Key, tx.Now)
+			if err := tx.Commit(b); err != nil {
 				return err
 			}
 			*b = *tx.s.db.Batch()
 		}
-		b.MoveHead(tx.vault.ID, l.head.Val, l.head.Rev, &head)
-		tx.object = tx.view().KID(head.Name, "")
+		b.MoveHead(tx.Vault.ID, l.head.Val, l.head.Rev, &head)
+		tx.Object = tx.view().KID(head.Name, "")
 		answer = tx.deletedBundle(&head, l.version.Val)
 		return nil
 	})
@@ -70,23 +71,23 @@ func (tx *Tx) shownDeleted(name string) (loaded, error) {
 	if h.Val == nil {
 		return loaded{}, deletedNotFound(name)
 	}
-	if h.Val.Deleted.VisibleAt > tx.now.UnixMilli() {
+	if h.Val.Deleted.VisibleAt > tx.Now.UnixMilli() {
 		return loaded{head: h}, nil
 	}
-	v, err := tx.s.db.Version(tx.ctx, tx.vault.ID, h.Val.Key, h.Val.Current)
+	v, err := tx.s.db.Version(tx.Ctx, tx.Vault.ID, h.Val.Key, h.Val.Current)
 	if err != nil {
 		return loaded{}, err
 	}
 	if v.Val == nil {
 		return loaded{}, deletedNotFound(name)
 	}
-	tx.object = tx.view().KID(h.Val.Name, "")
+	tx.Object = tx.view().KID(h.Val.Name, "")
 	return loaded{h, v}, tx.chargeFor(v.Val)
 }
 
 // GetDeleted answers a deleted key; 404 while the deletion is under way.
 func (tx *Tx) GetDeleted(name string) (*akv.DeletedKeyBundle, error) {
-	if err := tx.opened(OpKeyGetDeleted); err != nil {
+	if err := tx.Opened(door.OpKeyGetDeleted); err != nil {
 		return nil, err
 	}
 	l, err := tx.shownDeleted(name)
@@ -101,11 +102,11 @@ func (tx *Tx) GetDeleted(name string) (*akv.DeletedKeyBundle, error) {
 
 // RecoverKey brings a deleted key back with all versions.
 func (tx *Tx) RecoverKey(name string) (*akv.KeyBundle, error) {
-	if err := tx.opened(OpKeyRecover); err != nil {
+	if err := tx.Opened(door.OpKeyRecover); err != nil {
 		return nil, err
 	}
 	var answer *akv.KeyBundle
-	err := tx.change(func(b *keydb.Batch) error {
+	err := tx.Change(func(b *keydb.Batch) error {
 		l, err := tx.shownDeleted(name)
 		if err != nil {
 			return err
@@ -116,11 +117,11 @@ func (tx *Tx) RecoverKey(name string) (*akv.KeyBundle, error) {
 		head := *l.head.Val
 		head.Deleted = nil
 		if tx.s.delay > 0 {
-			head.ReadyAt = tx.now.Add(tx.s.delay).UnixMilli()
+			head.ReadyAt = tx.Now.Add(tx.s.delay).UnixMilli()
 		}
 		head.Due = rotation.Next(&head, l.version.Val)
-		b.CheckVault(tx.vault.ID, tx.vaultRev)
-		b.MoveHead(tx.vault.ID, l.head.Val, l.head.Rev, &head)
+		b.CheckVault(tx.Vault.ID, tx.VaultRev)
+		b.MoveHead(tx.Vault.ID, l.head.Val, l.head.Rev, &head)
 		answer = tx.view().Bundle(head.Name, l.version.Val)
 		return nil
 	})
@@ -129,10 +130,10 @@ func (tx *Tx) RecoverKey(name string) (*akv.KeyBundle, error) {
 
 // PurgeKey removes a deleted key for good. It is gone with the commit; its records follow.
 func (tx *Tx) PurgeKey(name string) error {
-	if err := tx.opened(OpKeyPurge); err != nil {
+	if err := tx.Opened(door.OpKeyPurge); err != nil {
 		return err
 	}
-	err := tx.change(func(b *keydb.Batch) error {
+	err := tx.Change(func(b *keydb.Batch) error {
 		l, err := tx.shownDeleted(name)
 		if err != nil {
 			return err
@@ -140,15 +141,15 @@ func (tx *Tx) PurgeKey(name string) error {
 		if l.version.Val == nil {
 			return beingDeleted()
 		}
-		if tx.vault.PurgeProtect {
+		if tx.Vault.PurgeProtect {
 			return keyspec.Forbidden("", "Operation \"purge\" is not allowed because purge protection is enabled for this vault. Key Vault service will automatically purge it after the retention period has passed.")
 		}
-		b.DeleteHead(tx.vault.ID, l.head.Val, l.head.Rev)
-		b.Garbage(tx.vault.ID, l.head.Val.Key, tx.now)
+		b.DeleteHead(tx.Vault.ID, l.head.Val, l.head.Rev)
+		b.Garbage(tx.Vault.ID, l.head.Val.Key, tx.Now)
 		return nil
 	})
 	if err == nil {
-		tx.sweepSoon()
+		tx.SweepSoon()
 	}
 	return err
 }

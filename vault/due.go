@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"latchkey/vault/door"
+
 	"latchkey/internal/clock"
 	"latchkey/vault/keydb"
 	"latchkey/vault/rotation"
@@ -77,7 +79,9 @@ func (s *Service) purgeVaults(ctx context.Context, now time.Time) {
 	}
 	for _, v := range all {
 		if v.Val.Deleted != nil && now.Unix() >= v.Val.Deleted.Purge {
-			if err := s.PurgeVault(ctx, Actor{operator: true, Client: "retention", RequestID: newID()}, v.Val.ID); err != nil {
+			a := Operator()
+			a.Client, a.RequestID = "retention", newID()
+			if err := s.PurgeVault(ctx, a, v.Val.ID); err != nil {
 				s.log.Error("purging a vault", "vault", v.Val.ID, "error", err)
 			}
 		}
@@ -113,20 +117,17 @@ func (s *Service) dueKey(ctx context.Context, d keydb.Due, now time.Time) (chang
 }
 
 // system opens the door for what happens by the clock.
-func (s *Service) system(ctx context.Context, op Op, v keydb.Entry[keydb.Vault], h *keydb.Head, act func(*Tx) error) error {
-	tx := &Tx{
-		s: s, ctx: ctx, op: op, now: s.clock.Now(), vault: v.Val, vaultRev: v.Rev,
-		call: &Call{Vault: v.Val.ID, Key: h.Name, HSM: v.Val.HSM, RequestID: newID(), Client: "schedule"},
-	}
-	return tx.leave(tx.act(act))
+func (s *Service) system(ctx context.Context, op door.Op, v keydb.Entry[keydb.Vault], h *keydb.Head, act func(*Tx) error) error {
+	c := &door.Call{Vault: v.Val.ID, Key: h.Name, HSM: v.Val.HSM, RequestID: newID(), Client: "schedule"}
+	return s.System(ctx, op, v, c, func(tx *door.Tx) error { return act(&Tx{tx, s}) })
 }
 
 func (s *Service) purgeDue(ctx context.Context, v keydb.Entry[keydb.Vault], h keydb.Entry[keydb.Head]) error {
-	return s.system(ctx, OpKeyPurgeIfDue, v, h.Val, func(tx *Tx) error {
+	return s.system(ctx, door.OpKeyPurgeIfDue, v, h.Val, func(tx *Tx) error {
 		b := s.db.Batch()
 		b.DeleteHead(v.Val.ID, h.Val, h.Rev)
-		b.Garbage(v.Val.ID, h.Val.Key, tx.now)
-		return tx.commit(b)
+		b.Garbage(v.Val.ID, h.Val.Key, tx.Now)
+		return tx.Commit(b)
 	})
 }
 
@@ -140,7 +141,7 @@ func (s *Service) liveDue(ctx context.Context, v keydb.Entry[keydb.Vault], h key
 	}
 	due := rotation.Due(h.Val, cur.Val, now)
 	if due.Rotate {
-		err := s.system(ctx, OpKeyRotateIfDue, v, h.Val, func(tx *Tx) error {
+		err := s.system(ctx, door.OpKeyRotateIfDue, v, h.Val, func(tx *Tx) error {
 			_, err := tx.rotate(loaded{h, cur})
 			return err
 		})
@@ -150,16 +151,16 @@ func (s *Service) liveDue(ctx context.Context, v keydb.Entry[keydb.Vault], h key
 		return false, s.rearm(ctx, v.Val.ID, h, cur)
 	}
 	for _, e := range due.Events {
-		err := s.system(ctx, OpKeyExpiryEvent, v, h.Val, func(tx *Tx) error {
-			tx.name = e
+		err := s.system(ctx, door.OpKeyExpiryEvent, v, h.Val, func(tx *Tx) error {
+			tx.Name = e
 			head := *h.Val
 			head.Notified = append(slices.Clone(head.Notified), e)
 			head.Due = rotation.Next(&head, cur.Val)
-			tx.object = tx.view().KID(head.Name, head.Current)
+			tx.Object = tx.view().KID(head.Name, head.Current)
 			b := s.db.Batch()
 			b.CheckVersion(v.Val.ID, head.Key, cur.Val.ID, cur.Rev)
 			b.PutHead(v.Val.ID, &head, h.Rev, h.Val.Due)
-			if err := tx.commit(b); err != nil {
+			if err := tx.Commit(b); err != nil {
 				return err
 			}
 			tx.event(e, head.Name, cur.Val)

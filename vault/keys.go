@@ -4,6 +4,7 @@ import (
 	"latchkey/akv"
 	"latchkey/internal/secret"
 	"latchkey/keywrap"
+	"latchkey/vault/door"
 	"latchkey/vault/keydb"
 	"latchkey/vault/keyspec"
 	"latchkey/vault/rotation"
@@ -11,7 +12,7 @@ import (
 
 // CreateKey makes a key, or a new version of an existing one.
 func (tx *Tx) CreateKey(name string, r *akv.CreateKey) (*akv.KeyBundle, error) {
-	if err := tx.opened(OpKeyCreate); err != nil {
+	if err := tx.Opened(door.OpKeyCreate); err != nil {
 		return nil, err
 	}
 	kty, spec, bad := tx.host().Spec(r)
@@ -32,7 +33,7 @@ func (tx *Tx) CreateKey(name string, r *akv.CreateKey) (*akv.KeyBundle, error) {
 	if spec.Kind == keywrap.RSA {
 		bits = max(spec.Bits, 2048)
 	}
-	if err := tx.charge(v.HSM(), bits); err != nil {
+	if err := tx.Charge(v.HSM(), bits); err != nil {
 		return nil, err
 	}
 	key, err := tx.makeKey(spec)
@@ -44,7 +45,7 @@ func (tx *Tx) CreateKey(name string, r *akv.CreateKey) (*akv.KeyBundle, error) {
 
 // free refuses early what addVersion would refuse: a name that a deleted key holds.
 func (tx *Tx) free(name string) error {
-	h, err := tx.s.db.Head(tx.ctx, tx.vault.ID, name, false)
+	h, err := tx.s.db.Head(tx.Ctx, tx.Vault.ID, name, false)
 	if err != nil || h.Val != nil {
 		return err
 	}
@@ -61,7 +62,7 @@ func (tx *Tx) checkRelease(v *keydb.Version) error {
 
 // ImportKey stores a key that the caller brings, as a new key or a new version.
 func (tx *Tx) ImportKey(name string, r *akv.ImportKey) (*akv.KeyBundle, error) {
-	if err := tx.opened(OpKeyImport); err != nil {
+	if err := tx.Opened(door.OpKeyImport); err != nil {
 		return nil, err
 	}
 	defer wipeJWK(r.Key)
@@ -89,7 +90,7 @@ func (tx *Tx) ImportKey(name string, r *akv.ImportKey) (*akv.KeyBundle, error) {
 	if key.Kind() == keywrap.RSA {
 		bits = key.Bits()
 	}
-	if err := tx.charge(v.HSM(), bits); err != nil {
+	if err := tx.Charge(v.HSM(), bits); err != nil {
 		return nil, err
 	}
 	return tx.addVersion(name, v, key)
@@ -98,7 +99,7 @@ func (tx *Tx) ImportKey(name string, r *akv.ImportKey) (*akv.KeyBundle, error) {
 // openTransfer unwraps a key that was wrapped for an exchange key of this vault.
 func (tx *Tx) openTransfer(t *keyspec.Transfer, kind keywrap.Kind) (*keywrap.Key, error) {
 	id, err := akv.ParseKeyID(t.Header.KID)
-	if err != nil || id.Version == "" || id.Collection != akv.Keys || id.Base != tx.call.Base {
+	if err != nil || id.Version == "" || id.Collection != akv.Keys || id.Base != tx.Call.Base {
 		return nil, keyspec.InvalidProperty("key.key_hsm: kid does not name a version of a key of this vault.")
 	}
 	h, err := tx.live(id.Name)
@@ -108,14 +109,14 @@ func (tx *Tx) openTransfer(t *keyspec.Transfer, kind keywrap.Kind) (*keywrap.Key
 	if h.Val == nil {
 		return nil, keyspec.InvalidProperty("key.key_hsm: the exchange key was not found in this vault.")
 	}
-	v, err := tx.s.db.Version(tx.ctx, tx.vault.ID, h.Val.Key, id.Version)
+	v, err := tx.s.db.Version(tx.Ctx, tx.Vault.ID, h.Val.Key, id.Version)
 	if err != nil {
 		return nil, err
 	}
 	if v.Val == nil {
 		return nil, keyspec.InvalidProperty("key.key_hsm: the exchange key was not found in this vault.")
 	}
-	if bad := keyspec.Usable(v.Val, akv.OpImport, tx.now.Unix()); bad != nil {
+	if bad := keyspec.Usable(v.Val, akv.OpImport, tx.Now.Unix()); bad != nil {
 		return nil, bad
 	}
 	exchange, err := tx.private(loaded{head: h, version: v})
@@ -136,7 +137,7 @@ func wipeJWK(j *akv.JWK) {
 
 // GetKey answers the public part of a version, "" for the current one.
 func (tx *Tx) GetKey(name, version string) (*akv.KeyBundle, error) {
-	if err := tx.opened(OpKeyGet); err != nil {
+	if err := tx.Opened(door.OpKeyGet); err != nil {
 		return nil, err
 	}
 	l, err := tx.load(name, version)
@@ -148,11 +149,11 @@ func (tx *Tx) GetKey(name, version string) (*akv.KeyBundle, error) {
 
 // UpdateKey changes attributes, operations, tags or release policy of a version.
 func (tx *Tx) UpdateKey(name, version string, r *akv.UpdateKey) (*akv.KeyBundle, error) {
-	if err := tx.opened(OpKeyUpdate); err != nil {
+	if err := tx.Opened(door.OpKeyUpdate); err != nil {
 		return nil, err
 	}
 	var answer *akv.KeyBundle
-	err := tx.change(func(b *keydb.Batch) error {
+	err := tx.Change(func(b *keydb.Batch) error {
 		l, err := tx.load(name, version)
 		if err != nil {
 			return err
@@ -166,19 +167,19 @@ func (tx *Tx) UpdateKey(name, version string, r *akv.UpdateKey) (*akv.KeyBundle,
 				return err
 			}
 		}
-		next.Updated = tx.now.Unix()
+		next.Updated = tx.Now.Unix()
 		head := l.head.Val
-		b.CheckHead(tx.vault.ID, head.Name, false, l.head.Rev)
+		b.CheckHead(tx.Vault.ID, head.Name, false, l.head.Rev)
 		if head.Current == next.ID {
 			changed := *head
 			if !sameTime(next.Expires, l.version.Val.Expires) {
 				changed.Notified = nil
 			}
 			if changed.Due = rotation.Next(&changed, next); changed.Due != head.Due || len(changed.Notified) != len(head.Notified) {
-				b.PutHead(tx.vault.ID, &changed, keydb.KeepRev, head.Due) // its condition stands already
+				b.PutHead(tx.Vault.ID, &changed, keydb.KeepRev, head.Due) // its condition stands already
 			}
 		}
-		b.PutVersion(tx.vault.ID, head.Key, next, l.version.Rev)
+		b.PutVersion(tx.Vault.ID, head.Key, next, l.version.Rev)
 		answer = tx.view().Bundle(head.Name, next)
 		return nil
 	})

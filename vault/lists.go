@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 
+	"latchkey/vault/door"
+
 	"latchkey/akv"
 	"latchkey/vault/keydb"
 	"latchkey/vault/keyspec"
@@ -63,11 +65,11 @@ func decodeToken(list, token string) (string, error) {
 
 func (tx *Tx) nextLink(path string, p Page, list, after string) *string {
 	var b strings.Builder
-	b.WriteString(tx.call.Base)
+	b.WriteString(tx.Call.Base)
 	b.WriteString(path)
 	b.WriteByte('?')
-	if !tx.vault.HSM { // a Managed HSM's links carry no version
-		b.WriteString("api-version=" + url.QueryEscape(tx.call.Version.Name) + "&")
+	if !tx.Vault.HSM { // a Managed HSM's links carry no version
+		b.WriteString("api-version=" + url.QueryEscape(tx.Call.Version.Name) + "&")
 	}
 	b.WriteString("$skiptoken=" + encodeToken(list, after))
 	if p.Given {
@@ -79,19 +81,19 @@ func (tx *Tx) nextLink(path string, p Page, list, after string) *string {
 
 // ListKeys lists the live keys by name.
 func (tx *Tx) ListKeys(p Page) (*akv.KeyList, error) {
-	if err := tx.opened(OpKeyList); err != nil {
+	if err := tx.Opened(door.OpKeyList); err != nil {
 		return nil, err
 	}
-	return tx.listHeads(p, "keys", "/keys", false, func(h *keydb.Head) bool { return h.ReadyAt <= tx.now.UnixMilli() })
+	return tx.listHeads(p, "keys", "/keys", false, func(h *keydb.Head) bool { return h.ReadyAt <= tx.Now.UnixMilli() })
 }
 
 // ListDeleted lists the deleted keys by name.
 func (tx *Tx) ListDeleted(p Page) (*akv.KeyList, error) {
-	if err := tx.opened(OpKeyListDeleted); err != nil {
+	if err := tx.Opened(door.OpKeyListDeleted); err != nil {
 		return nil, err
 	}
 	return tx.listHeads(p, "deleted", "/deletedkeys", true, func(h *keydb.Head) bool {
-		return h.Deleted.VisibleAt <= tx.now.UnixMilli() && tx.now.Unix() < h.Deleted.Purge
+		return h.Deleted.VisibleAt <= tx.Now.UnixMilli() && tx.Now.Unix() < h.Deleted.Purge
 	})
 }
 
@@ -101,10 +103,10 @@ func (tx *Tx) listHeads(p Page, list, path string, deleted bool, shown func(*key
 	if err != nil {
 		return nil, err
 	}
-	if err := tx.charge(false, 0); err != nil {
+	if err := tx.Charge(false, 0); err != nil {
 		return nil, err
 	}
-	heads, more, err := tx.s.db.Heads(tx.ctx, tx.vault.ID, deleted, after, p.Max)
+	heads, more, err := tx.s.db.Heads(tx.Ctx, tx.Vault.ID, deleted, after, p.Max)
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +116,7 @@ func (tx *Tx) listHeads(p Page, list, path string, deleted bool, shown func(*key
 		if !shown(h.Val) {
 			continue
 		}
-		v, err := tx.s.db.Version(tx.ctx, tx.vault.ID, h.Val.Key, h.Val.Current)
+		v, err := tx.s.db.Version(tx.Ctx, tx.Vault.ID, h.Val.Key, h.Val.Current)
 		if err != nil {
 			return nil, err
 		}
@@ -135,7 +137,7 @@ func (tx *Tx) listHeads(p Page, list, path string, deleted bool, shown func(*key
 
 // ListVersions lists a key's versions; none for a key that does not exist.
 func (tx *Tx) ListVersions(name string, p Page) (*akv.KeyList, error) {
-	if err := tx.opened(OpKeyListVersions); err != nil {
+	if err := tx.Opened(door.OpKeyListVersions); err != nil {
 		return nil, err
 	}
 	list := "versions-" + strings.ToLower(name)
@@ -143,7 +145,7 @@ func (tx *Tx) ListVersions(name string, p Page) (*akv.KeyList, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := tx.charge(false, 0); err != nil {
+	if err := tx.Charge(false, 0); err != nil {
 		return nil, err
 	}
 	out := &akv.KeyList{Value: []akv.KeyItem{}}
@@ -151,7 +153,7 @@ func (tx *Tx) ListVersions(name string, p Page) (*akv.KeyList, error) {
 	if err != nil || h.Val == nil {
 		return out, err
 	}
-	versions, more, err := tx.s.db.Versions(tx.ctx, tx.vault.ID, h.Val.Key, after, p.Max)
+	versions, more, err := tx.s.db.Versions(tx.Ctx, tx.Vault.ID, h.Val.Key, after, p.Max)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"time"
 
+	"latchkey/vault/door"
+
 	"latchkey/akv"
 	"latchkey/keywrap"
 	"latchkey/vault/keydb"
@@ -16,11 +18,11 @@ import (
 
 // live finds the head of a live key; a zero Entry if there is none.
 func (tx *Tx) live(name string) (keydb.Entry[keydb.Head], error) {
-	h, err := tx.s.db.Head(tx.ctx, tx.vault.ID, name, false)
+	h, err := tx.s.db.Head(tx.Ctx, tx.Vault.ID, name, false)
 	if err != nil || h.Val == nil {
 		return h, err
 	}
-	if h.Val.ReadyAt > tx.now.UnixMilli() { // recovered a moment ago
+	if h.Val.ReadyAt > tx.Now.UnixMilli() { // recovered a moment ago
 		return keydb.Entry[keydb.Head]{}, nil
 	}
 	return h, nil
@@ -28,11 +30,11 @@ func (tx *Tx) live(name string) (keydb.Entry[keydb.Head], error) {
 
 // deleted finds the head of a deleted key that is not past its scheduled purge; a zero Entry if there is none.
 func (tx *Tx) deleted(name string) (keydb.Entry[keydb.Head], error) {
-	h, err := tx.s.db.Head(tx.ctx, tx.vault.ID, name, true)
+	h, err := tx.s.db.Head(tx.Ctx, tx.Vault.ID, name, true)
 	if err != nil || h.Val == nil {
 		return h, err
 	}
-	if tx.now.Unix() >= h.Val.Deleted.Purge {
+	if tx.Now.Unix() >= h.Val.Deleted.Purge {
 		return keydb.Entry[keydb.Head]{}, nil
 	}
 	return h, nil
@@ -57,7 +59,7 @@ func (tx *Tx) load(name, version string) (loaded, error) {
 	if id == "" {
 		id = h.Val.Current
 	}
-	v, err := tx.s.db.Version(tx.ctx, tx.vault.ID, h.Val.Key, id)
+	v, err := tx.s.db.Version(tx.Ctx, tx.Vault.ID, h.Val.Key, id)
 	if err != nil {
 		return loaded{}, err
 	}
@@ -67,7 +69,7 @@ func (tx *Tx) load(name, version string) (loaded, error) {
 		}
 		return loaded{}, tx.notFound(name, version)
 	}
-	tx.object = tx.view().KID(h.Val.Name, id)
+	tx.Object = tx.view().KID(h.Val.Name, id)
 	return loaded{h, v}, tx.chargeFor(v.Val)
 }
 
@@ -76,22 +78,22 @@ func (tx *Tx) chargeFor(v *keydb.Version) error {
 	if v.Kind() == keywrap.RSA {
 		bits = v.Bits
 	}
-	return tx.charge(v.HSM(), bits)
+	return tx.Charge(v.HSM(), bits)
 }
 
 func (tx *Tx) private(l loaded) (*keywrap.Key, error) {
-	return tx.s.db.Private(tx.ctx, tx.vault.ID, l.head.Val.Key, l.version.Val)
+	return tx.s.db.Private(tx.Ctx, tx.Vault.ID, l.head.Val.Key, l.version.Val)
 }
 
 func (tx *Tx) view() keyspec.View {
 	return keyspec.View{
-		Base: tx.call.Base, Level: tx.call.Version.Level,
-		RetentionDays: tx.vault.RetentionDays, PurgeProtect: tx.vault.PurgeProtect,
+		Base: tx.Call.Base, Level: tx.Call.Version.Level,
+		RetentionDays: tx.Vault.RetentionDays, PurgeProtect: tx.Vault.PurgeProtect,
 	}
 }
 
 func (tx *Tx) host() keyspec.Host {
-	return keyspec.Host{HSM: tx.vault.HSM, Premium: tx.vault.Premium, Level: tx.call.Version.Level}
+	return keyspec.Host{HSM: tx.Vault.HSM, Premium: tx.Vault.Premium, Level: tx.Call.Version.Level}
 }
 
 func newID() string {
@@ -105,8 +107,8 @@ func (tx *Tx) makeKey(spec keywrap.Spec) (*keywrap.Key, error) {
 	select {
 	case tx.s.generate <- struct{}{}:
 		defer func() { <-tx.s.generate }()
-	case <-tx.ctx.Done():
-		return nil, tx.ctx.Err()
+	case <-tx.Ctx.Done():
+		return nil, tx.Ctx.Err()
 	}
 	return keywrap.Generate(spec)
 }
@@ -115,13 +117,13 @@ func (tx *Tx) makeKey(spec keywrap.Spec) (*keywrap.Key, error) {
 func (tx *Tx) addVersion(name string, v *keydb.Version, key *keywrap.Key) (*akv.KeyBundle, error) {
 	v.ID = newID()
 	v.SetPublic(key)
-	v.Created, v.Updated = tx.now.Unix(), tx.now.Unix()
+	v.Created, v.Updated = tx.Now.Unix(), tx.Now.Unix()
 	incarnation := newID()
 	stored := name
-	tx.object = tx.view().KID(name, v.ID)
-	err := tx.change(func(b *keydb.Batch) error {
-		b.CheckVault(tx.vault.ID, tx.vaultRev)
-		raw, err := tx.s.db.Head(tx.ctx, tx.vault.ID, name, false)
+	tx.Object = tx.view().KID(name, v.ID)
+	err := tx.Change(func(b *keydb.Batch) error {
+		b.CheckVault(tx.Vault.ID, tx.VaultRev)
+		raw, err := tx.s.db.Head(tx.Ctx, tx.Vault.ID, name, false)
 		if err != nil {
 			return err
 		}
@@ -136,9 +138,9 @@ func (tx *Tx) addVersion(name string, v *keydb.Version, key *keywrap.Key) (*akv.
 		head.Current, head.Notified = v.ID, nil
 		head.Versions++
 		head.Due = rotation.Next(&head, v)
-		b.PutHead(tx.vault.ID, &head, raw.Rev, oldDue)
-		b.PutVersion(tx.vault.ID, head.Key, v, 0)
-		b.PutPrivate(tx.vault.ID, head.Key, v.ID, key)
+		b.PutHead(tx.Vault.ID, &head, raw.Rev, oldDue)
+		b.PutVersion(tx.Vault.ID, head.Key, v, 0)
+		b.PutPrivate(tx.Vault.ID, head.Key, v.ID, key)
 		return nil
 	})
 	if err != nil {
@@ -150,21 +152,21 @@ func (tx *Tx) addVersion(name string, v *keydb.Version, key *keywrap.Key) (*akv.
 
 // nameFree refuses a name that a deleted key still holds. One whose time has passed is purged by the same commit.
 func (tx *Tx) nameFree(b *keydb.Batch, name string) error {
-	h, err := tx.s.db.Head(tx.ctx, tx.vault.ID, name, true)
+	h, err := tx.s.db.Head(tx.Ctx, tx.Vault.ID, name, true)
 	if err != nil {
 		return err
 	}
 	switch {
 	case h.Val == nil:
-		b.CheckHead(tx.vault.ID, name, true, 0)
+		b.CheckHead(tx.Vault.ID, name, true, 0)
 		return nil
-	case h.Val.Deleted.VisibleAt > tx.now.UnixMilli():
+	case h.Val.Deleted.VisibleAt > tx.Now.UnixMilli():
 		return beingDeleted()
-	case tx.now.Unix() < h.Val.Deleted.Purge:
+	case tx.Now.Unix() < h.Val.Deleted.Purge:
 		return deletedRecoverable(h.Val.Name)
 	}
-	b.DeleteHead(tx.vault.ID, h.Val, h.Rev)
-	b.Garbage(tx.vault.ID, h.Val.Key, tx.now)
+	b.DeleteHead(tx.Vault.ID, h.Val, h.Rev)
+	b.Garbage(tx.Vault.ID, h.Val.Key, tx.Now)
 	return nil
 }
 
@@ -174,19 +176,9 @@ func (tx *Tx) event(kind, name string, v *keydb.Version) {
 		return
 	}
 	e := Event{
-		Type: kind, Time: tx.now, Vault: resourceID(tx.vault), Key: name, Version: v.ID, NotBefor: v.NotBefore, Expires: v.Expires,
+		Type: kind, Time: tx.Now, Vault: door.ResourceID(tx.Vault), Key: name, Version: v.ID, NotBefor: v.NotBefore, Expires: v.Expires,
 	}
-	tx.after = append(tx.after, func() { tx.s.events.KeyEvent(context.WithoutCancel(tx.ctx), e) })
-}
-
-// sweepSoon removes what a purge left, after the reply's record; a failure leaves it to the next sweep.
-func (tx *Tx) sweepSoon() {
-	ctx, now := context.WithoutCancel(tx.ctx), tx.now
-	tx.after = append(tx.after, func() {
-		if _, err := tx.s.db.Sweep(ctx, now); err != nil {
-			tx.s.log.Warn("purged keys not swept yet", "error", err)
-		}
-	})
+	tx.After(func() { tx.s.events.KeyEvent(context.WithoutCancel(tx.Ctx), e) })
 }
 
 const day = 24 * time.Hour

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"net/http"
 
+	"latchkey/vault/door"
+
 	"latchkey/akv"
 	"latchkey/keywrap"
 	"latchkey/vault/keydb"
@@ -35,7 +37,7 @@ func checkPolicy(data []byte) error {
 }
 
 func notSetUp(what string) error {
-	return fail(http.StatusBadRequest, akv.CodeBadParameter, "", "%s is not set up on this server.", what)
+	return door.Fail(http.StatusBadRequest, akv.CodeBadParameter, "", "%s is not set up on this server.", what)
 }
 
 type releasePayload struct {
@@ -58,7 +60,7 @@ type releasedKey struct {
 
 // ReleaseKey wraps an exportable key for an environment that its release policy trusts.
 func (tx *Tx) ReleaseKey(name, version string, p *akv.ReleaseParams) (*akv.ReleaseResult, error) {
-	if err := tx.opened(OpKeyRelease); err != nil {
+	if err := tx.Opened(door.OpKeyRelease); err != nil {
 		return nil, err
 	}
 	l, err := tx.load(name, version)
@@ -66,7 +68,7 @@ func (tx *Tx) ReleaseKey(name, version string, p *akv.ReleaseParams) (*akv.Relea
 		return nil, err
 	}
 	v := l.version.Val
-	if bad := keyspec.Usable(v, keyspec.Release, tx.now.Unix()); bad != nil {
+	if bad := keyspec.Usable(v, keyspec.Release, tx.Now.Unix()); bad != nil {
 		return nil, bad
 	}
 	if !v.Exportable || v.Release == nil {
@@ -86,11 +88,11 @@ func (tx *Tx) ReleaseKey(name, version string, p *akv.ReleaseParams) (*akv.Relea
 	case tx.s.release == nil:
 		return nil, notSetUp("Key release")
 	}
-	target, err := tx.s.release.Check(tx.ctx, v.Release.Data, p.Target)
+	target, err := tx.s.release.Check(tx.Ctx, v.Release.Data, p.Target)
 	if err != nil {
 		return nil, err
 	}
-	signer, err := tx.s.signer.get(tx.ctx, tx.s.db)
+	signer, err := tx.s.signer.get(tx.Ctx, tx.s.db)
 	if err != nil {
 		return nil, err
 	}
@@ -116,7 +118,7 @@ func (tx *Tx) ReleaseKey(name, version string, p *akv.ReleaseParams) (*akv.Relea
 		return nil, err
 	}
 	var payload releasePayload
-	payload.Request.APIVersion, payload.Request.Enc, payload.Request.KID, payload.Request.Nonce = tx.call.Version.Name, string(enc), tx.object, p.Nonce
+	payload.Request.APIVersion, payload.Request.Enc, payload.Request.KID, payload.Request.Nonce = tx.Call.Version.Name, string(enc), tx.Object, p.Nonce
 	payload.Response.Key = *tx.view().Bundle(l.head.Val.Name, v)
 	payload.Response.Key.Key.KeyHSM = blob
 	text, err := json.Marshal(payload)
@@ -148,7 +150,7 @@ type statement struct {
 
 // Attestation answers a key with a signed statement about it.
 func (tx *Tx) Attestation(name, version string) (*akv.KeyBundle, error) {
-	if err := tx.opened(OpKeyGetAttestation); err != nil {
+	if err := tx.Opened(door.OpKeyGetAttestation); err != nil {
 		return nil, err
 	}
 	l, err := tx.load(name, version)
@@ -159,7 +161,7 @@ func (tx *Tx) Attestation(name, version string) (*akv.KeyBundle, error) {
 	if !v.HSM() {
 		return nil, keyspec.BadParameter("Attestation is available for keys of an HSM type only.")
 	}
-	signer, err := tx.s.signer.get(tx.ctx, tx.s.db)
+	signer, err := tx.s.signer.get(tx.Ctx, tx.s.db)
 	if err != nil {
 		return nil, err
 	}
@@ -168,7 +170,7 @@ func (tx *Tx) Attestation(name, version string) (*akv.KeyBundle, error) {
 	}
 	bundle := tx.view().Bundle(l.head.Val.Name, v)
 	st := statement{
-		Version: attestationVersion, Path: "/keys/" + l.head.Val.Name + "/" + v.ID, Host: tx.call.Base, Backing: "software",
+		Version: attestationVersion, Path: "/keys/" + l.head.Val.Name + "/" + v.ID, Host: tx.Call.Base, Backing: "software",
 		Key: bundle.Key, Ops: v.Ops, Created: v.Created, Exports: v.Exportable,
 	}
 	at := &akv.Attestation{Version: attestationVersion}

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"time"
 
+	"latchkey/vault/door"
+
 	"latchkey/akv"
 	"latchkey/ekm/code"
 	"latchkey/keywrap"
@@ -17,26 +19,26 @@ import (
 
 // BackupKey gives all versions of a key as a sealed blob.
 func (tx *Tx) BackupKey(name string) (*akv.Backup, error) {
-	if err := tx.opened(OpKeyBackup); err != nil {
+	if err := tx.Opened(door.OpKeyBackup); err != nil {
 		return nil, err
 	}
 	if tx.s.backups == nil {
-		return nil, fail(http.StatusServiceUnavailable, akv.CodeUnavailable, "", "Backups are not set up on this server.")
+		return nil, door.Fail(http.StatusServiceUnavailable, akv.CodeUnavailable, "", "Backups are not set up on this server.")
 	}
 	l, err := tx.load(name, "")
 	if err != nil {
 		return nil, err
 	}
 	head := l.head.Val
-	tx.object = tx.view().KID(head.Name, "")
+	tx.Object = tx.view().KID(head.Name, "")
 	if l.version.Val.Managed {
 		return nil, keyspec.Forbidden(akv.InnerKeyManaged, "Operation \"backup\" is not allowed as this object's lifetime is managed by Key Vault.")
 	}
-	versions, _, err := tx.s.db.Versions(tx.ctx, tx.vault.ID, head.Key, "", 0)
+	versions, _, err := tx.s.db.Versions(tx.Ctx, tx.Vault.ID, head.Key, "", 0)
 	if err != nil {
 		return nil, err
 	}
-	c := &backup.Content{Name: head.Name, HSM: tx.vault.HSM, Current: head.Current, Policy: head.Policy}
+	c := &backup.Content{Name: head.Name, HSM: tx.Vault.HSM, Current: head.Current, Policy: head.Policy}
 	defer c.Wipe()
 	for _, v := range versions {
 		key, err := tx.private(loaded{head: l.head, version: v})
@@ -68,11 +70,11 @@ const (
 
 // RestoreKey brings a backup into this vault under its old name, which must be free.
 func (tx *Tx) RestoreKey(r *akv.Backup) (*akv.KeyBundle, error) {
-	if err := tx.opened(OpKeyRestore); err != nil {
+	if err := tx.Opened(door.OpKeyRestore); err != nil {
 		return nil, err
 	}
 	if tx.s.backups == nil {
-		return nil, fail(http.StatusServiceUnavailable, akv.CodeUnavailable, "", "Backups are not set up on this server.")
+		return nil, door.Fail(http.StatusServiceUnavailable, akv.CodeUnavailable, "", "Backups are not set up on this server.")
 	}
 	if len(r.Value) == 0 {
 		return nil, missing("value")
@@ -86,7 +88,7 @@ func (tx *Tx) RestoreKey(r *akv.Backup) (*akv.KeyBundle, error) {
 	if err != nil {
 		return nil, err
 	}
-	tx.object = tx.view().KID(c.Name, "")
+	tx.Object = tx.view().KID(c.Name, "")
 	if err := tx.restorable(c.Name, tx.s.db.Batch()); err != nil {
 		return nil, err
 	}
@@ -101,13 +103,13 @@ func (tx *Tx) RestoreKey(r *akv.Backup) (*akv.KeyBundle, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = tx.change(func(b *keydb.Batch) error {
+	err = tx.Change(func(b *keydb.Batch) error {
 		if err := tx.restorable(c.Name, b); err != nil {
 			return err
 		}
-		b.CheckVault(tx.vault.ID, tx.vaultRev)
-		b.Ungarbage(tx.vault.ID, head.Key, mark)
-		b.PutHead(tx.vault.ID, head, 0, 0)
+		b.CheckVault(tx.Vault.ID, tx.VaultRev)
+		b.Ungarbage(tx.Vault.ID, head.Key, mark)
+		b.PutHead(tx.Vault.ID, head, 0, 0)
 		return nil
 	})
 	if err != nil {
@@ -118,14 +120,14 @@ func (tx *Tx) RestoreKey(r *akv.Backup) (*akv.KeyBundle, error) {
 
 func (tx *Tx) writeVersions(key string, c *backup.Content, keys []*keywrap.Key) (mark int64, err error) {
 	b := tx.s.db.Batch()
-	b.Garbage(tx.vault.ID, key, tx.s.clock.Now().Add(restoreTime))
+	b.Garbage(tx.Vault.ID, key, tx.s.clock.Now().Add(restoreTime))
 	for i, v := range c.Versions {
-		b.PutVersion(tx.vault.ID, key, v.Public, 0)
-		b.PutPrivate(tx.vault.ID, key, v.Public.ID, keys[i])
+		b.PutVersion(tx.Vault.ID, key, v.Public, 0)
+		b.PutPrivate(tx.Vault.ID, key, v.Public.ID, keys[i])
 		if (i+1)%restoreChunk != 0 && i != len(c.Versions)-1 {
 			continue
 		}
-		rev, err := tx.commitRev(b)
+		rev, err := tx.CommitRev(b)
 		if err != nil {
 			return 0, err
 		}
@@ -139,12 +141,12 @@ func (tx *Tx) writeVersions(key string, c *backup.Content, keys []*keywrap.Key) 
 
 // restorable refuses a name that is taken, and in b holds on to that it is free.
 func (tx *Tx) restorable(name string, b *keydb.Batch) error {
-	h, err := tx.s.db.Head(tx.ctx, tx.vault.ID, name, false)
+	h, err := tx.s.db.Head(tx.Ctx, tx.Vault.ID, name, false)
 	if err != nil {
 		return err
 	}
 	if h.Val != nil {
-		return conflict("", "There was a conflict restoring the key '%s'. A key with this name already exists.", tx.view().KID(name, ""))
+		return door.Conflict("", "There was a conflict restoring the key '%s'. A key with this name already exists.", tx.view().KID(name, ""))
 	}
 	return tx.nameFree(b, name)
 }
@@ -165,7 +167,7 @@ func (tx *Tx) checkContent(c *backup.Content) (keys []*keywrap.Key, current *key
 	if !akv.ValidKeyName(c.Name) || len(c.Versions) == 0 {
 		return nil, nil, corrupt
 	}
-	if c.HSM != tx.vault.HSM {
+	if c.HSM != tx.Vault.HSM {
 		return nil, nil, keyspec.BadParameter("Backup blob was made by %s and cannot be restored here.", map[bool]string{true: "a Managed HSM", false: "a vault"}[c.HSM])
 	}
 	seen := map[string]bool{}
@@ -174,7 +176,7 @@ func (tx *Tx) checkContent(c *backup.Content) (keys []*keywrap.Key, current *key
 			return nil, nil, corrupt
 		}
 		seen[v.Public.ID] = true
-		if v.Public.HSM() && !tx.vault.HSM && !tx.vault.Premium {
+		if v.Public.HSM() && !tx.Vault.HSM && !tx.Vault.Premium {
 			return nil, nil, keyspec.BadParameter("Backup blob holds a key of type %s, which needs a vault of the premium SKU.", v.Public.Kty)
 		}
 		key, err := keywrap.ParsePrivate(v.Private)

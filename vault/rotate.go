@@ -3,6 +3,7 @@ package vault
 import (
 	"latchkey/akv"
 	"latchkey/keywrap"
+	"latchkey/vault/door"
 	"latchkey/vault/keydb"
 	"latchkey/vault/keyspec"
 	"latchkey/vault/rotation"
@@ -10,14 +11,14 @@ import (
 
 // RotateKey makes a new version like the current one.
 func (tx *Tx) RotateKey(name string) (*akv.KeyBundle, error) {
-	if err := tx.opened(OpKeyRotate); err != nil {
+	if err := tx.Opened(door.OpKeyRotate); err != nil {
 		return nil, err
 	}
 	l, err := tx.load(name, "")
 	if err != nil {
 		return nil, err
 	}
-	if tx.vault.HSM && l.head.Val.Policy == nil {
+	if tx.Vault.HSM && l.head.Val.Policy == nil {
 		return nil, keyspec.BadParameter("A rotation policy must be set before key %s can be rotated.", l.head.Val.Name)
 	}
 	return tx.rotate(l)
@@ -46,12 +47,12 @@ func (tx *Tx) rotate(l loaded) (*akv.KeyBundle, error) {
 	}
 	v := &keydb.Version{
 		ID: newID(), Kty: old.Kty, Ops: old.Ops, Enabled: true, Exportable: old.Exportable, Tags: old.Tags, Release: old.Release,
-		Created: tx.now.Unix(), Updated: tx.now.Unix(),
+		Created: tx.Now.Unix(), Updated: tx.Now.Unix(),
 	}
 	v.SetPublic(key)
 	name := l.head.Val.Name
-	tx.object = tx.view().KID(name, v.ID)
-	err = tx.change(func(b *keydb.Batch) error {
+	tx.Object = tx.view().KID(name, v.ID)
+	err = tx.Change(func(b *keydb.Batch) error {
 		h, err := tx.live(name)
 		if err != nil {
 			return err
@@ -60,18 +61,18 @@ func (tx *Tx) rotate(l loaded) (*akv.KeyBundle, error) {
 		if h.Val == nil || h.Val.Key != l.head.Val.Key {
 			return tx.notFound(name, "")
 		}
-		if tx.op.Info().system && h.Val.Current != old.ID {
+		if tx.Scheduled() && h.Val.Current != old.ID {
 			return errNotDue
 		}
-		b.CheckVault(tx.vault.ID, tx.vaultRev)
+		b.CheckVault(tx.Vault.ID, tx.VaultRev)
 		head := *h.Val
-		v.Expires = rotation.Expiry(head.Policy, tx.now)
+		v.Expires = rotation.Expiry(head.Policy, tx.Now)
 		head.Current, head.Notified = v.ID, nil
 		head.Versions++
 		head.Due = rotation.Next(&head, v)
-		b.PutHead(tx.vault.ID, &head, h.Rev, h.Val.Due)
-		b.PutVersion(tx.vault.ID, head.Key, v, 0)
-		b.PutPrivate(tx.vault.ID, head.Key, v.ID, key)
+		b.PutHead(tx.Vault.ID, &head, h.Rev, h.Val.Due)
+		b.PutVersion(tx.Vault.ID, head.Key, v, 0)
+		b.PutPrivate(tx.Vault.ID, head.Key, v.ID, key)
 		return nil
 	})
 	if err != nil {
@@ -83,46 +84,46 @@ func (tx *Tx) rotate(l loaded) (*akv.KeyBundle, error) {
 
 // policyID is how a reply names a policy.
 func (tx *Tx) policyID(name string) string {
-	if tx.vault.HSM {
+	if tx.Vault.HSM {
 		return "keys/" + name + "/rotationpolicy"
 	}
-	return tx.call.Base + "/keys/" + name + "/rotationpolicy"
+	return tx.Call.Base + "/keys/" + name + "/rotationpolicy"
 }
 
 // RotationPolicy answers a key's rotation policy, the default one if none was set.
 func (tx *Tx) RotationPolicy(name string) (*akv.RotationPolicy, error) {
-	if err := tx.opened(OpKeyRotationPolicyGet); err != nil {
+	if err := tx.Opened(door.OpKeyRotationPolicyGet); err != nil {
 		return nil, err
 	}
 	l, err := tx.load(name, "")
 	if err != nil {
 		return nil, err
 	}
-	return rotation.View(l.head.Val.Policy, tx.policyID(l.head.Val.Name), tx.vault.HSM, tx.call.Version.Level), nil
+	return rotation.View(l.head.Val.Policy, tx.policyID(l.head.Val.Name), tx.Vault.HSM, tx.Call.Version.Level), nil
 }
 
 // SetRotationPolicy replaces a key's rotation policy; one that says nothing removes it.
 func (tx *Tx) SetRotationPolicy(name string, p *akv.RotationPolicy) (*akv.RotationPolicy, error) {
-	if err := tx.opened(OpKeyRotationPolicySet); err != nil {
+	if err := tx.Opened(door.OpKeyRotationPolicySet); err != nil {
 		return nil, err
 	}
 	var answer *akv.RotationPolicy
-	err := tx.change(func(b *keydb.Batch) error {
+	err := tx.Change(func(b *keydb.Batch) error {
 		l, err := tx.load(name, "")
 		if err != nil {
 			return err
 		}
-		tx.object = tx.view().KID(l.head.Val.Name, "")
+		tx.Object = tx.view().KID(l.head.Val.Name, "")
 		head := *l.head.Val
-		policy, bad := rotation.Read(p, tx.vault.HSM, head.Policy, tx.now)
+		policy, bad := rotation.Read(p, tx.Vault.HSM, head.Policy, tx.Now)
 		if bad != nil {
 			return bad
 		}
 		head.Policy = policy
 		head.Due = rotation.Next(&head, l.version.Val)
-		b.CheckVersion(tx.vault.ID, head.Key, l.version.Val.ID, l.version.Rev)
-		b.PutHead(tx.vault.ID, &head, l.head.Rev, l.head.Val.Due)
-		answer = rotation.View(policy, tx.policyID(head.Name), tx.vault.HSM, tx.call.Version.Level)
+		b.CheckVersion(tx.Vault.ID, head.Key, l.version.Val.ID, l.version.Rev)
+		b.PutHead(tx.Vault.ID, &head, l.head.Rev, l.head.Val.Due)
+		answer = rotation.View(policy, tx.policyID(head.Name), tx.Vault.HSM, tx.Call.Version.Level)
 		return nil
 	})
 	return answer, err

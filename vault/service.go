@@ -7,25 +7,14 @@ import (
 	"runtime"
 	"time"
 
-	"latchkey/audit"
 	"latchkey/internal/clock"
 	"latchkey/vault/backup"
+	"latchkey/vault/door"
 	"latchkey/vault/keydb"
 	"latchkey/vault/rbac"
 	"latchkey/vault/store"
 	"latchkey/vault/throttle"
 )
-
-// Auditor makes audit records durable.
-type Auditor interface {
-	// Append returns once r is durable; an error means that it may not be.
-	Append(ctx context.Context, r audit.Record) error
-}
-
-// Tokens says who the bearer of a token is; token.Validator is one. A refusal is an *akv.Error with status 401.
-type Tokens interface {
-	Validate(ctx context.Context, raw, audience string) (rbac.Principal, error)
-}
 
 // Events hears what happens to keys. It is called after the fact was recorded and must not block for long.
 type Events interface {
@@ -47,8 +36,8 @@ type Event struct {
 type Config struct {
 	Store  store.Store
 	Sealer keydb.Sealer
-	Audit  Auditor
-	Tokens Tokens
+	Audit  door.Auditor
+	Tokens door.Tokens
 	// Clock is the source of time; nil means the system's.
 	Clock clock.Clock
 	// Throttle limits calls per vault; the zero Profile does not.
@@ -76,20 +65,28 @@ type Config struct {
 
 // Service is the vaults of one installation. It is safe for concurrent use.
 type Service struct {
-	db       *keydb.DB
-	audit    Auditor
-	tokens   Tokens
-	clock    clock.Clock
-	limits   *throttle.Limiter
-	delay    time.Duration
-	events   Events
-	release  Releases
-	backups  backup.Sealer
-	signer   lazySigner
-	mayAdmin func(rbac.Principal) bool
-	log      *slog.Logger
+	*door.Door
+	db      *keydb.DB
+	clock   clock.Clock
+	delay   time.Duration
+	events  Events
+	release Releases
+	backups backup.Sealer
+	signer  lazySigner
+	log     *slog.Logger
 	// generate holds back key generation to half of the processors, so that it does not starve unwraps.
 	generate chan struct{}
+}
+
+// Tx is an operation on keys behind the door.
+type Tx struct {
+	*door.Tx
+	s *Service
+}
+
+// Do is the one door: it lets act do op for the caller, or refuses. The error is an *akv.Error.
+func (s *Service) Do(ctx context.Context, op door.Op, c *door.Call, act func(*Tx) error) error {
+	return s.Door.Do(ctx, op, c, func(tx *door.Tx) error { return act(&Tx{tx, s}) })
 }
 
 // New makes a Service. It reads nothing: start-up does not depend on how many keys there are.
@@ -106,8 +103,7 @@ func New(c Config) (*Service, error) {
 	}
 	s := &Service{
 		db:    keydb.New(keydb.Config{Store: c.Store, Sealer: c.Sealer, PrivateKeys: c.PrivateKeys, Records: c.Records}),
-		audit: c.Audit, tokens: c.Tokens, clock: c.Clock, delay: c.DeleteDelay, events: c.Events,
-		release: c.Releases, backups: c.Backups, mayAdmin: c.MayAdminister, log: c.Logger,
+		clock: c.Clock, delay: c.DeleteDelay, events: c.Events, release: c.Releases, backups: c.Backups, log: c.Logger,
 		generate: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)),
 	}
 	s.signer.make = c.MakeSigner
@@ -117,9 +113,41 @@ func New(c Config) (*Service, error) {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
-	s.limits = throttle.New(c.Throttle, s.clock)
+	s.Door = door.New(door.Config{
+		DB: s.db, Audit: c.Audit, Tokens: c.Tokens, Clock: s.clock, Limits: throttle.New(c.Throttle, s.clock), Logger: s.log,
+		MayAdminister: c.MayAdminister,
+	})
 	return s, nil
 }
 
 // Now is the service's time.
 func (s *Service) Now() time.Time { return s.clock.Now() }
+
+// What callers of a Service need of package door.
+type (
+	// Hosts maps host names to vaults.
+	Hosts = door.Hosts
+	// Actor is who administers vaults.
+	Actor = door.Actor
+	// Properties are what a vault is.
+	Properties = door.Properties
+	// Vault is a vault as the management plane shows it.
+	Vault = door.Vault
+	// Changes are the parts of a vault that can change.
+	Changes = door.Changes
+)
+
+// DefaultHosts has the public cloud's suffixes and those of this product's own names.
+func DefaultHosts() Hosts { return door.DefaultHosts() }
+
+// ID is the id of a vault or Managed HSM by name.
+func ID(name string, hsm bool) string { return door.ID(name, hsm) }
+
+// Operator is the process that runs the service, as an administrator.
+func Operator() Actor { return door.Operator() }
+
+// Caller is somebody with a token for the management plane, as an administrator.
+func Caller(p rbac.Principal) Actor { return door.Caller(p) }
+
+// IsVaultExists reports whether err says that a vault's name is taken.
+func IsVaultExists(err error) bool { return door.IsVaultExists(err) }

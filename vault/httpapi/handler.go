@@ -16,6 +16,7 @@ import (
 
 	"latchkey/akv"
 	"latchkey/vault"
+	"latchkey/vault/door"
 )
 
 // Config says what a Handler serves. Service is required.
@@ -80,7 +81,7 @@ type request struct {
 	w     http.ResponseWriter
 	r     *http.Request
 	route *Route
-	call  vault.Call
+	call  door.Call
 	args  args
 	query query
 	start time.Time
@@ -151,7 +152,7 @@ func bearer(header string) string {
 }
 
 // challenge says on a 401 where to get a token. Clients split the header at spaces and "=": neither may stand in a value.
-func (rq *request) challenge(e *akv.Error, place vault.Place) {
+func (rq *request) challenge(e *akv.Error, place door.Place) {
 	if e.Status != http.StatusUnauthorized || rq.call.TenantID == "" {
 		return
 	}

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"latchkey/akv"
-	"latchkey/vault"
+	"latchkey/vault/door"
 )
 
 // args are the parts of a path that are not words.
@@ -108,7 +108,7 @@ func scoped(parts []string) ([]string, bool) {
 
 // find says which operation a request is and fills in the call. What is wrong with the request's line goes to Refused: it is
 // answered once the caller is known.
-func (rq *request) find() vault.Op {
+func (rq *request) find() door.Op {
 	refuse := func(status int, code, format string, args ...any) {
 		if rq.call.Refused == nil {
 			rq.call.Refused = &akv.Error{Status: status, Code: code, Message: fmt.Sprintf(format, args...)}
@@ -136,7 +136,7 @@ func (rq *request) find() vault.Op {
 		} else {
 			refuse(http.StatusNotFound, akv.CodeNotFound, "There is nothing at this address.")
 		}
-		return vault.OpUnknown
+		return door.OpUnknown
 	}
 	rq.apiVersion(bad)
 	rq.call.Key, rq.call.KeyVersion = rq.args.name, strings.ToLower(rq.args.version)

@@ -6,6 +6,8 @@ import (
 
 	"latchkey/akv"
 	"latchkey/vault"
+	"latchkey/vault/door"
+	"latchkey/vault/roles"
 )
 
 // Route is a line of the route table.
@@ -13,7 +15,7 @@ type Route struct {
 	Method string
 	// Path has {name} for a key's name, {version} for a version, {id} for a GUID, {scope} for the scope of the role routes.
 	Path    string
-	Op      vault.Op
+	Op      door.Op
 	Since   akv.Level // first API version that has it
 	HSM     bool      // of Managed HSMs only
 	MaxBody int64     // bytes; 0 for a route without a body
@@ -62,67 +64,67 @@ func keyOp(f func(*vault.Tx, string, string, *akv.OpParams) (*akv.OpResult, erro
 func routes() []Route {
 	const ok = http.StatusOK
 	all := []Route{
-		{Method: "POST", Path: "/keys/restore", Op: vault.OpKeyRestore, MaxBody: bodyRestore, Body: "Backup", handle: body(func(tx *vault.Tx, _ *request, b *akv.Backup) (*akv.KeyBundle, error) {
+		{Method: "POST", Path: "/keys/restore", Op: door.OpKeyRestore, MaxBody: bodyRestore, Body: "Backup", handle: body(func(tx *vault.Tx, _ *request, b *akv.Backup) (*akv.KeyBundle, error) {
 			return tx.RestoreKey(b)
 		})},
-		{Method: "POST", Path: "/keys/{name}/create", Op: vault.OpKeyCreate, MaxBody: bodyOp, Body: "CreateKey", handle: body(func(tx *vault.Tx, rq *request, b *akv.CreateKey) (*akv.KeyBundle, error) {
+		{Method: "POST", Path: "/keys/{name}/create", Op: door.OpKeyCreate, MaxBody: bodyOp, Body: "CreateKey", handle: body(func(tx *vault.Tx, rq *request, b *akv.CreateKey) (*akv.KeyBundle, error) {
 			return tx.CreateKey(rq.call.Key, b)
 		})},
-		{Method: "PUT", Path: "/keys/{name}", Op: vault.OpKeyImport, MaxBody: bodyImport, Body: "ImportKey", handle: body(func(tx *vault.Tx, rq *request, b *akv.ImportKey) (*akv.KeyBundle, error) {
+		{Method: "PUT", Path: "/keys/{name}", Op: door.OpKeyImport, MaxBody: bodyImport, Body: "ImportKey", handle: body(func(tx *vault.Tx, rq *request, b *akv.ImportKey) (*akv.KeyBundle, error) {
 			return tx.ImportKey(rq.call.Key, b)
 		})},
-		{Method: "GET", Path: "/keys", Op: vault.OpKeyList, handle: plain(func(tx *vault.Tx, rq *request) (any, error) {
+		{Method: "GET", Path: "/keys", Op: door.OpKeyList, handle: plain(func(tx *vault.Tx, rq *request) (any, error) {
 			return rq.list(tx, tx.ListKeys)
 		})},
-		{Method: "GET", Path: "/keys/{name}", Op: vault.OpKeyGet, handle: plain(getKey)},
-		{Method: "GET", Path: "/keys/{name}/versions", Op: vault.OpKeyListVersions, handle: plain(func(tx *vault.Tx, rq *request) (any, error) {
+		{Method: "GET", Path: "/keys/{name}", Op: door.OpKeyGet, handle: plain(getKey)},
+		{Method: "GET", Path: "/keys/{name}/versions", Op: door.OpKeyListVersions, handle: plain(func(tx *vault.Tx, rq *request) (any, error) {
 			return rq.list(tx, func(p vault.Page) (*akv.KeyList, error) { return tx.ListVersions(rq.call.Key, p) })
 		})},
-		{Method: "PATCH", Path: "/keys/{name}", Op: vault.OpKeyUpdate, MaxBody: bodyOp, Body: "UpdateKey", handle: body(updateKey)},
-		{Method: "DELETE", Path: "/keys/{name}", Op: vault.OpKeyDelete, handle: plain(func(tx *vault.Tx, rq *request) (*akv.DeletedKeyBundle, error) {
+		{Method: "PATCH", Path: "/keys/{name}", Op: door.OpKeyUpdate, MaxBody: bodyOp, Body: "UpdateKey", handle: body(updateKey)},
+		{Method: "DELETE", Path: "/keys/{name}", Op: door.OpKeyDelete, handle: plain(func(tx *vault.Tx, rq *request) (*akv.DeletedKeyBundle, error) {
 			return tx.DeleteKey(rq.call.Key)
 		})},
-		{Method: "GET", Path: "/deletedkeys", Op: vault.OpKeyListDeleted, handle: plain(func(tx *vault.Tx, rq *request) (any, error) {
+		{Method: "GET", Path: "/deletedkeys", Op: door.OpKeyListDeleted, handle: plain(func(tx *vault.Tx, rq *request) (any, error) {
 			return rq.list(tx, tx.ListDeleted)
 		})},
-		{Method: "GET", Path: "/deletedkeys/{name}", Op: vault.OpKeyGetDeleted, handle: plain(func(tx *vault.Tx, rq *request) (*akv.DeletedKeyBundle, error) {
+		{Method: "GET", Path: "/deletedkeys/{name}", Op: door.OpKeyGetDeleted, handle: plain(func(tx *vault.Tx, rq *request) (*akv.DeletedKeyBundle, error) {
 			return tx.GetDeleted(rq.call.Key)
 		})},
-		{Method: "POST", Path: "/deletedkeys/{name}/recover", Op: vault.OpKeyRecover, handle: plain(func(tx *vault.Tx, rq *request) (*akv.KeyBundle, error) {
+		{Method: "POST", Path: "/deletedkeys/{name}/recover", Op: door.OpKeyRecover, handle: plain(func(tx *vault.Tx, rq *request) (*akv.KeyBundle, error) {
 			return tx.RecoverKey(rq.call.Key)
 		})},
-		{Method: "DELETE", Path: "/deletedkeys/{name}", Op: vault.OpKeyPurge, Status: http.StatusNoContent, handle: plain(func(tx *vault.Tx, rq *request) (any, error) {
+		{Method: "DELETE", Path: "/deletedkeys/{name}", Op: door.OpKeyPurge, Status: http.StatusNoContent, handle: plain(func(tx *vault.Tx, rq *request) (any, error) {
 			return nil, tx.PurgeKey(rq.call.Key)
 		})},
-		{Method: "POST", Path: "/keys/{name}/backup", Op: vault.OpKeyBackup, handle: plain(func(tx *vault.Tx, rq *request) (*akv.Backup, error) {
+		{Method: "POST", Path: "/keys/{name}/backup", Op: door.OpKeyBackup, handle: plain(func(tx *vault.Tx, rq *request) (*akv.Backup, error) {
 			return tx.BackupKey(rq.call.Key)
 		})},
-		{Method: "POST", Path: "/keys/{name}/rotate", Op: vault.OpKeyRotate, Since: akv.V73, handle: plain(func(tx *vault.Tx, rq *request) (*akv.KeyBundle, error) {
+		{Method: "POST", Path: "/keys/{name}/rotate", Op: door.OpKeyRotate, Since: akv.V73, handle: plain(func(tx *vault.Tx, rq *request) (*akv.KeyBundle, error) {
 			return tx.RotateKey(rq.call.Key)
 		})},
-		{Method: "GET", Path: "/keys/{name}/rotationpolicy", Op: vault.OpKeyRotationPolicyGet, Since: akv.V73, handle: plain(func(tx *vault.Tx, rq *request) (*akv.RotationPolicy, error) {
+		{Method: "GET", Path: "/keys/{name}/rotationpolicy", Op: door.OpKeyRotationPolicyGet, Since: akv.V73, handle: plain(func(tx *vault.Tx, rq *request) (*akv.RotationPolicy, error) {
 			return tx.RotationPolicy(rq.call.Key)
 		})},
-		{Method: "PUT", Path: "/keys/{name}/rotationpolicy", Op: vault.OpKeyRotationPolicySet, Since: akv.V73, MaxBody: bodyOp, Body: "RotationPolicy", handle: body(func(tx *vault.Tx, rq *request, b *akv.RotationPolicy) (*akv.RotationPolicy, error) {
+		{Method: "PUT", Path: "/keys/{name}/rotationpolicy", Op: door.OpKeyRotationPolicySet, Since: akv.V73, MaxBody: bodyOp, Body: "RotationPolicy", handle: body(func(tx *vault.Tx, rq *request, b *akv.RotationPolicy) (*akv.RotationPolicy, error) {
 			return tx.SetRotationPolicy(rq.call.Key, b)
 		})},
-		{Method: "POST", Path: "/rng", Op: vault.OpRandomBytes, Since: akv.V73, HSM: true, MaxBody: bodyOp, Body: "RandomParams", handle: body(func(tx *vault.Tx, _ *request, b *akv.RandomParams) (*akv.RandomResult, error) {
+		{Method: "POST", Path: "/rng", Op: door.OpRandomBytes, Since: akv.V73, HSM: true, MaxBody: bodyOp, Body: "RandomParams", handle: body(func(tx *vault.Tx, _ *request, b *akv.RandomParams) (*akv.RandomResult, error) {
 			return tx.Random(b)
 		})},
 	}
 	verbs := []Route{
-		{Method: "POST", Path: "encrypt", Op: vault.OpKeyEncrypt, handle: keyOp((*vault.Tx).Encrypt)},
-		{Method: "POST", Path: "decrypt", Op: vault.OpKeyDecrypt, handle: keyOp((*vault.Tx).Decrypt)},
-		{Method: "POST", Path: "wrapkey", Op: vault.OpKeyWrap, handle: keyOp((*vault.Tx).WrapKey)},
-		{Method: "POST", Path: "unwrapkey", Op: vault.OpKeyUnwrap, handle: keyOp((*vault.Tx).UnwrapKey)},
-		{Method: "POST", Path: "sign", Op: vault.OpKeySign, handle: keyOp((*vault.Tx).Sign)},
-		{Method: "POST", Path: "verify", Op: vault.OpKeyVerify, Body: "VerifyParams", handle: body(func(tx *vault.Tx, rq *request, b *akv.VerifyParams) (*akv.VerifyResult, error) {
+		{Method: "POST", Path: "encrypt", Op: door.OpKeyEncrypt, handle: keyOp((*vault.Tx).Encrypt)},
+		{Method: "POST", Path: "decrypt", Op: door.OpKeyDecrypt, handle: keyOp((*vault.Tx).Decrypt)},
+		{Method: "POST", Path: "wrapkey", Op: door.OpKeyWrap, handle: keyOp((*vault.Tx).WrapKey)},
+		{Method: "POST", Path: "unwrapkey", Op: door.OpKeyUnwrap, handle: keyOp((*vault.Tx).UnwrapKey)},
+		{Method: "POST", Path: "sign", Op: door.OpKeySign, handle: keyOp((*vault.Tx).Sign)},
+		{Method: "POST", Path: "verify", Op: door.OpKeyVerify, Body: "VerifyParams", handle: body(func(tx *vault.Tx, rq *request, b *akv.VerifyParams) (*akv.VerifyResult, error) {
 			return tx.Verify(rq.call.Key, rq.call.KeyVersion, b)
 		})},
-		{Method: "POST", Path: "release", Op: vault.OpKeyRelease, Since: akv.V73, MaxBody: bodyRelease, Body: "ReleaseParams", handle: body(func(tx *vault.Tx, rq *request, b *akv.ReleaseParams) (*akv.ReleaseResult, error) {
+		{Method: "POST", Path: "release", Op: door.OpKeyRelease, Since: akv.V73, MaxBody: bodyRelease, Body: "ReleaseParams", handle: body(func(tx *vault.Tx, rq *request, b *akv.ReleaseParams) (*akv.ReleaseResult, error) {
 			return tx.ReleaseKey(rq.call.Key, rq.call.KeyVersion, b)
 		})},
-		{Method: "GET", Path: "attestation", Op: vault.OpKeyGetAttestation, Since: akv.V76, handle: plain(func(tx *vault.Tx, rq *request) (*akv.KeyBundle, error) {
+		{Method: "GET", Path: "attestation", Op: door.OpKeyGetAttestation, Since: akv.V76, handle: plain(func(tx *vault.Tx, rq *request) (*akv.KeyBundle, error) {
 			return tx.Attestation(rq.call.Key, rq.call.KeyVersion)
 		})},
 	}
@@ -141,8 +143,8 @@ func routes() []Route {
 	}
 	// After the verbs: a version is anything that is not a word of the route table.
 	all = append(all,
-		Route{Method: "GET", Path: "/keys/{name}/{version}", Op: vault.OpKeyGet, handle: plain(getKey)},
-		Route{Method: "PATCH", Path: "/keys/{name}/{version}", Op: vault.OpKeyUpdate, MaxBody: bodyOp, Body: "UpdateKey", handle: body(updateKey)},
+		Route{Method: "GET", Path: "/keys/{name}/{version}", Op: door.OpKeyGet, handle: plain(getKey)},
+		Route{Method: "PATCH", Path: "/keys/{name}/{version}", Op: door.OpKeyUpdate, MaxBody: bodyOp, Body: "UpdateKey", handle: body(updateKey)},
 	)
 	all = append(all, roleRoutes()...)
 	for i := range all {
@@ -173,37 +175,37 @@ func roleRoutes() []Route {
 		assignments = "/{scope}/providers/Microsoft.Authorization/roleAssignments"
 	)
 	return []Route{
-		{Method: "GET", Path: definitions, HSM: true, Op: vault.OpRoleDefinitionList, handle: plain(func(tx *vault.Tx, rq *request) (*akv.RoleDefinitionList, error) {
+		{Method: "GET", Path: definitions, HSM: true, Op: door.OpRoleDefinitionList, handle: plain(func(tx *vault.Tx, rq *request) (*akv.RoleDefinitionList, error) {
 			name, err := rq.filter("roleName")
 			if err != nil {
 				return nil, err
 			}
-			return tx.ListRoles(name)
+			return roles.ListRoles(tx.Tx, name)
 		})},
-		{Method: "GET", Path: definitions + "/{id}", HSM: true, Op: vault.OpRoleDefinitionGet, handle: plain(func(tx *vault.Tx, rq *request) (*akv.RoleDefinition, error) {
-			return tx.GetRole(rq.args.id)
+		{Method: "GET", Path: definitions + "/{id}", HSM: true, Op: door.OpRoleDefinitionGet, handle: plain(func(tx *vault.Tx, rq *request) (*akv.RoleDefinition, error) {
+			return roles.GetRole(tx.Tx, rq.args.id)
 		})},
-		{Method: "PUT", Path: definitions + "/{id}", HSM: true, Op: vault.OpRoleDefinitionPut, Status: http.StatusCreated, MaxBody: bodyOp, Body: "RoleDefinition", handle: body(func(tx *vault.Tx, rq *request, b *akv.RoleDefinition) (*akv.RoleDefinition, error) {
-			return tx.PutRole(rq.args.id, b)
+		{Method: "PUT", Path: definitions + "/{id}", HSM: true, Op: door.OpRoleDefinitionPut, Status: http.StatusCreated, MaxBody: bodyOp, Body: "RoleDefinition", handle: body(func(tx *vault.Tx, rq *request, b *akv.RoleDefinition) (*akv.RoleDefinition, error) {
+			return roles.PutRole(tx.Tx, rq.args.id, b)
 		})},
-		{Method: "DELETE", Path: definitions + "/{id}", HSM: true, Op: vault.OpRoleDefinitionDelete, handle: plain(func(tx *vault.Tx, rq *request) (*akv.RoleDefinition, error) {
-			return tx.DeleteRole(rq.args.id)
+		{Method: "DELETE", Path: definitions + "/{id}", HSM: true, Op: door.OpRoleDefinitionDelete, handle: plain(func(tx *vault.Tx, rq *request) (*akv.RoleDefinition, error) {
+			return roles.DeleteRole(tx.Tx, rq.args.id)
 		})},
-		{Method: "GET", Path: assignments, HSM: true, Op: vault.OpRoleAssignmentList, handle: plain(func(tx *vault.Tx, rq *request) (*akv.RoleAssignmentList, error) {
+		{Method: "GET", Path: assignments, HSM: true, Op: door.OpRoleAssignmentList, handle: plain(func(tx *vault.Tx, rq *request) (*akv.RoleAssignmentList, error) {
 			who, err := rq.filter("principalId")
 			if err != nil {
 				return nil, err
 			}
-			return tx.ListAssignments(who)
+			return roles.ListAssignments(tx.Tx, who)
 		})},
-		{Method: "GET", Path: assignments + "/{id}", HSM: true, Op: vault.OpRoleAssignmentGet, handle: plain(func(tx *vault.Tx, rq *request) (*akv.RoleAssignment, error) {
-			return tx.GetAssignment(rq.args.id)
+		{Method: "GET", Path: assignments + "/{id}", HSM: true, Op: door.OpRoleAssignmentGet, handle: plain(func(tx *vault.Tx, rq *request) (*akv.RoleAssignment, error) {
+			return roles.GetAssignment(tx.Tx, rq.args.id)
 		})},
-		{Method: "PUT", Path: assignments + "/{id}", HSM: true, Op: vault.OpRoleAssignmentPut, Status: http.StatusCreated, MaxBody: bodyOp, Body: "RoleAssignment", handle: body(func(tx *vault.Tx, rq *request, b *akv.RoleAssignment) (*akv.RoleAssignment, error) {
-			return tx.PutAssignment(rq.args.id, b)
+		{Method: "PUT", Path: assignments + "/{id}", HSM: true, Op: door.OpRoleAssignmentPut, Status: http.StatusCreated, MaxBody: bodyOp, Body: "RoleAssignment", handle: body(func(tx *vault.Tx, rq *request, b *akv.RoleAssignment) (*akv.RoleAssignment, error) {
+			return roles.PutAssignment(tx.Tx, rq.args.id, b)
 		})},
-		{Method: "DELETE", Path: assignments + "/{id}", HSM: true, Op: vault.OpRoleAssignmentDelete, handle: plain(func(tx *vault.Tx, rq *request) (*akv.RoleAssignment, error) {
-			return tx.DeleteAssignment(rq.args.id)
+		{Method: "DELETE", Path: assignments + "/{id}", HSM: true, Op: door.OpRoleAssignmentDelete, handle: plain(func(tx *vault.Tx, rq *request) (*akv.RoleAssignment, error) {
+			return roles.DeleteAssignment(tx.Tx, rq.args.id)
 		})},
 	}
 }

@@ -22,6 +22,7 @@ import (
 	"latchkey/internal/clock"
 	"latchkey/vault"
 	"latchkey/vault/backup"
+	"latchkey/vault/door"
 	"latchkey/vault/httpapi"
 	"latchkey/vault/keydb"
 	"latchkey/vault/rbac"
@@ -48,11 +49,11 @@ type Options struct {
 	Throttle    throttle.Profile   // default off
 	DeleteDelay time.Duration      // default none
 	Audit       *Audit             // default a new one
-	Auditor     vault.Auditor      // instead of Audit, for a real log
+	Auditor     door.Auditor       // instead of Audit, for a real log
 	Events      vault.Events       // default none
 	Releases    vault.Releases     // default none: releases are refused
 	Root        *seal.RootKey      // default random; give one to open the same Store again
-	Tokens      vault.Tokens       // default the server's own issuer
+	Tokens      door.Tokens        // default the server's own issuer
 	TenantID    string             // default TenantID
 	Authority   string             // what challenges name, default "https://login.windows.net"
 	Vaults      []vault.Properties // default premium "kv1" and HSM "hsm1"; their TenantID is filled in

@@ -1,9 +1,15 @@
-package vault
+// Package roles holds the local role definitions and assignments of a Managed HSM, as operations behind the door.
+//
+// Each function wants a Tx that was opened for it. What is stored is rbac's; this package gives it the shapes of the wire and
+// the rules for changing it: built-in roles stay, a role in use stays, an assignment is made or deleted, never changed.
+package roles
 
 import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"latchkey/vault/door"
 
 	"latchkey/akv"
 	"latchkey/vault/keyspec"
@@ -16,14 +22,15 @@ const (
 	roleAssignmentPrefix = "providers/Microsoft.Authorization/roleAssignments/"
 )
 
-func (tx *Tx) hsmAccess(op Op) (*rbac.Access, error) {
-	if err := tx.opened(op); err != nil {
+func hsmAccess(tx *door.Tx, op door.Op) (*rbac.Access, error) {
+	if err := tx.Opened(op); err != nil {
 		return nil, err
 	}
-	a, _, err := tx.access(tx.vault.ID)
+	a, _, err := tx.ReadAccess(tx.Vault.ID)
 	return a, err
 }
 
+// guid reports whether s has the form of a GUID.
 func guid(s string) bool {
 	if len(s) != 36 {
 		return false
@@ -52,16 +59,16 @@ func wireRole(r *rbac.Role) akv.RoleDefinition {
 }
 
 func noRole(name string) error {
-	return fail(http.StatusNotFound, "RoleDefinitionNotFound", "", "Requested role definition not found: %.64s", name)
+	return door.Fail(http.StatusNotFound, "RoleDefinitionNotFound", "", "Requested role definition not found: %.64s", name)
 }
 
 func noAssignment(name string) error {
-	return fail(http.StatusNotFound, "RoleAssignmentNotFound", "", "Requested role assignment not found: %.64s", name)
+	return door.Fail(http.StatusNotFound, "RoleAssignmentNotFound", "", "Requested role assignment not found: %.64s", name)
 }
 
 // ListRoles lists the role definitions, built in and custom. name filters by role name, "" gives all.
-func (tx *Tx) ListRoles(name string) (*akv.RoleDefinitionList, error) {
-	a, err := tx.hsmAccess(OpRoleDefinitionList)
+func ListRoles(tx *door.Tx, name string) (*akv.RoleDefinitionList, error) {
+	a, err := hsmAccess(tx, door.OpRoleDefinitionList)
 	if err != nil {
 		return nil, err
 	}
@@ -77,8 +84,8 @@ func (tx *Tx) ListRoles(name string) (*akv.RoleDefinitionList, error) {
 }
 
 // GetRole answers a role definition by its GUID.
-func (tx *Tx) GetRole(name string) (*akv.RoleDefinition, error) {
-	a, err := tx.hsmAccess(OpRoleDefinitionGet)
+func GetRole(tx *door.Tx, name string) (*akv.RoleDefinition, error) {
+	a, err := hsmAccess(tx, door.OpRoleDefinitionGet)
 	if err != nil {
 		return nil, err
 	}
@@ -94,15 +101,15 @@ func (tx *Tx) GetRole(name string) (*akv.RoleDefinition, error) {
 }
 
 // PutRole makes or replaces a custom role.
-func (tx *Tx) PutRole(name string, d *akv.RoleDefinition) (*akv.RoleDefinition, error) {
-	if err := tx.opened(OpRoleDefinitionPut); err != nil {
+func PutRole(tx *door.Tx, name string, d *akv.RoleDefinition) (*akv.RoleDefinition, error) {
+	if err := tx.Opened(door.OpRoleDefinitionPut); err != nil {
 		return nil, err
 	}
 	switch {
 	case !guid(name):
 		return nil, keyspec.BadParameter("Role definition name must be a GUID")
 	case d.Properties == nil:
-		return nil, missing("properties")
+		return nil, keyspec.BadParameter("The property 'properties' is missing.")
 	}
 	r := rbac.Role{
 		ID: strings.ToLower(name), Name: d.Properties.RoleName, Type: "CustomRole", Description: d.Properties.Description,
@@ -111,7 +118,7 @@ func (tx *Tx) PutRole(name string, d *akv.RoleDefinition) (*akv.RoleDefinition, 
 	for _, set := range d.Properties.Permissions {
 		r.Permissions = append(r.Permissions, rbac.Permissions(set))
 	}
-	err := tx.editAccess(tx.vault.ID, func(a *rbac.Access) error {
+	err := tx.EditAccess(tx.Vault.ID, func(a *rbac.Access) error {
 		a.Roles = slices.DeleteFunc(a.Roles, func(o rbac.Role) bool { return o.ID == r.ID })
 		a.Roles = append(a.Roles, r)
 		return nil
@@ -124,19 +131,19 @@ func (tx *Tx) PutRole(name string, d *akv.RoleDefinition) (*akv.RoleDefinition, 
 }
 
 // DeleteRole removes a custom role that no assignment uses.
-func (tx *Tx) DeleteRole(name string) (*akv.RoleDefinition, error) {
-	if err := tx.opened(OpRoleDefinitionDelete); err != nil {
+func DeleteRole(tx *door.Tx, name string) (*akv.RoleDefinition, error) {
+	if err := tx.Opened(door.OpRoleDefinitionDelete); err != nil {
 		return nil, err
 	}
 	var out akv.RoleDefinition
-	err := tx.editAccess(tx.vault.ID, func(a *rbac.Access) error {
+	err := tx.EditAccess(tx.Vault.ID, func(a *rbac.Access) error {
 		i := slices.IndexFunc(a.Roles, func(r rbac.Role) bool { return strings.EqualFold(r.ID, name) })
 		if i < 0 {
 			return noRole(name)
 		}
 		for _, as := range a.Assignments {
 			if strings.EqualFold(lastPart(as.RoleID), name) {
-				return conflict("", "Role definition %s is used by role assignment %s.", name, as.ID)
+				return door.Conflict("", "Role definition %s is used by role assignment %s.", name, as.ID)
 			}
 		}
 		out = wireRole(&a.Roles[i])
@@ -162,15 +169,15 @@ func wireAssignment(a *rbac.Assignment) akv.RoleAssignment {
 }
 
 // ListAssignments lists the role assignments at the scope and below; principal filters, "" gives all.
-func (tx *Tx) ListAssignments(principal string) (*akv.RoleAssignmentList, error) {
-	a, err := tx.hsmAccess(OpRoleAssignmentList)
+func ListAssignments(tx *door.Tx, principal string) (*akv.RoleAssignmentList, error) {
+	a, err := hsmAccess(tx, door.OpRoleAssignmentList)
 	if err != nil {
 		return nil, err
 	}
 	out := &akv.RoleAssignmentList{Value: []akv.RoleAssignment{}}
 	for i := range a.Assignments {
 		as := &a.Assignments[i]
-		if atOrBelow(as.Scope, tx.call.Scope) && (principal == "" || strings.EqualFold(principal, as.PrincipalID)) {
+		if atOrBelow(as.Scope, tx.Call.Scope) && (principal == "" || strings.EqualFold(principal, as.PrincipalID)) {
 			out.Value = append(out.Value, wireAssignment(as))
 		}
 	}
@@ -183,19 +190,19 @@ func atOrBelow(scope, top string) bool {
 }
 
 // find locates an assignment by name at the scope of the call.
-func (tx *Tx) find(a *rbac.Access, name string) int {
+func find(tx *door.Tx, a *rbac.Access, name string) int {
 	return slices.IndexFunc(a.Assignments, func(as rbac.Assignment) bool {
-		return strings.EqualFold(as.ID, name) && strings.EqualFold(strings.TrimSuffix(as.Scope, "/"), strings.TrimSuffix(tx.call.Scope, "/"))
+		return strings.EqualFold(as.ID, name) && strings.EqualFold(strings.TrimSuffix(as.Scope, "/"), strings.TrimSuffix(tx.Call.Scope, "/"))
 	})
 }
 
 // GetAssignment answers a role assignment by name at the scope.
-func (tx *Tx) GetAssignment(name string) (*akv.RoleAssignment, error) {
-	a, err := tx.hsmAccess(OpRoleAssignmentGet)
+func GetAssignment(tx *door.Tx, name string) (*akv.RoleAssignment, error) {
+	a, err := hsmAccess(tx, door.OpRoleAssignmentGet)
 	if err != nil {
 		return nil, err
 	}
-	i := tx.find(a, name)
+	i := find(tx, a, name)
 	if i < 0 {
 		return nil, noAssignment(name)
 	}
@@ -204,24 +211,24 @@ func (tx *Tx) GetAssignment(name string) (*akv.RoleAssignment, error) {
 }
 
 // PutAssignment gives a role to a principal at the scope; an assignment cannot be changed.
-func (tx *Tx) PutAssignment(name string, d *akv.RoleAssignment) (*akv.RoleAssignment, error) {
-	if err := tx.opened(OpRoleAssignmentPut); err != nil {
+func PutAssignment(tx *door.Tx, name string, d *akv.RoleAssignment) (*akv.RoleAssignment, error) {
+	if err := tx.Opened(door.OpRoleAssignmentPut); err != nil {
 		return nil, err
 	}
 	switch {
 	case !guid(name):
 		return nil, keyspec.BadParameter("Role assignment name must be a GUID")
 	case d.Properties == nil || d.Properties.PrincipalID == "" || d.Properties.RoleDefinitionID == "":
-		return nil, missing("properties.principalId or properties.roleDefinitionId")
+		return nil, keyspec.BadParameter("The property 'properties.principalId' or 'properties.roleDefinitionId' is missing.")
 	}
 	as := rbac.Assignment{
 		ID: strings.ToLower(name), RoleID: strings.ToLower(lastPart(d.Properties.RoleDefinitionID)),
-		PrincipalID: d.Properties.PrincipalID, Scope: tx.call.Scope,
+		PrincipalID: d.Properties.PrincipalID, Scope: tx.Call.Scope,
 	}
-	err := tx.editAccess(tx.vault.ID, func(a *rbac.Access) error {
+	err := tx.EditAccess(tx.Vault.ID, func(a *rbac.Access) error {
 		for _, o := range a.Assignments {
 			if strings.EqualFold(o.ID, as.ID) || strings.EqualFold(o.PrincipalID, as.PrincipalID) && strings.EqualFold(lastPart(o.RoleID), as.RoleID) && strings.EqualFold(o.Scope, as.Scope) {
-				return fail(http.StatusConflict, "RoleAssignmentExists", "", "The role assignment already exists.")
+				return door.Fail(http.StatusConflict, "RoleAssignmentExists", "", "The role assignment already exists.")
 			}
 		}
 		a.Assignments = append(a.Assignments, as)
@@ -235,13 +242,13 @@ func (tx *Tx) PutAssignment(name string, d *akv.RoleAssignment) (*akv.RoleAssign
 }
 
 // DeleteAssignment takes a role assignment away.
-func (tx *Tx) DeleteAssignment(name string) (*akv.RoleAssignment, error) {
-	if err := tx.opened(OpRoleAssignmentDelete); err != nil {
+func DeleteAssignment(tx *door.Tx, name string) (*akv.RoleAssignment, error) {
+	if err := tx.Opened(door.OpRoleAssignmentDelete); err != nil {
 		return nil, err
 	}
 	var out akv.RoleAssignment
-	err := tx.editAccess(tx.vault.ID, func(a *rbac.Access) error {
-		i := tx.find(a, name)
+	err := tx.EditAccess(tx.Vault.ID, func(a *rbac.Access) error {
+		i := find(tx, a, name)
 		if i < 0 {
 			return noAssignment(name)
 		}

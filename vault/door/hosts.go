@@ -1,4 +1,4 @@
-package vault
+package door
 
 import (
 	"net"
@@ -79,8 +79,8 @@ func ID(name string, hsm bool) string {
 	return strings.ToLower(name)
 }
 
-// resourceID is the vault's name in the management plane, as roles' scopes and audit records have it.
-func resourceID(v *keydb.Vault) string {
+// ResourceID is the vault's name in the management plane, as roles' scopes and audit records have it.
+func ResourceID(v *keydb.Vault) string {
 	kind := "vaults"
 	if v.HSM {
 		kind = "managedHSMs"

@@ -1,4 +1,4 @@
-package vault
+package door
 
 import (
 	"cmp"
@@ -52,25 +52,32 @@ type Call struct {
 
 // Tx is one operation behind the door. It is used by one goroutine and ends with the function that it was given to.
 type Tx struct {
-	s         *Service
-	ctx       context.Context
-	op        Op
-	call      *Call
-	vault     *keydb.Vault
-	vaultRev  int64
-	principal rbac.Principal
-	now       time.Time
-	object    string // for the audit record
-	recorded  bool   // the record of a change was written ahead
-	committed bool
-	charged   bool     // it counted against the limits
-	name      string   // in the audit record, instead of the operation's
-	after     []func() // once the change is durable
+	Ctx       context.Context
+	Op        Op
+	Call      *Call
+	DB        *keydb.DB    // for reading; changes go through Change
+	Vault     *keydb.Vault // shared: not to be changed
+	VaultRev  int64
+	Principal rbac.Principal
+	Now       time.Time
+	Object    string // what it was done to, for the audit record: a key identifier
+	Name      string // in the audit record, instead of the operation's
+
+	s        *Door
+	recorded bool // the record of a change was written ahead
+	charged  bool // it counted against the limits
+	after    []func()
 }
 
+// After has f called once the operation is recorded and, if it changes something, committed.
+func (tx *Tx) After(f func()) { tx.after = append(tx.after, f) }
+
+// Scheduled says that the clock asked for the operation, not a caller.
+func (tx *Tx) Scheduled() bool { return tx.Op.Info().system }
+
 // Do is the one door: it lets act do op for the caller, or refuses. The error is an *akv.Error.
-func (s *Service) Do(ctx context.Context, op Op, c *Call, act func(*Tx) error) error {
-	tx := &Tx{s: s, ctx: ctx, op: op, call: c, now: s.clock.Now()}
+func (s *Door) Do(ctx context.Context, op Op, c *Call, act func(*Tx) error) error {
+	tx := &Tx{s: s, DB: s.db, Ctx: ctx, Op: op, Call: c, Now: s.clock.Now()}
 	err := tx.enter()
 	if err == nil {
 		err = tx.act(act)
@@ -88,7 +95,7 @@ func (tx *Tx) act(act func(*Tx) error) (err error) {
 			if p == http.ErrAbortHandler {
 				panic(p)
 			}
-			tx.s.log.Error("panic in an operation", "operation", tx.op.String(), "requestId", tx.call.RequestID, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			tx.s.log.Error("panic in an operation", "operation", tx.Op.String(), "requestId", tx.Call.RequestID, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 			err = internal(http.StatusInternalServerError, code.VaultInternal, "An error occurred inside the vault; see its log for this request id.")
 		}
 	}()
@@ -97,42 +104,42 @@ func (tx *Tx) act(act func(*Tx) error) (err error) {
 
 // enter finds the vault, says who calls and whether they may.
 func (tx *Tx) enter() error {
-	c, info := tx.call, tx.op.Info()
+	c, info := tx.Call, tx.Op.Info()
 	if c.Vault == "" {
 		return unknownHost(c.Host)
 	}
-	v, err := tx.s.db.Vault(tx.ctx, c.Vault)
+	v, err := tx.DB.Vault(tx.Ctx, c.Vault)
 	if err != nil {
 		return err
 	}
 	if v.Val == nil || v.Val.Deleted != nil {
 		return unknownHost(c.Host)
 	}
-	tx.vault, tx.vaultRev = v.Val, v.Rev
+	tx.Vault, tx.VaultRev = v.Val, v.Rev
 	c.TenantID, c.HSM, c.Region = v.Val.TenantID, v.Val.HSM, v.Val.Location
 	if c.Token == "" {
-		return fail(http.StatusUnauthorized, akv.CodeUnauthorized, "", "AKV10000: Request is missing a Bearer or PoP token.")
+		return Fail(http.StatusUnauthorized, akv.CodeUnauthorized, "", "AKV10000: Request is missing a Bearer or PoP token.")
 	}
-	if tx.principal, err = tx.s.tokens.Validate(tx.ctx, c.Token, c.Audience); err != nil {
+	if tx.Principal, err = tx.s.tokens.Validate(tx.Ctx, c.Token, c.Audience); err != nil {
 		return err
 	}
-	if err := token.CheckTenant(tx.principal, v.Val.TenantID); err != nil {
+	if err := token.CheckTenant(tx.Principal, v.Val.TenantID); err != nil {
 		return err
 	}
-	access, err := tx.s.db.Access(tx.ctx, c.Vault)
+	access, err := tx.DB.Access(tx.Ctx, c.Vault)
 	if err != nil {
 		return err
 	}
-	if tx.op == OpUnknown {
+	if tx.Op == OpUnknown {
 		return c.Refused
 	}
 	var rules rbac.Access // denies everything
 	if access.Val != nil {
 		rules = access.Val.Access
 	}
-	kind := kindOf(v.Val)
+	kind := KindOf(v.Val)
 	req := rbac.Request{
-		Principal: tx.principal, Kind: kind, VaultName: v.Val.Name, Location: v.Val.Location, ResourceID: resourceID(v.Val),
+		Principal: tx.Principal, Kind: kind, VaultName: v.Val.Name, Location: v.Val.Location, ResourceID: ResourceID(v.Val),
 		KeyName: c.Key, Action: info.Need.Action(kind), Permission: info.Need.Permission, Addr: c.Addr, Scope: c.Scope,
 	}
 	d := rbac.Decide(rules, req)
@@ -149,20 +156,16 @@ func (tx *Tx) leave(err error) error {
 	var api *akv.Error
 	if err != nil {
 		if api = toAPI(err); api.Status >= 500 {
-			tx.s.log.Error("operation failed", "operation", tx.op.String(), "requestId", tx.call.RequestID, "error", err)
+			tx.s.log.Error("operation failed", "operation", tx.Op.String(), "requestId", tx.Call.RequestID, "error", err)
 		}
-		if tx.call.HSM && api.Status != http.StatusUnauthorized {
+		if tx.Call.HSM && api.Status != http.StatusUnauthorized {
 			withID := *api
-			withID.Message += " (Activity ID: " + tx.call.RequestID + ")"
+			withID.Message += " (Activity ID: " + tx.Call.RequestID + ")"
 			api = &withID
 		}
 	}
 	switch {
 	case api == nil && tx.recorded:
-		if !tx.committed {
-			// A change that turned out to need no commit: the record stands, nothing is different.
-			tx.committed = true
-		}
 		for _, f := range tx.after {
 			f()
 		}
@@ -189,7 +192,7 @@ func (tx *Tx) leave(err error) error {
 // unrecorded is the reply to an operation whose record could not be written. Nothing was changed: a change is recorded
 // before its commit, so that what failed is either that record, or the one that withdraws it after a failed commit.
 func (tx *Tx) unrecorded(err error) error {
-	tx.s.log.Error("audit record not written", "operation", tx.op.String(), "requestId", tx.call.RequestID, "error", err)
+	tx.s.log.Error("audit record not written", "operation", tx.Op.String(), "requestId", tx.Call.RequestID, "error", err)
 	text := "The operation was refused because its audit record could not be written; nothing was changed."
 	if tx.recorded {
 		text = "The operation failed and was not carried out; its audit record says otherwise and could not be corrected."
@@ -225,12 +228,12 @@ const maxClient = 256
 
 // record writes the audit record. It is not given up when the client goes away: a record half asked for is worse.
 func (tx *Tx) record(result audit.Result, status int, reason string) error {
-	c := tx.call
+	c := tx.Call
 	r := audit.Record{
-		Time: tx.now, Operation: cmp.Or(tx.name, tx.op.String()), APIVersion: c.Version.Name, Resource: c.Host, Object: tx.object,
-		Result: result, Status: status, Reason: reason, Duration: tx.s.clock.Now().Sub(tx.now),
+		Time: tx.Now, Operation: cmp.Or(tx.Name, tx.Op.String()), APIVersion: c.Version.Name, Resource: c.Host, Object: tx.Object,
+		Result: result, Status: status, Reason: reason, Duration: tx.s.clock.Now().Sub(tx.Now),
 		CorrelationID: c.CorrelationID, RequestID: c.RequestID,
-		ObjectID: tx.principal.ObjectID, AppID: tx.principal.AppID, TenantID: tx.principal.TenantID,
+		ObjectID: tx.Principal.ObjectID, AppID: tx.Principal.AppID, TenantID: tx.Principal.TenantID,
 		Client: c.Client, Assignment: c.Assignment,
 	}
 	if c.Addr.IsValid() {
@@ -239,25 +242,26 @@ func (tx *Tx) record(result audit.Result, status int, reason string) error {
 	if len(r.Client) > maxClient {
 		r.Client = r.Client[:maxClient]
 	}
-	if tx.vault != nil {
-		r.Resource = resourceID(tx.vault)
+	if tx.Vault != nil {
+		r.Resource = ResourceID(tx.Vault)
 		if r.Object == "" && c.Key != "" {
 			r.Object = keyspec.View{Base: c.Base}.KID(c.Key, c.KeyVersion)
 		}
 	}
-	return tx.s.audit.Append(context.WithoutCancel(tx.ctx), r)
+	return tx.s.audit.Append(context.WithoutCancel(tx.Ctx), r)
 }
 
-// commit makes a batch durable, its record first. It is the only way of an operation to the store. A conflict may be
+// Commit makes a batch durable, its record first. It is the only way of an operation to the store. A conflict may be
 // answered by deciding anew and committing again: the record is written once.
-func (tx *Tx) commit(b *keydb.Batch) error {
-	_, err := tx.commitRev(b)
+func (tx *Tx) Commit(b *keydb.Batch) error {
+	_, err := tx.CommitRev(b)
 	return err
 }
 
-func (tx *Tx) commitRev(b *keydb.Batch) (rev int64, err error) {
-	if !tx.op.Info().Changes {
-		return 0, fmt.Errorf("operation %v changes nothing", tx.op)
+// CommitRev is Commit that tells the store's new revision.
+func (tx *Tx) CommitRev(b *keydb.Batch) (rev int64, err error) {
+	if !tx.Op.Info().Changes {
+		return 0, fmt.Errorf("operation %v changes nothing", tx.Op)
 	}
 	if err := b.Prepared(); err != nil {
 		return 0, code.Wrap(code.VaultSealed, "preparing a change", tx.vaultID(), err)
@@ -268,13 +272,12 @@ func (tx *Tx) commitRev(b *keydb.Batch) (rev int64, err error) {
 		}
 		tx.recorded = true
 	}
-	rev, err = b.Commit(context.WithoutCancel(tx.ctx))
+	rev, err = b.Commit(context.WithoutCancel(tx.Ctx))
 	switch {
 	case err == nil:
-		tx.committed = true
 		return rev, nil
 	case errors.Is(err, store.ErrUnavailable):
-		tx.s.log.Error("commit of unknown outcome", "operation", tx.op.String(), "requestId", tx.call.RequestID, "error", err)
+		tx.s.log.Error("commit of unknown outcome", "operation", tx.Op.String(), "requestId", tx.Call.RequestID, "error", err)
 		return 0, internal(http.StatusServiceUnavailable, code.VaultOutcomeUnknown, "The store failed during the change: it may have taken place or not. Read the key before repeating the call.")
 	}
 	return 0, err
@@ -283,65 +286,79 @@ func (tx *Tx) commitRev(b *keydb.Batch) (rev int64, err error) {
 // attempts is how often a change is decided anew when others were faster.
 const attempts = 100
 
-// change runs decide, which reads and fills a batch, and commits, again while others are faster.
-func (tx *Tx) change(decide func(b *keydb.Batch) error) error {
+// Change runs decide, which reads and fills a batch, and commits, again while others are faster.
+func (tx *Tx) Change(decide func(b *keydb.Batch) error) error {
 	for i := 0; ; i++ {
-		b := tx.s.db.Batch()
+		b := tx.DB.Batch()
 		if err := decide(b); err != nil {
 			return err
 		}
-		err := tx.commit(b)
+		err := tx.Commit(b)
 		if !errors.Is(err, store.ErrConflict) || i == attempts {
 			return err
 		}
-		if err := tx.ctx.Err(); err != nil {
+		if err := tx.Ctx.Err(); err != nil {
 			return err
 		}
 	}
 }
 
-// charge lets the operation count, once, against the vault's limits. A Managed HSM has none.
-func (tx *Tx) charge(hsm bool, rsaBits int) error {
-	if tx.charged || tx.vault.HSM || tx.op.Info().system {
+// Charge lets the operation count, once, against the vault's limits. A Managed HSM has none.
+func (tx *Tx) Charge(hsm bool, rsaBits int) error {
+	if tx.charged || tx.Vault.HSM || tx.Op.Info().system {
 		return nil
 	}
 	wait := tx.s.limits.Allow(throttle.Call{
-		Subscription: tx.vault.Subscription, Vault: tx.vault.ID, Bucket: tx.op.Info().Bucket, HSM: hsm, RSABits: rsaBits,
+		Subscription: tx.Vault.Subscription, Vault: tx.Vault.ID, Bucket: tx.Op.Info().Bucket, HSM: hsm, RSABits: rsaBits,
 	})
 	if wait == 0 {
 		tx.charged = true
 		return nil
 	}
-	e := fail(http.StatusTooManyRequests, akv.CodeThrottled, "", "Request was not processed because too many requests were received. Reason: VaultRequestTypeLimitReached")
+	e := Fail(http.StatusTooManyRequests, akv.CodeThrottled, "", "Request was not processed because too many requests were received. Reason: VaultRequestTypeLimitReached")
 	e.RetryAfter = wait
 	return e
 }
 
-// opened guards against a handler that opened the door for one operation and does another.
-func (tx *Tx) opened(op Op) error {
-	if tx.op != op {
-		return fmt.Errorf("operation %v was opened as %v", op, tx.op)
+// Opened guards against a handler that opened the door for one operation and does another.
+func (tx *Tx) Opened(op Op) error {
+	if tx.Op != op {
+		return fmt.Errorf("operation %v was opened as %v", op, tx.Op)
 	}
 	return nil
 }
 
 func (tx *Tx) vaultID() string {
-	if tx.vault == nil {
+	if tx.Vault == nil {
 		return ""
 	}
-	return tx.vault.ID
+	return tx.Vault.ID
 }
 
 func unknownHost(host string) error {
 	if len(host) > 255 {
 		host = host[:255]
 	}
-	return fail(http.StatusNotFound, "VaultNotFound", "", "No vault has the host name %q (%v).", host, code.VaultUnknownHost)
+	return Fail(http.StatusNotFound, "VaultNotFound", "", "No vault has the host name %q (%v).", host, code.VaultUnknownHost)
 }
 
-func kindOf(v *keydb.Vault) rbac.Kind {
+// KindOf is the kind of a vault for decisions.
+func KindOf(v *keydb.Vault) rbac.Kind {
 	if v.HSM {
 		return rbac.HSM
 	}
 	return rbac.Vault
+}
+
+// System opens the door for what happens by the clock: nobody calls, and nobody is asked whether they may. client names the
+// cause in the audit record.
+func (s *Door) System(ctx context.Context, op Op, v keydb.Entry[keydb.Vault], c *Call, act func(*Tx) error) error {
+	if !op.Info().system {
+		return fmt.Errorf("operation %v is not one of the clock's", op)
+	}
+	tx := &Tx{s: s, DB: s.db, Ctx: ctx, Op: op, Call: c, Now: s.clock.Now(), Vault: v.Val, VaultRev: v.Rev}
+	if err := tx.leave(tx.act(act)); err != nil {
+		return err
+	}
+	return nil
 }

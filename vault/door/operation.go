@@ -1,4 +1,4 @@
-package vault
+package door
 
 import (
 	"latchkey/vault/rbac"

@@ -1,4 +1,4 @@
-package vault
+package door
 
 import (
 	"context"
@@ -66,35 +66,38 @@ type Changes struct {
 }
 
 func vaultError(status int, c, format string, args ...any) *akv.Error {
-	return fail(status, c, "", format, args...)
+	return Fail(status, c, "", format, args...)
 }
 
 // adminDo is the door for operations on vaults.
-func (s *Service) adminDo(ctx context.Context, op Op, a Actor, id string, act func(*Tx) error) error {
+func (s *Door) adminDo(ctx context.Context, op Op, a Actor, id string, act func(*Tx) error) error {
 	c := &Call{
 		Vault: id, Host: id, Addr: a.Addr, RequestID: a.RequestID, CorrelationID: a.CorrelationID, Client: a.Client,
 		Version: akv.APIVersion{Level: akv.V202607},
 	}
-	tx := &Tx{s: s, ctx: ctx, op: op, call: c, now: s.clock.Now(), principal: a.principal}
+	tx := &Tx{s: s, DB: s.db, Ctx: ctx, Op: op, Call: c, Now: s.clock.Now(), Principal: a.principal}
 	var err error
 	if !a.operator && (s.mayAdmin == nil || !s.mayAdmin(a.principal)) {
-		err = fail(http.StatusForbidden, "AuthorizationFailed", akv.InnerAccessDenied, "The client '%s' does not have authorization to perform action '%s' over vault '%s'.", a.principal.ObjectID, op, id)
+		err = Fail(http.StatusForbidden, "AuthorizationFailed", akv.InnerAccessDenied, "The client '%s' does not have authorization to perform action '%s' over vault '%s'.", a.principal.ObjectID, op, id)
 	}
 	if err == nil {
 		err = tx.act(act)
 	}
-	return tx.leave(err)
+	if err := tx.leave(err); err != nil {
+		return err
+	}
+	return nil
 }
 
 func (tx *Tx) readVault(id string) (keydb.Entry[keydb.Vault], error) {
-	v, err := tx.s.db.Vault(tx.ctx, id)
+	v, err := tx.DB.Vault(tx.Ctx, id)
 	if err != nil {
 		return v, err
 	}
 	if v.Val == nil {
 		return v, vaultError(http.StatusNotFound, "ResourceNotFound", "The vault %q was not found.", id)
 	}
-	tx.vault, tx.vaultRev = v.Val, v.Rev
+	tx.Vault, tx.VaultRev = v.Val, v.Rev
 	return v, nil
 }
 
@@ -108,22 +111,22 @@ func (tx *Tx) liveVault(id string) (keydb.Entry[keydb.Vault], error) {
 }
 
 // CreateVault makes a vault. access says who may use it; with no model set it is RBAC.
-func (s *Service) CreateVault(ctx context.Context, a Actor, p Properties, access rbac.Access) (*Vault, error) {
+func (s *Door) CreateVault(ctx context.Context, a Actor, p Properties, access rbac.Access) (*Vault, error) {
 	var out *Vault
 	err := s.adminDo(ctx, OpVaultPut, a, ID(p.Name, p.HSM), func(tx *Tx) error {
-		v, err := newVault(p, tx.now.Unix())
+		v, err := newVault(p, tx.Now.Unix())
 		if err != nil {
 			return err
 		}
 		if access.Model == "" {
 			access.Model = rbac.ModelRBAC
 		}
-		if err := access.Validate(kindOf(v)); err != nil {
+		if err := access.Validate(KindOf(v)); err != nil {
 			return vaultError(http.StatusBadRequest, akv.CodeBadParameter, "%v", err)
 		}
-		tx.vault = v
-		err = tx.change(func(b *keydb.Batch) error {
-			old, err := tx.s.db.Vault(tx.ctx, v.ID)
+		tx.Vault = v
+		err = tx.Change(func(b *keydb.Batch) error {
+			old, err := tx.DB.Vault(tx.Ctx, v.ID)
 			if err != nil {
 				return err
 			}
@@ -184,7 +187,7 @@ func show(v *keydb.Vault, a *rbac.Access) *Vault {
 			Name: v.Name, HSM: v.HSM, TenantID: v.TenantID, Subscription: v.Subscription, ResourceGroup: v.ResourceGroup,
 			Location: v.Location, Premium: v.Premium, RetentionDays: v.RetentionDays, PurgeProtection: v.PurgeProtect, Tags: v.Tags,
 		},
-		ID: v.ID, ResourceID: resourceID(v), Created: v.Created, Updated: v.Updated,
+		ID: v.ID, ResourceID: ResourceID(v), Created: v.Created, Updated: v.Updated,
 	}
 	if a != nil {
 		out.Access = *a
@@ -195,8 +198,9 @@ func show(v *keydb.Vault, a *rbac.Access) *Vault {
 	return out
 }
 
-func (tx *Tx) access(id string) (*rbac.Access, int64, error) {
-	a, err := tx.s.db.Access(tx.ctx, id)
+// ReadAccess reads who may use a vault, with its revision.
+func (tx *Tx) ReadAccess(id string) (*rbac.Access, int64, error) {
+	a, err := tx.DB.Access(tx.Ctx, id)
 	if err != nil || a.Val == nil {
 		return &rbac.Access{}, 0, err
 	}
@@ -204,14 +208,14 @@ func (tx *Tx) access(id string) (*rbac.Access, int64, error) {
 }
 
 // GetVault reads a vault by id, deleted ones too.
-func (s *Service) GetVault(ctx context.Context, a Actor, id string) (*Vault, error) {
+func (s *Door) GetVault(ctx context.Context, a Actor, id string) (*Vault, error) {
 	var out *Vault
 	err := s.adminDo(ctx, OpVaultGet, a, id, func(tx *Tx) error {
 		v, err := tx.readVault(id)
 		if err != nil {
 			return err
 		}
-		access, _, err := tx.access(id)
+		access, _, err := tx.ReadAccess(id)
 		out = show(v.Val, access)
 		return err
 	})
@@ -222,10 +226,10 @@ func (s *Service) GetVault(ctx context.Context, a Actor, id string) (*Vault, err
 }
 
 // ListVaults lists the vaults, deleted ones too, without who may use them.
-func (s *Service) ListVaults(ctx context.Context, a Actor) ([]*Vault, error) {
+func (s *Door) ListVaults(ctx context.Context, a Actor) ([]*Vault, error) {
 	var out []*Vault
 	err := s.adminDo(ctx, OpVaultList, a, "", func(tx *Tx) error {
-		all, err := tx.s.db.Vaults(tx.ctx)
+		all, err := tx.DB.Vaults(tx.Ctx)
 		for _, v := range all {
 			out = append(out, show(v.Val, nil))
 		}
@@ -238,16 +242,16 @@ func (s *Service) ListVaults(ctx context.Context, a Actor) ([]*Vault, error) {
 }
 
 // UpdateVault changes a vault.
-func (s *Service) UpdateVault(ctx context.Context, a Actor, id string, c Changes) (*Vault, error) {
+func (s *Door) UpdateVault(ctx context.Context, a Actor, id string, c Changes) (*Vault, error) {
 	var out *Vault
 	err := s.adminDo(ctx, OpVaultPatch, a, id, func(tx *Tx) error {
-		return tx.change(func(b *keydb.Batch) error {
+		return tx.Change(func(b *keydb.Batch) error {
 			v, err := tx.liveVault(id)
 			if err != nil {
 				return err
 			}
 			next := *v.Val
-			next.Updated = tx.now.Unix()
+			next.Updated = tx.Now.Unix()
 			if c.Premium != nil {
 				next.Premium = *c.Premium || next.HSM
 			}
@@ -260,13 +264,13 @@ func (s *Service) UpdateVault(ctx context.Context, a Actor, id string, c Changes
 			if c.Tags != nil {
 				next.Tags = c.Tags
 			}
-			access, rev, err := tx.access(id)
+			access, rev, err := tx.ReadAccess(id)
 			if err != nil {
 				return err
 			}
 			if c.Access != nil {
 				access = c.Access
-				if err := access.Validate(kindOf(&next)); err != nil {
+				if err := access.Validate(KindOf(&next)); err != nil {
 					return vaultError(http.StatusBadRequest, akv.CodeBadParameter, "%v", err)
 				}
 				b.PutAccess(id, &keydb.Access{Access: *access}, rev)
@@ -283,19 +287,20 @@ func (s *Service) UpdateVault(ctx context.Context, a Actor, id string, c Changes
 }
 
 // SetAccess changes who may use a vault: edit gets the current state and changes it; it may be called several times.
-func (s *Service) SetAccess(ctx context.Context, a Actor, id string, edit func(*rbac.Access) error) error {
+func (s *Door) SetAccess(ctx context.Context, a Actor, id string, edit func(*rbac.Access) error) error {
 	return s.adminDo(ctx, OpVaultAccess, a, id, func(tx *Tx) error {
-		return tx.editAccess(id, edit)
+		return tx.EditAccess(id, edit)
 	})
 }
 
-func (tx *Tx) editAccess(id string, edit func(*rbac.Access) error) error {
-	return tx.change(func(b *keydb.Batch) error {
+// EditAccess changes who may use a vault; edit may be called several times.
+func (tx *Tx) EditAccess(id string, edit func(*rbac.Access) error) error {
+	return tx.Change(func(b *keydb.Batch) error {
 		v, err := tx.liveVault(id)
 		if err != nil {
 			return err
 		}
-		now, rev, err := tx.access(id)
+		now, rev, err := tx.ReadAccess(id)
 		if err != nil {
 			return err
 		}
@@ -304,7 +309,7 @@ func (tx *Tx) editAccess(id string, edit func(*rbac.Access) error) error {
 		if err := edit(&next); err != nil {
 			return err
 		}
-		if err := next.Validate(kindOf(v.Val)); err != nil {
+		if err := next.Validate(KindOf(v.Val)); err != nil {
 			return keyspec.BadParameter("%v", err)
 		}
 		b.CheckVault(id, v.Rev)
@@ -314,15 +319,15 @@ func (tx *Tx) editAccess(id string, edit func(*rbac.Access) error) error {
 }
 
 // DeleteVault deletes a vault; it can be recovered for its retention period. Its keys stay as they are.
-func (s *Service) DeleteVault(ctx context.Context, a Actor, id string) error {
+func (s *Door) DeleteVault(ctx context.Context, a Actor, id string) error {
 	return s.adminDo(ctx, OpVaultDelete, a, id, func(tx *Tx) error {
-		return tx.change(func(b *keydb.Batch) error {
+		return tx.Change(func(b *keydb.Batch) error {
 			v, err := tx.liveVault(id)
 			if err != nil {
 				return err
 			}
 			next := *v.Val
-			next.Deleted = &keydb.Deletion{At: tx.now.UnixMilli(), Purge: tx.now.AddDate(0, 0, next.RetentionDays).Unix()}
+			next.Deleted = &keydb.Deletion{At: tx.Now.UnixMilli(), Purge: tx.Now.AddDate(0, 0, next.RetentionDays).Unix()}
 			b.PutVault(&next, v.Rev)
 			return nil
 		})
@@ -330,9 +335,9 @@ func (s *Service) DeleteVault(ctx context.Context, a Actor, id string) error {
 }
 
 // RecoverVault brings a deleted vault back.
-func (s *Service) RecoverVault(ctx context.Context, a Actor, id string) error {
+func (s *Door) RecoverVault(ctx context.Context, a Actor, id string) error {
 	return s.adminDo(ctx, OpVaultRecover, a, id, func(tx *Tx) error {
-		return tx.change(func(b *keydb.Batch) error {
+		return tx.Change(func(b *keydb.Batch) error {
 			v, err := tx.readVault(id)
 			if err != nil {
 				return err
@@ -349,7 +354,7 @@ func (s *Service) RecoverVault(ctx context.Context, a Actor, id string) error {
 }
 
 // PurgeVault removes a deleted vault and all its keys for good. Purge protection forbids it before the retention is over.
-func (s *Service) PurgeVault(ctx context.Context, a Actor, id string) error {
+func (s *Door) PurgeVault(ctx context.Context, a Actor, id string) error {
 	return s.adminDo(ctx, OpVaultPurge, a, id, func(tx *Tx) error {
 		v, err := tx.readVault(id)
 		if err != nil {
@@ -358,14 +363,14 @@ func (s *Service) PurgeVault(ctx context.Context, a Actor, id string) error {
 		switch {
 		case v.Val.Deleted == nil:
 			return vaultError(http.StatusConflict, "ConflictError", "The vault %q is not deleted; delete it first.", id)
-		case v.Val.PurgeProtect && tx.now.Unix() < v.Val.Deleted.Purge:
+		case v.Val.PurgeProtect && tx.Now.Unix() < v.Val.Deleted.Purge:
 			return vaultError(http.StatusForbidden, akv.CodeForbidden, "The vault %q has purge protection; it is purged when its retention is over.", id)
 		}
 		if err := tx.purgeKeys(id); err != nil {
 			return err
 		}
 		// The vault goes last: after a crash it is still there, deleted, and can be purged again.
-		err = tx.change(func(b *keydb.Batch) error {
+		err = tx.Change(func(b *keydb.Batch) error {
 			again, err := tx.readVault(id)
 			if err != nil {
 				return err
@@ -377,7 +382,7 @@ func (s *Service) PurgeVault(ctx context.Context, a Actor, id string) error {
 			return nil
 		})
 		if err == nil {
-			tx.sweepSoon()
+			tx.SweepSoon()
 		}
 		return err
 	})
@@ -388,20 +393,20 @@ const purgeChunk = 50
 func (tx *Tx) purgeKeys(id string) error {
 	for _, deleted := range []bool{false, true} {
 		for {
-			heads, _, err := tx.s.db.Heads(tx.ctx, id, deleted, "", purgeChunk)
+			heads, _, err := tx.DB.Heads(tx.Ctx, id, deleted, "", purgeChunk)
 			if err != nil {
 				return err
 			}
 			if len(heads) == 0 {
 				break
 			}
-			b := tx.s.db.Batch()
-			b.CheckVault(id, tx.vaultRev)
+			b := tx.DB.Batch()
+			b.CheckVault(id, tx.VaultRev)
 			for _, h := range heads {
 				b.DeleteHead(id, h.Val, h.Rev)
-				b.Garbage(id, h.Val.Key, tx.now)
+				b.Garbage(id, h.Val.Key, tx.Now)
 			}
-			if err := tx.commit(b); err != nil {
+			if err := tx.Commit(b); err != nil {
 				return err
 			}
 		}
@@ -410,7 +415,7 @@ func (tx *Tx) purgeKeys(id string) error {
 }
 
 // Exists reports whether a live vault has this id; it is for servers that choose certificates and is not recorded.
-func (s *Service) Exists(ctx context.Context, id string) (bool, error) {
+func (s *Door) Exists(ctx context.Context, id string) (bool, error) {
 	v, err := s.db.Vault(ctx, id)
 	return err == nil && v.Val != nil && v.Val.Deleted == nil, err
 }
@@ -419,4 +424,14 @@ func (s *Service) Exists(ctx context.Context, id string) (bool, error) {
 func IsVaultExists(err error) bool {
 	var e *akv.Error
 	return errors.As(err, &e) && e.Code == "VaultAlreadyExists"
+}
+
+// SweepSoon removes what a purge left, after the operation is done; a failure leaves it to the next sweep.
+func (tx *Tx) SweepSoon() {
+	ctx, now := context.WithoutCancel(tx.Ctx), tx.Now
+	tx.After(func() {
+		if _, err := tx.DB.Sweep(ctx, now); err != nil {
+			tx.s.log.Warn("purged keys not swept yet", "error", err)
+		}
+	})
 }

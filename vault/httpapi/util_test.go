@@ -1,0 +1,5 @@
+package httpapi_test
+
+import "crypto/tls"
+
+func tlsState() *tls.ConnectionState { return &tls.ConnectionState{HandshakeComplete: true} }

@@ -43,8 +43,9 @@ const (
 	maxArcKeys = 64               // out at the same time; further callers wait for one to expire (503)
 )
 
-// Arc makes the endpoint: plain http, loopback only. Dir must exist already or be makeable, be readable by those who may have
-// tokens and writable by this process alone; key files left there by an earlier process are removed.
+// Arc makes the endpoint: plain http, loopback only. Dir is made if missing and belongs to this process alone; key files left
+// there by an earlier process are removed. They are readable for this process's user only, so callers run as that user or
+// as root.
 func (a *Authority) Arc(dir string, ids Identities) (*Arc, error) {
 	ids.Remote = false // a file proves nothing about another machine
 	if err := a.c.FS.MkdirAll(dir, 0o750); err != nil {

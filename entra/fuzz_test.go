@@ -99,3 +99,21 @@ func BenchmarkTokenBySecret(b *testing.B) {
 		}
 	}
 }
+
+func BenchmarkOpen(b *testing.B) {
+	k := newKit(b, nil)
+	for i := range 100 {
+		app, err := k.CreateApp(b.Context(), entra.NewApp{TenantID: tenantID, Name: "app"})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if i%2 == 0 {
+			if _, _, err := k.AddSecret(b.Context(), app.ClientID, "s", 0); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	for b.Loop() {
+		k.reopen()
+	}
+}

@@ -1,7 +1,9 @@
 package entra
 
 import (
+	"net"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -50,6 +52,9 @@ func (c *call) identityRequest(ids *Identities, since string) *identityQuery {
 	switch {
 	case !ids.Remote && !c.addr().IsLoopback():
 		c.identityError(http.StatusForbidden, "forbidden", "The identity endpoint answers this machine only.")
+	case !ids.Remote && !addressed(r.Host):
+		// A page whose own name was made to point at us (DNS rebinding) could set the Metadata header.
+		c.identityError(http.StatusForbidden, "forbidden", "The identity endpoint is asked for by address, not by name.")
 	case strings.ToLower(strings.TrimSuffix(r.URL.Path, "/")) != identityPath:
 		c.identityError(http.StatusNotFound, "not_found", "There is nothing at this address.")
 	case r.Method != http.MethodGet:
@@ -92,6 +97,18 @@ func (c *call) identityRequest(ids *Identities, since string) *identityQuery {
 		}
 	}
 	return nil
+}
+
+// addressed reports whether a Host header is an IP address or localhost.
+func addressed(host string) bool {
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	_, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return err == nil
 }
 
 // pick finds the identity that a request means.

@@ -18,6 +18,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 
 	"latchkey/entra"
+	"latchkey/internal/jwks"
 	"latchkey/vault/rbac"
 	"latchkey/vault/token"
 )
@@ -177,4 +178,34 @@ func TestSDKManagedIdentity(t *testing.T) {
 	}
 	// A managed identity has no business at the token endpoint.
 	wantCode(t, k.post(tokenPath, k.form("client_id", one)), 400, 700016, "unauthorized_client")
+}
+
+// A vault in another process finds the keys by discovery, for both spellings of the metadata, and follows a roll-over.
+func TestRemoteValidatorFollowsTheKeys(t *testing.T) {
+	k := newKit(t, nil)
+	iss := "https://sts.windows.net/" + tenantID + "/"
+	for name, rc := range map[string]jwks.RemoteConfig{
+		"discovery": {Issuer: iss, MetadataURL: "https://login.microsoftonline.com/" + tenantID + "/.well-known/openid-configuration"},
+		"keys":      {KeysURL: "https://" + ownHost + "/common/discovery/v2.0/keys"},
+	} {
+		rc.Transport, rc.Clock = k.client.Transport, k.clock
+		keys, err := jwks.NewRemote(rc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, err := token.New(token.Config{Clock: k.clock, Issuers: []token.Issuer{{ID: iss, TenantID: tenantID, Keys: keys}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p, err := v.Validate(t.Context(), k.token(), vault); err != nil || p.ObjectID != objectID {
+			t.Errorf("%s: %+v, %v", name, p, err)
+		}
+		if err := k.ReplaceKeys(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		k.clock.Advance(time.Minute)
+		if _, err := v.Validate(t.Context(), k.token(), vault); err != nil {
+			t.Errorf("%s, after the roll-over: %v", name, err)
+		}
+	}
 }

@@ -300,7 +300,8 @@ func (d *Directory) Run(ctx context.Context) error {
 		if err != nil {
 			d.c.Log.Error("rolling the signing keys", "error", err)
 		} else {
-			wait = max(next.Sub(d.c.Clock.Now()), time.Second)
+			// At most an hour: a machine that slept, or whose clock was set, must not sleep on.
+			wait = min(max(next.Sub(d.c.Clock.Now()), time.Second), time.Hour)
 		}
 		if err := clock.Sleep(ctx, d.c.Clock, wait); err != nil {
 			return err

@@ -85,6 +85,9 @@ func newView(s *state) (*View, error) {
 		if v.byClient[app.ClientID] != nil || len(app.Hashes) != len(app.Secrets) {
 			return nil, fmt.Errorf("application %q appears twice or has a secret without hash", app.ClientID)
 		}
+		if app.In(app.TenantID) == nil || v.byName[app.TenantID] == nil {
+			return nil, fmt.Errorf("application %q has no principal in its own tenant %q", app.ClientID, app.TenantID)
+		}
 		v.byClient[app.ClientID] = app
 		for _, c := range app.Certificates {
 			cert, err := x509.ParseCertificate(c.DER)

@@ -217,6 +217,23 @@ func ParsePermission(s string) (Permission, bool) {
 	return "", false
 }
 
+// ParseIPRule reads an ip rule as the management API has it: a prefix ("192.0.2.0/24") or a single address. Bits beyond the
+// prefix are refused, as they say that something else was meant.
+func ParseIPRule(s string) (netip.Prefix, error) {
+	if addr, err := netip.ParseAddr(s); err == nil && addr.Zone() == "" {
+		addr = addr.Unmap()
+		return netip.PrefixFrom(addr, addr.BitLen()), nil
+	}
+	p, err := netip.ParsePrefix(s)
+	if err != nil {
+		return netip.Prefix{}, fmt.Errorf("ip rule %q is neither an address nor a prefix", clip(s))
+	}
+	if p != p.Masked() {
+		return netip.Prefix{}, fmt.Errorf("ip rule %q has bits set beyond its prefix; did you mean %s", clip(s), p.Masked())
+	}
+	return p, nil
+}
+
 func (f *Firewall) validate() error {
 	var errs []error
 	one := func(name, v string, of ...string) {

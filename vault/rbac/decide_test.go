@@ -268,6 +268,18 @@ func TestFirewall(t *testing.T) {
 	}
 }
 
+func TestParseIPRule(t *testing.T) {
+	for in, want := range map[string]string{
+		"192.0.2.7": "192.0.2.7/32", "192.0.2.0/24": "192.0.2.0/24", "2001:db8::1": "2001:db8::1/128", "::ffff:192.0.2.7": "192.0.2.7/32",
+		"192.0.2.7/24": "", "x": "", "": "", "fe80::1%eth0": "", "192.0.2.0/33": "",
+	} {
+		p, err := rbac.ParseIPRule(in)
+		if got := p.String(); err == nil && got != want || (err != nil) != (want == "") {
+			t.Errorf("%q: %s, %v; want %q", in, got, err, want)
+		}
+	}
+}
+
 func TestMessages(t *testing.T) {
 	who := "appid=" + app + ";oid=" + object
 	iss := ";iss=https://sts.windows.net/" + tenant + "/"

@@ -115,7 +115,7 @@ func New(c Config) (*Validator, error) {
 
 // Validate says who the bearer of raw is. Audience is what the token must be for: the resource of the challenge, such as
 // "https://vault.azure.net". A refusal is an *akv.Error with status 401; any other error means that the token could not
-// be judged (ctx ended).
+// be judged (ctx ended). The principal's Groups are shared with other calls and must not be changed.
 func (v *Validator) Validate(ctx context.Context, raw, audience string) (rbac.Principal, error) {
 	if raw == "" || audience == "" {
 		return rbac.Principal{}, refuse("AKV10000: Request is missing a Bearer or PoP token.")

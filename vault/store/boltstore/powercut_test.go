@@ -27,13 +27,26 @@ type step struct {
 	line string
 }
 
+// The child writes to one file only, by pwrite64; strace shows strings and names in hexadecimal.
 var (
-	// The child writes to one file only, by pwrite64; strace shows names in hexadecimal too.
-	traceWrite = regexp.MustCompile(`pwrite64\(\d+<[^>]*>, "((?:\\x[0-9a-f]{2})*)", (\d+), (\d+)(?:\)| <unfinished)(.*)`)
+	traceWrite = regexp.MustCompile(`^, (\d+), (\d+)(?:\)| <unfinished)`)
 	traceTrunc = regexp.MustCompile(`ftruncate\(\d+<[^>]*>, (\d+)`)
 	traceSync  = regexp.MustCompile(`(?:fsync|fdatasync)(?:\(\d+<[^>]*>\)| resumed>\)) += (-?\d+)`)
-	traceAck   = regexp.MustCompile(` write\(1<[^>]*>, "((?:\\x[0-9a-f]{2})*)"`)
 )
+
+// quoted cuts a line at its string: what is before, the bytes, what follows.
+func quoted(t *testing.T, line string) (before string, b []byte, after string) {
+	t.Helper()
+	before, rest, ok := strings.Cut(line, `"`)
+	if !ok {
+		return line, nil, ""
+	}
+	text, after, ok := strings.Cut(rest, `"`)
+	if !ok {
+		t.Fatalf("a string without an end in the trace: %.80s", line)
+	}
+	return before, unhex(t, text), after
+}
 
 func unhex(t *testing.T, s string) []byte {
 	t.Helper()
@@ -55,22 +68,23 @@ func parseTrace(t *testing.T, name string) (steps []step) {
 	sc.Buffer(nil, 64<<20)
 	for sc.Scan() {
 		line := sc.Text()
-		if m := traceWrite.FindStringSubmatch(line); m != nil {
-			data, off := unhex(t, m[1]), atoi(t, m[3])
-			if len(data) != int(atoi(t, m[2])) {
-				t.Fatalf("the trace has %d of %s bytes", len(data), m[2])
+		before, data, after := quoted(t, line)
+		if strings.Contains(before, " pwrite64(") {
+			m := traceWrite.FindStringSubmatch(after)
+			if m == nil || len(data) != int(atoi(t, m[1])) {
+				t.Fatalf("a write that cannot be read: %.80s...%s", line, after)
 			}
-			steps = append(steps, step{kind: 'w', off: off, data: data})
-		} else if m := traceTrunc.FindStringSubmatch(line); m != nil {
+			steps = append(steps, step{kind: 'w', off: atoi(t, m[2]), data: data})
+		} else if strings.Contains(before, " write(1<") {
+			steps = append(steps, step{kind: 'a', line: strings.TrimSpace(string(data))})
+		} else if m := traceTrunc.FindStringSubmatch(before); m != nil {
 			steps = append(steps, step{kind: 't', off: atoi(t, m[1])})
-		} else if m := traceSync.FindStringSubmatch(line); m != nil {
+		} else if m := traceSync.FindStringSubmatch(before); m != nil {
 			kind := byte('s')
 			if m[1] != "0" {
 				kind = 'f'
 			}
 			steps = append(steps, step{kind: kind})
-		} else if m := traceAck.FindStringSubmatch(line); m != nil {
-			steps = append(steps, step{kind: 'a', line: strings.TrimSpace(string(unhex(t, m[1])))})
 		}
 	}
 	if err := sc.Err(); err != nil {

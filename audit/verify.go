@@ -240,7 +240,11 @@ func (v *verifier) line(name string, no int, line wireLine) {
 		v.rep.First = line.seq
 	}
 	v.rep.Records++
-	if sound && line.seq < v.next && !v.unanchored {
+	switch {
+	case !sound: // its number and hash say nothing: the next sound line tells where we are
+		v.unanchored = true
+		return
+	case line.seq < v.next && !v.unanchored:
 		return // an old line in a wrong place: go on expecting what we expected
 	}
 	v.adopt(line)

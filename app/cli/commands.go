@@ -6,6 +6,8 @@ func commands() []*command {
 		upCommand(),
 		envCommand(),
 		keyCommand(),
+		vaultCommand(),
+		entraCommand(),
 		explainCommand(),
 		versionCommand(),
 		helpCommand(),

@@ -65,15 +65,7 @@ latchkey: proxy  http://%s
 latchkey: use it from another terminal: eval "$(latchkey env --data '%s')"
 latchkey: ready in %d ms; stop with ctrl-c
 `, i.VaultURL, i.Addresses.Vault, i.HSMURL, i.AuthorityHost, i.Addresses.Entra, i.Addresses.Proxy, i.DataDir, c.Clock.Now().Sub(start).Milliseconds())
-			select {
-			case <-ctx.Done():
-				err = nil
-			case err = <-server.Failed():
-			}
-			fmt.Fprintln(c.Stderr, "latchkey: stopping")
-			stopping, cancel := context.WithTimeout(context.Background(), stopBound)
-			defer cancel()
-			return errors.Join(err, server.Stop(stopping))
+			return wait(ctx, c, server)
 		},
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"latchkey/ekm/code"
 	"latchkey/vault"
+	"latchkey/vault/token"
 )
 
 // adminSocket is where a running server takes administration, in the data directory: a Unix socket that its owner alone can reach.
@@ -48,7 +49,7 @@ func OpenAdmin(ctx context.Context, p Process, dir, sealSpec string) (*Admin, er
 	if err := in.openEntra(ctx, nil, nil); err != nil {
 		return nil, errors.Join(err, in.Close())
 	}
-	service, err := in.newService("", 0)
+	service, err := in.newService([]token.Issuer{in.ownIssuer()}, "", 0)
 	if err != nil {
 		return nil, errors.Join(err, in.Close())
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"latchkey/akv"
 	"latchkey/audit"
 	"latchkey/entra"
 	"latchkey/internal/secret"
@@ -192,7 +194,7 @@ func (a *AccessEdit) apply(acc *rbac.Access, v *vault.Vault, principal string) e
 		n := len(acc.Assignments)
 		acc.Assignments = slices.DeleteFunc(acc.Assignments, func(x rbac.Assignment) bool { return strings.EqualFold(x.ID, a.Revoke) })
 		if len(acc.Assignments) == n {
-			return fmt.Errorf("there is no assignment %q", a.Revoke)
+			return badParameter("there is no assignment %q", a.Revoke)
 		}
 	}
 	if a.Policy != nil {
@@ -225,7 +227,12 @@ func roleID(name string, hsm bool, custom []rbac.Role) (string, error) {
 		}
 		names = append(names, fmt.Sprintf("%q", r.Name))
 	}
-	return "", fmt.Errorf("there is no role %q; there are %s", name, strings.Join(names, ", "))
+	return "", badParameter("there is no role %q; there are %s", name, strings.Join(names, ", "))
+}
+
+// badParameter is an error that the vault's door passes on as it is.
+func badParameter(format string, args ...any) error {
+	return &akv.Error{Status: http.StatusBadRequest, Code: akv.CodeBadParameter, Message: fmt.Sprintf(format, args...)}
 }
 
 // principal finds the object id behind an application's name or client id; an unknown GUID is taken as an object id, of a real
@@ -270,7 +277,7 @@ func (p *adminParts) auditVerify(ctx context.Context, a AuditAnchor) (*AuditResu
 		}
 		o.Anchor.Seq = a.Seq
 	}
-	report, err := audit.Verify(ctx, p.in.FS, filepath.Join(p.in.Dir, auditDir), o)
+	report, err := audit.Verify(ctx, p.in.FS, filepath.Join(p.in.Dir, AuditDir), o)
 	out := &AuditResult{Report: report}
 	if err != nil {
 		if report.Faults == 0 {

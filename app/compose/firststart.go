@@ -15,11 +15,11 @@ import (
 	"latchkey/ekm/code"
 	"latchkey/entra"
 	"latchkey/vault"
+	"latchkey/vault/keydb"
 	"latchkey/vault/rbac"
 	"latchkey/vault/release"
 	"latchkey/vault/throttle"
-
-	"latchkey/vault/keydb"
+	"latchkey/vault/token"
 )
 
 // Built-in roles by their ids, which are constant in every cloud.
@@ -32,13 +32,13 @@ const (
 	roleHSMEncryptionUser = "33413926-3206-4cdd-b39a-83574fe37a17"
 )
 
-// newService makes the vault service over the open installation; its tokens come from the installation's own authority.
-func (in *Installation) newService(throttling string, delay time.Duration) (*vault.Service, error) {
+// newService makes the vault service over the open installation, which believes the tokens of these issuers.
+func (in *Installation) newService(issuers []token.Issuer, throttling string, delay time.Duration) (*vault.Service, error) {
 	profile, err := throttleProfile(throttling)
 	if err != nil {
 		return nil, err
 	}
-	tokens, err := in.ownTokens()
+	tokens, err := token.New(token.Config{Clock: in.Clock, Issuers: issuers})
 	if err != nil {
 		return nil, err
 	}

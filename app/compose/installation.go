@@ -25,7 +25,7 @@ const (
 	lockFile         = "latchkey.lock"
 	installationFile = "installation.json"
 	storeFile        = "vault.db"
-	auditDir         = "audit"
+	AuditDir         = "audit"
 	entraDir         = "entra"
 	auditKeyUse      = "audit chain"
 	filesKeyUse      = "installation files"
@@ -230,7 +230,7 @@ func (in *Installation) openLogs(ctx context.Context) error {
 		return err
 	}
 	defer key.Destroy()
-	if in.Audit, err = audit.Open(in.FS, filepath.Join(in.Dir, auditDir), audit.Options{Clock: in.Clock, Key: key}); err != nil {
+	if in.Audit, err = audit.Open(in.FS, filepath.Join(in.Dir, AuditDir), audit.Options{Clock: in.Clock, Key: key}); err != nil {
 		return err
 	}
 	in.opened("audit log", in.Audit)

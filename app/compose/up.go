@@ -17,6 +17,7 @@ import (
 	"latchkey/internal/localca"
 	"latchkey/vault"
 	"latchkey/vault/httpapi"
+	"latchkey/vault/token"
 )
 
 // What the first start makes.
@@ -177,7 +178,7 @@ func (u *Up) serveAll(ctx, background context.Context, c UpConfig, l *listeners)
 	if err != nil {
 		return err
 	}
-	if u.service, err = in.newService(c.Throttle, c.Delay); err != nil {
+	if u.service, err = in.newService([]token.Issuer{in.ownIssuer()}, c.Throttle, c.Delay); err != nil {
 		return err
 	}
 	handler, err := httpapi.New(httpapi.Config{Service: u.service, Hosts: vault.DefaultHosts(), Logger: in.Log})

@@ -13,7 +13,7 @@
 // Promises. A secret is shown once, by the call that made it; what is kept is a salted hash. Signing keys lie on disk
 // sealed; the state file carries a sealed digest, so that whoever can write the file but not unseal cannot add a
 // credential. A token or a refusal is answered only after its audit record is durable; without a record there is no token.
-// Failed authentications are throttled per application and address. Every size from the network is bounded.
+// Clients that fail to authenticate are throttled per application and address. Every size from the network is bounded.
 //
 // Not promised. Disabling an application stops new tokens; those out live until they expire, at most [MaxTokenLife]. An
 // attacker who can put back an old state file brings old credentials back. Assertions that were seen are remembered in

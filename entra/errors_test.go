@@ -122,12 +122,12 @@ func TestFailuresAreThrottled(t *testing.T) {
 	if rec := k.audit.last(t); rec.Status != 429 || rec.Result != audit.Denied {
 		t.Errorf("audit record %+v", rec)
 	}
-	k.clock.Advance(61 * time.Second)
-	k.token()
-	for range 9 { // a success forgets
-		k.post(tokenPath, k.form("client_secret", "no"))
+	k.token() // the right secret is let in all the same, and changes nothing for the others
+	wantCode(t, k.post(tokenPath, k.form("client_secret", "no")), 429, 50196, "temporarily_unavailable")
+	if status := k.from("192.0.2.1:1", k.form("client_secret", "no")).status; status != 401 {
+		t.Errorf("another address: %d", status)
 	}
-	k.token()
+	k.clock.Advance(61 * time.Second)
 	wantCode(t, k.post(tokenPath, k.form("client_secret", "no")), 401, 7000215, "invalid_client")
 	for i := range 12 { // unknown clients share one count, and do not hit the known one
 		r = k.post(tokenPath, k.form("client_id", strings.Repeat("x", i+1)))

@@ -61,8 +61,8 @@ func (r *replayCache) use(client, jti, raw string, addr netip.Addr, end, now tim
 	return true
 }
 
-// failures counts failed authentications by application and address, to spare the audit log and the processor: a secret of
-// 256 random bits is not found by trying.
+// failures counts failed authentications by application and address, to slow down clients that are set up wrongly or mean
+// harm. It guards no secret: one of 256 random bits is not found by trying.
 type failures struct {
 	mu sync.Mutex
 	m  map[failureKey]*failureCount
@@ -79,28 +79,15 @@ type failureCount struct {
 }
 
 const (
-	maxFailures   = 10 // in failureWindow; the next is refused unseen
+	maxFailures   = 10 // in failureWindow; further ones are told to wait
 	failureWindow = time.Minute
 	maxFailureMap = 1 << 16
 )
 
 func newFailures() *failures { return &failures{m: map[failureKey]*failureCount{}} }
 
-// wait is how long the client must wait before it is looked at again.
-func (f *failures) wait(client string, addr netip.Addr, now time.Time) time.Duration {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	c := f.m[failureKey{client, addr}]
-	if c == nil || c.n < maxFailures || now.Before(c.since) {
-		return 0
-	}
-	if left := c.since.Add(failureWindow).Sub(now); left > 0 {
-		return left.Truncate(time.Second) + time.Second
-	}
-	return 0
-}
-
-func (f *failures) count(client string, addr netip.Addr, now time.Time) {
+// count notes a failure. Once there are too many it returns how long to wait instead, and counts no further.
+func (f *failures) count(client string, addr netip.Addr, now time.Time) (wait time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	k := failureKey{client, addr}
@@ -119,11 +106,9 @@ func (f *failures) count(client string, addr netip.Addr, now time.Time) {
 		c = &failureCount{since: now}
 		f.m[k] = c
 	}
+	if c.n >= maxFailures {
+		return c.since.Add(failureWindow).Sub(now).Truncate(time.Second) + time.Second
+	}
 	c.n++
-}
-
-func (f *failures) forget(client string, addr netip.Addr) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	delete(f.m, failureKey{client, addr})
+	return 0
 }

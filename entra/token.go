@@ -86,20 +86,20 @@ func (c *call) authorize(q *tokenRequest, tenant string, v2 bool) (*grant, *fail
 	if app == nil {
 		counted = ""
 	}
-	if wait := c.a.failures.wait(counted, c.addr(), c.now); wait > 0 {
-		return nil, &failure{
-			number: 50196, status: http.StatusTooManyRequests, kind: "temporarily_unavailable", after: wait,
-			text: "The client failed to authenticate too often. Correct its credential and wait.",
+	g, f := c.prove(q, t, app)
+	if f != nil && f.auth {
+		// Who has the right credential is let in all the same: nobody finds one by trying, but others behind the same
+		// address could keep a database from its keys.
+		if wait := c.a.failures.count(counted, c.addr(), c.now); wait > 0 {
+			f = &failure{
+				number: 50196, status: http.StatusTooManyRequests, kind: "temporarily_unavailable", after: wait,
+				text: "The client failed to authenticate too often. Correct its credential and wait.",
+			}
 		}
 	}
-	g, f := c.prove(q, t, app)
 	if f != nil {
-		if f.auth {
-			c.a.failures.count(counted, c.addr(), c.now)
-		}
 		return nil, f
 	}
-	c.a.failures.forget(counted, c.addr())
 	if g.resource, f = q.target(v2); f != nil {
 		return nil, f
 	}

@@ -39,6 +39,13 @@ type Resource struct {
 	Disabled bool // asked for, it is refused with AADSTS50001
 }
 
+// Bounds on client secrets; see package directory.
+const (
+	MaxSecrets        = directory.MaxSecrets
+	MaxSecretLife     = directory.MaxSecretLife
+	DefaultSecretLife = directory.DefaultSecretLife
+)
+
 // DefaultResources are those of vaults, managed HSMs and the management plane of the public cloud.
 func DefaultResources() []Resource {
 	return []Resource{

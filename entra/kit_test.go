@@ -43,7 +43,10 @@ const (
 )
 
 // sealer is AES-256-GCM with the name as additional data.
-type sealer struct{ aead cipher.AEAD }
+type sealer struct {
+	aead cipher.AEAD
+	fail error
+}
 
 func newSealer(t testing.TB) *sealer {
 	key := make([]byte, 32)
@@ -56,10 +59,13 @@ func newSealer(t testing.TB) *sealer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &sealer{aead}
+	return &sealer{aead: aead}
 }
 
 func (s *sealer) Seal(name string, plain []byte) ([]byte, error) {
+	if s.fail != nil {
+		return nil, s.fail
+	}
 	nonce := make([]byte, s.aead.NonceSize())
 	rand.Read(nonce)
 	return s.aead.Seal(nonce, nonce, plain, []byte(name)), nil

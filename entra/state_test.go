@@ -181,6 +181,13 @@ func TestAdminRefusals(t *testing.T) {
 	if err != nil || !bytes.Equal(before, after) {
 		t.Errorf("a refusal changed the state: %v", err)
 	}
+	k.seal.fail = errors.New("sealed away")
+	for what, err := range map[string]error{"a change": k.Disable(ctx, clientID, true), "new keys": k.ReplaceKeys(ctx), "resealing": k.Reseal(ctx)} {
+		if !errors.Is(err, code.EntraSeal) || !errors.Is(err, k.seal.fail) {
+			t.Errorf("%s without a seal: %v", what, err)
+		}
+	}
+	k.seal.fail = nil
 	k.audit.setFail(errors.New("full"))
 	if err := k.Disable(ctx, clientID, true); !errors.Is(err, code.EntraAudit) {
 		t.Errorf("without a record: %v", err)

@@ -110,7 +110,7 @@ func (d *Directory) start(ctx context.Context) error {
 	}
 	st, err := decodeState(raw, d.c.Sealer)
 	if err != nil {
-		return code.Wrap(codeOf(err), "reading the token authority's state", d.path, err)
+		return code.Wrap(codeOr(err, code.EntraStateDamaged), "reading the token authority's state", d.path, err)
 	}
 	snap, err := newView(st)
 	if err != nil {
@@ -118,7 +118,7 @@ func (d *Directory) start(ctx context.Context) error {
 	}
 	ring, err := openKeys(st.Keys, d.c.Sealer)
 	if err != nil {
-		return code.Wrap(codeOf(err), "opening the signing keys", d.path, err)
+		return code.Wrap(codeOr(err, code.EntraStateDamaged), "opening the signing keys", d.path, err)
 	}
 	d.adopt(snap, ring)
 	return nil

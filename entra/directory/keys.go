@@ -152,7 +152,7 @@ func (d *Directory) create(ctx context.Context) error {
 	now := d.c.Clock.Now().UTC()
 	k, key, err := newKey(now, d.c.Sealer)
 	if err != nil {
-		return code.Wrap(codeOfWrite(err), "making the first signing key", d.path, err)
+		return code.Wrap(codeOr(err, code.EntraStateWrite), "making the first signing key", d.path, err)
 	}
 	k.Active = now
 	st := &state{Keys: []keyState{k}}
@@ -190,7 +190,7 @@ func (d *Directory) Maintain(ctx context.Context) (next time.Time, err error) {
 	case j < 0 && !now.Before(publishAt):
 		k, key, err := newKey(now, d.c.Sealer)
 		if err != nil {
-			return time.Time{}, code.Wrap(codeOfWrite(err), "making a signing key", d.path, err)
+			return time.Time{}, code.Wrap(codeOr(err, code.EntraStateWrite), "making a signing key", d.path, err)
 		}
 		st.Keys, private[k.ID] = append(st.Keys, k), key
 		changed = true
@@ -247,7 +247,7 @@ func (d *Directory) ReplaceKeys(ctx context.Context) error {
 	}
 	k, key, err := newKey(now, d.c.Sealer)
 	if err != nil {
-		return code.Wrap(codeOfWrite(err), "making a signing key", d.path, err)
+		return code.Wrap(codeOr(err, code.EntraStateWrite), "making a signing key", d.path, err)
 	}
 	k.Active = now
 	st.Keys = []keyState{k}

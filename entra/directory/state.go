@@ -79,12 +79,12 @@ func decodeState(raw []byte, sealer Sealer) (*state, error) {
 	return s, nil
 }
 
-// codeOf is the code that err carries, or damage.
-func codeOf(err error) code.Code {
+// codeOr is the code that err carries, or other.
+func codeOr(err error, other code.Code) code.Code {
 	if c := code.Of(err); c != 0 {
 		return c
 	}
-	return code.EntraStateDamaged
+	return other
 }
 
 // change describes an alteration for the audit log.
@@ -118,7 +118,7 @@ func (d *Directory) commitLocked(ctx context.Context, ch change, next *state, ri
 	}
 	raw, err := encodeState(next, d.c.Sealer)
 	if err != nil {
-		return code.Wrap(codeOfWrite(err), "writing the token authority's state", d.path, err)
+		return code.Wrap(codeOr(err, code.EntraStateWrite), "writing the token authority's state", d.path, err)
 	}
 	rec := audit.Record{
 		Time: d.c.Clock.Now().UTC(), Operation: ch.op, Resource: tenantResource(ch.tenant), Object: ch.object,
@@ -136,13 +136,6 @@ func (d *Directory) commitLocked(ctx context.Context, ch change, next *state, ri
 	}
 	d.adopt(view, ring)
 	return nil
-}
-
-func codeOfWrite(err error) code.Code {
-	if c := code.Of(err); c != 0 {
-		return c
-	}
-	return code.EntraStateWrite
 }
 
 func tenantResource(id string) string {

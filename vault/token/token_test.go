@@ -399,7 +399,15 @@ func TestForeignIssuer(t *testing.T) {
 		"tid": "evil", "oid": object, "idtyp": "app",
 	})
 	p, err := k.v.Validate(t.Context(), raw, audience)
-	want := rbac.Principal{TenantID: tenant, ObjectID: "system:serviceaccount:a:b", Issuer: "https://issuer.example"}
+	id := token.ForeignObjectID("https://issuer.example", "system:serviceaccount:a:b")
+	want := rbac.Principal{TenantID: tenant, ObjectID: id, Issuer: "https://issuer.example"}
+	access := rbac.Access{Model: rbac.ModelPolicy, Policies: []rbac.Policy{{TenantID: tenant, ObjectID: id, Keys: []string{"get"}}}}
+	if err := access.Validate(rbac.Vault); err != nil {
+		t.Errorf("a foreign subject cannot be given anything: %v", err)
+	}
+	if id != "9d8de045-6f48-8129-bdda-0db01dd2a129" || id == token.ForeignObjectID("https://evil.example", "system:serviceaccount:a:b") {
+		t.Errorf("the id is stored in role assignments and must never change: %s", id)
+	}
 	if d := cmp.Diff(want, p); err != nil || d != "" {
 		t.Errorf("%v (-want +got):\n%s", err, d)
 	}

@@ -44,8 +44,8 @@ type Issuer struct {
 	// TenantID is the tenant of the tokens: their tid must be this. Needed unless ID holds "{tenantid}".
 	TenantID string
 	Keys     Keys
-	// Foreign marks an OpenID Connect issuer that is not Entra: its tokens have no tid (TenantID is taken) and no oid (sub
-	// is taken), and may leave out nbf and typ.
+	// Foreign marks an OpenID Connect issuer that is not Entra: its tokens have no tid (TenantID is taken) and no oid
+	// ([ForeignObjectID] of iss and sub is taken; one in the token is ignored), and may leave out nbf and typ.
 	Foreign bool
 }
 

@@ -2,10 +2,12 @@ package token
 
 import (
 	"context"
+	"crypto/sha256"
 	"strings"
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
+	"github.com/google/uuid"
 
 	"latchkey/internal/jwks"
 	"latchkey/vault/rbac"
@@ -155,15 +157,24 @@ func makeEntry(c *claims, is *Issuer) (*entry, bool) {
 		p.AppID = strings.ToLower(c.Party)
 	}
 	if is.Foreign {
-		p.TenantID, p.ObjectID, p.AppOnly = strings.ToLower(is.TenantID), c.Subject, false
+		if c.Subject == "" || len(c.Subject) > 1024 {
+			return nil, false
+		}
+		p.TenantID, p.ObjectID, p.AppOnly = strings.ToLower(is.TenantID), ForeignObjectID(c.Issuer, c.Subject), false
 	} else if !isGUID(p.TenantID) || !isGUID(p.ObjectID) {
 		return nil, false
 	}
-	if p.ObjectID == "" || len(p.ObjectID) > 256 || len(p.AppID) > 256 {
+	if len(p.AppID) > 256 {
 		return nil, false
 	}
 	e.principal = p
 	return e, true
+}
+
+// ForeignObjectID is the object id by which roles and policies name a subject of a Foreign issuer: a GUID made of both (RFC
+// 9562 version 8, from SHA-256), so that no issuer can speak for another's subjects, nor for Entra's objects.
+func ForeignObjectID(issuer, subject string) string {
+	return uuid.NewHash(sha256.New(), uuid.Nil, []byte(issuer+"\x00"+subject), 8).String()
 }
 
 // isGUID bounds what stands for a tenant or an object.

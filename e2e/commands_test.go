@@ -68,6 +68,7 @@ func cmdUp(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func cmdDown(ts *testscript.TestScript, neg bool, _ []string) { stopScriptServer(ts, syscall.SIGTERM) }
+
 func cmdKill(ts *testscript.TestScript, neg bool, _ []string) { stopScriptServer(ts, syscall.SIGKILL) }
 
 func stopScriptServer(ts *testscript.TestScript, sig syscall.Signal) {

@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"latchkey/internal/fsys"
 )
 
 // readyLine is what `latchkey up` says on standard error when every port answers.
@@ -105,3 +107,6 @@ func (s *server) environ(t *testing.T) []string {
 	}
 	return env
 }
+
+// osFS is the machine's file system.
+var osFS = fsys.OS{}

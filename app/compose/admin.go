@@ -30,8 +30,8 @@ type Admin struct {
 	ops    map[string]adminOp
 }
 
-// OpenAdmin finds out which. sealSpec is used when no server runs.
-func OpenAdmin(ctx context.Context, p Process, dir, sealSpec string) (*Admin, error) {
+// OpenAdmin finds out which, and opens what op needs. sealSpec is used when no server runs.
+func OpenAdmin(ctx context.Context, p Process, dir, sealSpec, op string) (*Admin, error) {
 	path := filepath.Join(dir, adminSocket)
 	if c, err := net.DialTimeout("unix", path, 2*time.Second); err == nil {
 		_ = c.Close()
@@ -41,11 +41,18 @@ func OpenAdmin(ctx context.Context, p Process, dir, sealSpec string) (*Admin, er
 			},
 		}}}, nil
 	}
-	in, err := OpenInstallation(ctx, p, dir, sealSpec)
+	in, err := openSealed(ctx, p, dir, sealSpec)
 	if err != nil {
 		return nil, err
 	}
 	a := &Admin{in: in}
+	if op == opAuditVerify {
+		a.ops = map[string]adminOp{op: typed((&adminParts{in: in}).auditVerify)}
+		return a, nil
+	}
+	if err := in.openLogs(ctx); err != nil {
+		return nil, errors.Join(err, in.Close())
+	}
 	if err := in.openEntra(ctx, nil, nil); err != nil {
 		return nil, errors.Join(err, in.Close())
 	}

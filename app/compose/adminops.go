@@ -48,6 +48,8 @@ func typed[A, R any](f func(ctx context.Context, args A) (R, error)) adminOp {
 // Nothing is what an operation without arguments takes, and one without an answer gives.
 type Nothing struct{}
 
+const opAuditVerify = "audit-verify"
+
 func adminOps(p *adminParts) map[string]adminOp {
 	return map[string]adminOp{
 		"vault-create":  typed(p.vaultCreate),
@@ -58,7 +60,7 @@ func adminOps(p *adminParts) map[string]adminOp {
 		"vault-recover": typed(p.vaultRecover),
 		"vault-purge":   typed(p.vaultPurge),
 		"access-edit":   typed(p.accessEdit),
-		"audit-verify":  typed(p.auditVerify),
+		opAuditVerify:   typed(p.auditVerify),
 		"reseal":        typed(p.reseal),
 		"backup-export": typed(p.backupExport),
 		"backup-import": typed(p.backupImport),

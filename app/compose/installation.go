@@ -91,6 +91,18 @@ const installationVersion = 1
 // OpenInstallation opens or makes a data directory. sealSpec "" means the one that it was made with, and the development
 // mode for a new one. The order: lock, seal key, store, seal, audit log.
 func OpenInstallation(ctx context.Context, p Process, dir, sealSpec string) (_ *Installation, err error) {
+	in, err := openSealed(ctx, p, dir, sealSpec)
+	if err != nil {
+		return nil, err
+	}
+	if err := in.openLogs(ctx); err != nil {
+		return nil, errors.Join(err, in.Close())
+	}
+	return in, nil
+}
+
+// openSealed is OpenInstallation without the audit log, which a verification must not touch: opening it cuts an unfinished end.
+func openSealed(ctx context.Context, p Process, dir, sealSpec string) (_ *Installation, err error) {
 	p.defaults()
 	in := &Installation{Process: p, Dir: dir}
 	defer func() {
@@ -128,7 +140,7 @@ func OpenInstallation(ctx context.Context, p Process, dir, sealSpec string) (_ *
 			return nil, err
 		}
 	}
-	return in, in.openLogs(ctx)
+	return in, nil
 }
 
 func (in *Installation) opened(what string, c io.Closer) {

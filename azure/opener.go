@@ -6,7 +6,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -49,7 +48,7 @@ func New(cfg Config) *Opener {
 		o.clock = clock.System{}
 	}
 	if o.env == nil {
-		o.env = os.Getenv
+		o.env = func(string) string { return "" }
 	}
 	if o.rand == nil {
 		o.rand = rand.Float64

@@ -28,7 +28,8 @@ type Config struct {
 	// Settings gives the settings of a vault by its host ("host" or "host:port"). It is asked at every Open, and a change
 	// takes effect with that Open, also for sessions that are open already. nil: no settings. It must not block.
 	Settings func(host string) Settings
-	// Env is where workload identity finds AZURE_CLIENT_ID and AZURE_FEDERATED_TOKEN_FILE; os.Getenv if nil.
+	// Env is where workload identity finds AZURE_CLIENT_ID and AZURE_FEDERATED_TOKEN_FILE: os.Getenv of
+	// the program; nil finds nothing.
 	Env func(string) string
 	// Rand gives numbers in [0, 1) for jitter; math/rand/v2 if nil. It must be safe for concurrent use.
 	Rand func() float64

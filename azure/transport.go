@@ -100,12 +100,8 @@ type phase struct {
 // trace makes ctx report into p.
 func (p *phase) trace(ctx context.Context) context.Context {
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GetConn: func(string) { p.wrote.Store(false) }, // the transport tries again on a new connection
-		WroteRequest: func(info httptrace.WroteRequestInfo) {
-			if info.Err == nil {
-				p.wrote.Store(true)
-			}
-		},
+		GetConn:              func(string) { p.wrote.Store(false) }, // the transport tries again on a new connection
+		WroteHeaders:         func() { p.wrote.Store(true) },        // from here on the vault may have it
 		GotFirstResponseByte: func() { p.answered.Store(true) },
 	})
 }

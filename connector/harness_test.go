@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"fmt"
+	"io"
 	"strings"
 	"sync"
 	"testing"
@@ -37,6 +38,7 @@ type rig struct {
 	keymap   *keymap.File
 	provider *connector.Provider
 	cred     *ekm.Credential
+	key      *azuretest.Key
 
 	mu     sync.Mutex
 	events []connector.Event
@@ -147,3 +149,15 @@ func must[T any](v T, err error) func(testing.TB) T {
 }
 
 func dek(n int) *secret.Bytes { return secret.FromString(fmt.Sprintf("canary-dek-%020d", n)) }
+
+// lockedWriter lets a log be written by many and read at the end.
+type lockedWriter struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (l *lockedWriter) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.Write(p)
+}

@@ -33,11 +33,14 @@ func holdUnwraps(arrived, release chan struct{}) azuretest.Hook {
 // waitFor polls what another goroutine brings about; it gives up when the test would be thought hung.
 func waitFor(t testing.TB, ok func() bool) {
 	t.Helper()
-	for range 5000 {
-		if ok() {
-			return
+	tick, end := time.NewTicker(time.Millisecond), time.NewTimer(10*time.Second)
+	defer tick.Stop()
+	defer end.Stop()
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-end.C:
+			t.Fatal("it did not come about within 10 s")
 		}
-		time.Sleep(time.Millisecond)
 	}
-	t.Fatal("it did not come about within 5 s")
 }

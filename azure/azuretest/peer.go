@@ -29,6 +29,7 @@ import (
 	"testing"
 	"time"
 
+	"latchkey/internal/clock"
 	"latchkey/keywrap"
 )
 
@@ -110,7 +111,7 @@ func certificate(t testing.TB) (tls.Certificate, []byte) {
 	}
 	tmpl := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "latchkey test"}, IsCA: true, BasicConstraintsValid: true,
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
+		NotBefore: clock.System{}.Now().Add(-time.Hour), NotAfter: clock.System{}.Now().Add(24 * time.Hour),
 		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
 		DNSNames:    []string{"localhost", "*.vault.azure.net", "*.vault.azure.cn", "*.vault.usgovcloudapi.net", "*.managedhsm.azure.net", "login.microsoftonline.com", "login.windows.net", "*.vault.test"},
@@ -203,7 +204,7 @@ func (p *Peer) PutKey(t testing.TB, name string, private *rsa.PrivateKey) *Key {
 	}
 	var v [16]byte
 	rand.Read(v[:])
-	k := &Key{Name: name, Version: fmt.Sprintf("%x", v), Private: key, Kty: "RSA", Ops: []string{"wrapKey", "unwrapKey"}, Attributes: map[string]any{"enabled": true, "created": time.Now().Unix()}}
+	k := &Key{Name: name, Version: fmt.Sprintf("%x", v), Private: key, Kty: "RSA", Ops: []string{"wrapKey", "unwrapKey"}, Attributes: map[string]any{"enabled": true, "created": clock.System{}.Now().Unix()}}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.keys = append(p.keys, k)
@@ -427,5 +428,5 @@ func (p *Peer) serveMetadata(w http.ResponseWriter, r *http.Request) {
 		Reply(w, http.StatusBadRequest, map[string]any{"error": "invalid_request"})
 		return
 	}
-	Reply(w, http.StatusOK, map[string]any{"token_type": "Bearer", "expires_in": "3599", "expires_on": fmt.Sprint(time.Now().Add(time.Hour).Unix()), "access_token": p.Token(), "resource": r.URL.Query().Get("resource")})
+	Reply(w, http.StatusOK, map[string]any{"token_type": "Bearer", "expires_in": "3599", "expires_on": fmt.Sprint(clock.System{}.Now().Add(time.Hour).Unix()), "access_token": p.Token(), "resource": r.URL.Query().Get("resource")})
 }

@@ -56,8 +56,8 @@ type BackupKeys struct {
 	keys map[BackupKeyID]*secret.Bytes
 }
 
-// OpenBackupKeys reads the backup keys of s's store and makes the first when there is none. It lives as long as s. It must be
-// the only one of its store.
+// OpenBackupKeys reads the backup keys of s's store and makes the first when there is none. Close it before s. It must be the
+// only one of its store.
 func OpenBackupKeys(ctx context.Context, s *Sealer) (*BackupKeys, error) {
 	b := &BackupKeys{s: s, wire: wireBackups{Version: formatVersion}, keys: map[BackupKeyID]*secret.Bytes{}}
 	item, err := s.store.Get(ctx, backupKey)
@@ -72,21 +72,40 @@ func OpenBackupKeys(ctx context.Context, s *Sealer) (*BackupKeys, error) {
 		return nil, err
 	}
 	b.rev = item.Rev
+	if err := b.open(); err != nil {
+		b.Close()
+		return nil, err
+	}
+	return b, nil
+}
+
+func (b *BackupKeys) open() error {
 	for _, w := range b.wire.Keys {
-		k, err := s.Open(purposeBackup, w.ID, w.Sealed)
+		k, err := b.s.Open(purposeBackup, w.ID, w.Sealed)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		id, err := idOf(k)
-		if err != nil || id.String() != w.ID {
-			return nil, damaged(backupKey, errors.Join(fmt.Errorf("key %s is another", w.ID), err))
+		if err != nil || id.String() != w.ID || b.keys[id] != nil {
+			k.Destroy()
+			return damaged(backupKey, errors.Join(fmt.Errorf("key %q is another, or there twice", w.ID), err))
 		}
 		b.keys[id] = k
 	}
 	if active, err := ParseBackupKeyID(b.wire.Active); err != nil || b.keys[active] == nil {
-		return nil, damaged(backupKey, errors.New("there is no active key"))
+		return damaged(backupKey, errors.New("there is no active key"))
 	}
-	return b, nil
+	return nil
+}
+
+// Close overwrites the keys. Nothing may use the BackupKeys any more.
+func (b *BackupKeys) Close() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, k := range b.keys {
+		k.Destroy()
+	}
+	clear(b.keys)
 }
 
 func decodeBackups(value []byte) (wireBackups, error) {
@@ -209,6 +228,9 @@ func (b *BackupKeys) Seal(context string, plaintext []byte) ([]byte, error) {
 	b.mu.RLock()
 	k := b.keys[id]
 	b.mu.RUnlock()
+	if k == nil {
+		return nil, code.New(code.BackupKeyUnknown, "sealing a backup", id.String()) // closed
+	}
 	out, err := box(k, domainBackup, context, append([]byte{formatVersion}, id[:]...), plaintext)
 	if err != nil {
 		return nil, fmt.Errorf("sealing a backup: %w", err)

@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
 
 	"latchkey/internal/secret"
@@ -20,6 +21,9 @@ const gcmOverhead = 12 + 16
 
 // expand derives 32 bytes from a uniformly random key (HKDF-Expand, RFC 5869 section 2.3).
 func expand(key *secret.Bytes, info string) ([]byte, error) {
+	if key.Len() != 32 { // a destroyed key must not become the key of nothing
+		return nil, errors.New("deriving a key: the key is closed")
+	}
 	k, err := hkdf.Expand(sha256.New, key.Expose(), info, 32)
 	if err != nil {
 		return nil, fmt.Errorf("deriving a key: %w", err)

@@ -249,33 +249,55 @@ func decodeRing(b []byte) (wireRing, error) {
 
 // openRing opens a ring with a root key.
 func openRing(w wireRing, r *RootKey) (*ring, error) {
-	const op = "opening the seal"
 	wrap, check, err := w.Root.wrapKey(r)
 	if err != nil {
 		return nil, err
 	}
 	if subtle.ConstantTimeCompare(check, w.Root.Check) != 1 {
 		wrap.Destroy()
-		return nil, code.Wrap(code.SealKeyWrong, op, "", errors.New("the seal key is not the one this data was sealed with"))
+		return nil, code.Wrap(code.SealKeyWrong, "opening the seal", "", errors.New("the seal key is not the one this data was sealed with"))
 	}
 	g := &ring{wire: w, wrap: wrap, keys: map[uint32]*secret.Bytes{}}
+	if err := g.unwrap(); err != nil {
+		g.destroy()
+		return nil, err
+	}
+	return g, nil
+}
+
+// unwrap opens the keys that the ring holds.
+func (g *ring) unwrap() error {
 	lock := func(b []byte, context, what string) (*secret.Bytes, error) {
-		k, ok, err := unbox(wrap, domainWrap, context, b, 0)
+		k, ok, err := unbox(g.wrap, domainWrap, context, b, 0)
 		if err != nil {
 			return nil, err
 		}
 		if !ok || k.Len() != 32 {
-			return nil, code.Wrap(code.SealDamaged, op, "", fmt.Errorf("%s does not open, though the seal key is right", what))
+			return nil, code.Wrap(code.SealDamaged, "opening the seal", "",
+				fmt.Errorf("%s does not open, though the seal key is right", what))
 		}
 		return secret.NewLocked(k.Expose()), nil
 	}
-	if g.derive, err = lock(w.Derive, deriveLabel, "the derivation key"); err != nil {
-		return nil, err
+	var err error
+	if g.derive, err = lock(g.wire.Derive, deriveLabel, "the derivation key"); err != nil {
+		return err
 	}
-	for _, k := range w.Keys {
+	for _, k := range g.wire.Keys {
+		if g.keys[k.ID] != nil {
+			return code.Wrap(code.SealDamaged, "opening the seal", "", fmt.Errorf("data key %08x is there twice", k.ID))
+		}
 		if g.keys[k.ID], err = lock(k.Wrapped, dataLabel(k.ID), fmt.Sprintf("data key %08x", k.ID)); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return g, nil
+	return nil
+}
+
+// destroy overwrites all keys of the ring.
+func (g *ring) destroy() {
+	for _, k := range g.keys {
+		k.Destroy()
+	}
+	g.derive.Destroy()
+	g.wrap.Destroy()
 }

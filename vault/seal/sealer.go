@@ -224,13 +224,8 @@ func (s *Sealer) NewDataKey(ctx context.Context) (id uint32, err error) {
 func (s *Sealer) Close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	g := s.ring.Load()
-	for _, k := range g.keys {
-		k.Destroy()
-	}
 	for _, k := range s.retired {
 		k.Destroy()
 	}
-	g.derive.Destroy()
-	g.wrap.Destroy()
+	s.ring.Load().destroy()
 }

@@ -2,6 +2,13 @@
 // multi-key compare-and-set and watches. It is small enough for an embedded file (boltstore) and for an etcd cluster, and
 // package storetest checks any implementation of it.
 //
+// Each method is one etcd call, so that the contract suits a cluster: Get and List are a Range (List's revision is the
+// header's; prefix and after make the range, limit the limit); Commit is a Txn whose compares are on mod_revision (0 where
+// the key must not exist, as in etcd) and whose revision is the header's; Watch is a Watch from rev+1, ErrCompacted is
+// etcd's, and a channel that closes is a watcher that was cancelled. Item.Rev is mod_revision. ErrUnavailable is a Txn that
+// ended in a timeout or without a leader, ErrFull the NOSPACE alarm. MaxOps is above etcd's default: a cluster needs
+// --max-txn-ops=512, and --max-request-bytes above its 1.5 MiB for commits of several large values.
+//
 // Values arrive sealed: a store never sees a private key in clear. Keys are printable paths such as
 // "v/latchkey-dev/k/ContosoRSAKey0"; they are visible on disk.
 package store

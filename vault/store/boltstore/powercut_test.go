@@ -208,7 +208,7 @@ func powerCuts() int {
 	if os.Getenv("LATCHKEY_LONG") == "1" {
 		return 3000
 	}
-	return 150
+	return 120
 }
 
 func newBase(t *testing.T) (path string, base []byte) {
@@ -232,7 +232,7 @@ func TestPowerCut(t *testing.T) {
 // TestPowerCutAfterAFailedSync: a sync fails, the process ends, the next one opens the file from what the kernel still
 // shows of it, commits, and then the power goes.
 func TestPowerCutAfterAFailedSync(t *testing.T) {
-	for n := 1; n <= 6; n++ {
+	for n := 1; n <= 4; n++ {
 		path, base := newBase(t)
 		first := trace(t, path, 4, "-e", fmt.Sprintf("inject=fdatasync:error=EIO:when=%d", n))
 		second := trace(t, path, 4)

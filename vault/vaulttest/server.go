@@ -264,3 +264,25 @@ func (s *Server) Transport() *http.Transport {
 
 // Client is an HTTP client over Transport.
 func (s *Server) Client() *http.Client { return &http.Client{Transport: s.Transport()} }
+
+// NewPeer starts a second server on the store, seal, issuer and audit log of s, with caches of its own.
+func NewPeer(t testing.TB, s *Server) *Server {
+	t.Helper()
+	p := &Server{Store: s.Store, tenant: s.tenant, ca: s.ca, Audit: s.Audit, Issuer: s.Issuer, Sealer: s.Sealer, Backups: s.Backups}
+	if s.Audit == nil {
+		t.Fatal("a peer needs a server with an Audit of the kit")
+	}
+	var err error
+	p.Service, err = vault.New(vault.Config{
+		Store: s.Store, Sealer: s.Sealer, Audit: s.Audit, Tokens: s.Issuer.validator(t, s.Issuer.clock), Clock: s.Issuer.clock, Backups: s.Backups,
+	})
+	if err != nil {
+		t.Fatalf("making the service: %v", err)
+	}
+	if p.Handler, err = httpapi.New(httpapi.Config{Service: p.Service}); err != nil {
+		t.Fatalf("making the REST interface: %v", err)
+	}
+	p.Start(t)
+	t.Cleanup(p.Stop)
+	return p
+}

@@ -1,6 +1,7 @@
 package sealvfs
 
 import (
+	"bytes"
 	"sync"
 
 	"latchkey/engine/tde/pagecipher"
@@ -18,11 +19,13 @@ type cache struct {
 
 type shard struct {
 	sync.Mutex
-	at   map[uint64]int
-	keys []uint64
-	used []bool // since the hand passed last
-	data []*[pagecipher.Payload]byte
-	hand int
+	at    map[uint64]int
+	keys  []uint64
+	used  []bool                 // since the hand passed last
+	data  []*pagecipher.FrameBuf // of which the payload counts
+	free  []int                  // places without a key
+	spare []*pagecipher.FrameBuf
+	hand  int
 }
 
 func newCache(pages int) *cache {
@@ -45,7 +48,7 @@ func (c *cache) get(key uint64, dst []byte) bool {
 	i, ok := s.at[key]
 	if ok {
 		s.used[i] = true
-		copy(dst, s.data[i][:])
+		copy(dst, s.data[i].Payload())
 	}
 	return ok
 }
@@ -58,33 +61,98 @@ func (c *cache) put(key uint64, src []byte) {
 	s := c.shard(key)
 	s.Lock()
 	defer s.Unlock()
+	i := s.entry(key, c.limit)
+	if s.data[i] == nil {
+		s.data[i] = s.buffer()
+	}
+	copy(s.data[i].Payload(), src)
+}
+
+func (s *shard) buffer() *pagecipher.FrameBuf {
+	n := len(s.spare)
+	if n == 0 {
+		return new(pagecipher.FrameBuf)
+	}
+	b := s.spare[n-1]
+	s.spare = s.spare[:n-1]
+	return b
+}
+
+// trade is put without a copy: it keeps b and returns another buffer for the caller, nil if there is none to spare.
+func (c *cache) trade(key uint64, b *pagecipher.FrameBuf) *pagecipher.FrameBuf {
+	if c.limit == 0 {
+		return b
+	}
+	s := c.shard(key)
+	s.Lock()
+	defer s.Unlock()
+	i := s.entry(key, c.limit)
+	b, s.data[i] = s.data[i], b
+	if b == nil && len(s.spare) > 0 {
+		b = s.buffer()
+	}
+	return b
+}
+
+// move makes the entry of one key that of another, if its content is page; else it puts page. That is what a checkpoint does
+// with a frame's content: nothing needs to be copied.
+func (c *cache) move(from, to uint64, page []byte) {
+	if c.limit == 0 {
+		return
+	}
+	s := c.shard(from)
+	s.Lock()
+	var b *pagecipher.FrameBuf
+	if i, ok := s.at[from]; ok && bytes.Equal(s.data[i].Payload(), page[:pagecipher.Payload]) {
+		b, s.data[i] = s.data[i], nil
+		delete(s.at, from)
+		s.used[i] = false
+		s.free = append(s.free, i)
+	}
+	s.Unlock()
+	if b == nil {
+		c.put(to, page)
+		return
+	}
+	if old := c.trade(to, b); old != nil { // for the next frames
+		s.Lock()
+		s.spare = append(s.spare, old)
+		s.Unlock()
+	}
+}
+
+// entry is the place of key, a new one if it has none.
+func (s *shard) entry(key uint64, limit int) int {
 	i, ok := s.at[key]
 	if !ok {
-		i = s.place(c.limit)
+		i = s.place(limit)
 		s.keys[i] = key
 		s.at[key] = i
 	}
 	s.used[i] = true
-	copy(s.data[i][:], src)
+	return i
 }
 
 // place frees a place: the first that was not used since the hand passed (second chance).
 func (s *shard) place(limit int) int {
+	if n := len(s.free); n > 0 {
+		i := s.free[n-1]
+		s.free = s.free[:n-1]
+		return i
+	}
 	if len(s.data) < limit {
 		s.keys = append(s.keys, 0)
 		s.used = append(s.used, false)
-		s.data = append(s.data, new([pagecipher.Payload]byte))
+		s.data = append(s.data, nil)
 		return len(s.data) - 1
 	}
-	for s.used[s.hand] {
+	for s.used[s.hand] { // no place is free here, so each has a key
 		s.used[s.hand] = false
 		s.hand = (s.hand + 1) % len(s.data)
 	}
 	i := s.hand
 	s.hand = (s.hand + 1) % len(s.data)
-	if s.at[s.keys[i]] == i {
-		delete(s.at, s.keys[i])
-	}
+	delete(s.at, s.keys[i])
 	return i
 }
 
@@ -95,6 +163,7 @@ func (c *cache) drop(key uint64) {
 	if i, ok := s.at[key]; ok {
 		delete(s.at, key)
 		s.used[i] = false
+		s.free = append(s.free, i)
 	}
 }
 
@@ -109,10 +178,12 @@ func (c *cache) wipe() {
 	for i := range c.shards {
 		s := &c.shards[i]
 		s.Lock()
-		for _, d := range s.data {
-			clear(d[:])
+		for _, d := range append(s.data, s.spare...) {
+			if d != nil {
+				clear(d[:])
+			}
 		}
-		s.at, s.keys, s.used, s.data, s.hand = map[uint64]int{}, nil, nil, nil, 0
+		s.at, s.keys, s.used, s.data, s.free, s.spare, s.hand = map[uint64]int{}, nil, nil, nil, nil, nil, 0
 		s.Unlock()
 	}
 }

@@ -22,6 +22,14 @@ type mainFile struct {
 	raw   [pagecipher.DiskFrame]byte // a page or a frame as on disk
 	page  [pagecipher.PageSize]byte
 	frame pagecipher.FrameBuf
+
+	// A checkpoint reads a frame and writes the page; neighbouring pages wait here to be written at once.
+	read  uint64 // cache key of the frame that was read last
+	stage []byte // whole pages, as SQLite gave them
+	first uint32 // number of the first
+	froms []uint64
+	out   []byte
+	err   error // of a write that SQLite was not told about yet
 }
 
 var (
@@ -29,6 +37,9 @@ var (
 	_ vfs.FilePragma       = (*mainFile)(nil)
 	_ vfs.FileLockState    = (*mainFile)(nil)
 	_ vfs.FileHasMoved     = (*mainFile)(nil)
+
+	_ vfs.FileCommitPhaseTwo = (*mainFile)(nil)
+	_ vfs.FileCheckpoint     = (*mainFile)(nil)
 )
 
 // Close ends the view.
@@ -40,6 +51,11 @@ func (f *mainFile) Close() error {
 // ReadAt reads any part of the file. SQLite reads whole pages, the first 100 bytes, 16 bytes at 24, and the used part of an
 // overflow page.
 func (f *mainFile) ReadAt(p []byte, off int64) (int, error) {
+	if len(f.froms) > 0 {
+		if err := f.flush(); err != nil {
+			f.err = err // SQLite hears of it where it writes; it reads what was there before
+		}
+	}
 	done := 0
 	for done < len(p) {
 		page, at := uint32(off/pagecipher.PageSize)+1, int(off%pagecipher.PageSize)
@@ -61,27 +77,80 @@ func (f *mainFile) ReadAt(p []byte, off int64) (int, error) {
 	return done, nil
 }
 
-// WriteAt writes a page; nothing else is ever written to a database whose journal is a log.
+// WriteAt writes a page; nothing else is ever written to a database whose journal is a log, and only by a checkpoint. It
+// waits for its neighbours. A checkpoint's pages are in the log until Sync, Truncate or CheckpointDone have written them, and
+// all connections read them there.
 func (f *mainFile) WriteAt(p []byte, off int64) (int, error) {
 	if len(p) != pagecipher.PageSize || off%pagecipher.PageSize != 0 {
 		return 0, f.report(&Error{File: f.s.cfg.Path, Op: "writing", Err: fmt.Errorf("%d bytes at %d are not a page", len(p), off)}, sqlite3.IOERR_WRITE)
 	}
-	if err := f.s.writePage(f.codec, f.raw[:], p, uint32(off/pagecipher.PageSize)+1); err != nil {
-		return 0, f.report(err, sqlite3.IOERR_WRITE)
+	page := uint32(off/pagecipher.PageSize) + 1
+	if n := uint32(len(f.froms)); n > 0 && (page != f.first+n || (page-1)%runPages == 0) {
+		if err := f.flush(); err != nil {
+			return 0, f.report(err, sqlite3.IOERR_WRITE)
+		}
 	}
+	if len(f.froms) == 0 {
+		f.first = page
+	}
+	f.stage = append(f.stage, p...)
+	f.froms = append(f.froms, f.read)
+	f.read = 0
 	return len(p), nil
+}
+
+// runPages is how many pages are written at once; it divides the pages of a stripe.
+const runPages = 32
+
+// flush writes what is staged.
+func (f *mainFile) flush() error {
+	err := f.err
+	if f.err = nil; err != nil || len(f.froms) == 0 {
+		return err
+	}
+	if f.out == nil {
+		f.out = make([]byte, runPages*pagecipher.PageSize)
+	}
+	err = f.s.writeRun(f.codec, f.out, f.stage, f.first, f.froms)
+	f.stage, f.froms = f.stage[:0], f.froms[:0]
+	return err
+}
+
+// CheckpointStart does nothing.
+func (f *mainFile) CheckpointStart() {}
+
+// CheckpointDone writes what is staged. Its error waits for the Sync that follows.
+func (f *mainFile) CheckpointDone() {
+	if err := f.flush(); err != nil {
+		f.err = err
+	}
 }
 
 // Truncate shortens the file.
 func (f *mainFile) Truncate(size int64) error {
+	if err := f.flush(); err != nil {
+		return f.report(err, sqlite3.IOERR_TRUNCATE)
+	}
 	return f.report(f.s.truncate(uint32((size+pagecipher.PageSize-1)/pagecipher.PageSize)), sqlite3.IOERR_TRUNCATE)
 }
 
 // Sync makes the file durable.
-func (f *mainFile) Sync(vfs.SyncFlag) error { return f.report(f.s.SyncMain(), sqlite3.IOERR_FSYNC) }
+func (f *mainFile) Sync(vfs.SyncFlag) error {
+	err := f.flush()
+	if err == nil {
+		err = f.s.SyncMain()
+	}
+	return f.report(err, sqlite3.IOERR_FSYNC)
+}
 
 // Size is the size of the pages.
-func (f *mainFile) Size() (int64, error) { return int64(f.s.Pages()) * pagecipher.PageSize, nil }
+func (f *mainFile) Size() (int64, error) {
+	pages := f.s.Pages()
+	if n := len(f.froms); n > 0 {
+		pages = max(pages, f.first+uint32(n)-1)
+	}
+	return int64(pages) * pagecipher.PageSize, nil
+}
 
 // SectorSize is a page.
 func (f *mainFile) SectorSize() int { return pagecipher.PageSize }
@@ -93,6 +162,15 @@ func (f *mainFile) DeviceCharacteristics() vfs.DeviceCharacteristic {
 
 // HasMoved is false: the caller holds the file's lock.
 func (f *mainFile) HasMoved() (bool, error) { return false, nil }
+
+// CommitPhaseTwo ends a transaction: nothing of it may stay in this process alone.
+func (f *mainFile) CommitPhaseTwo() error {
+	err := f.s.log.flush()
+	if err != nil { // too late to undo it: others may have seen it
+		f.s.Fail(err)
+	}
+	return f.report(err, sqlite3.IOERR_WRITE)
+}
 
 // SharedMemory is the log's index.
 func (f *mainFile) SharedMemory() vfs.SharedMemory { return f.shm }
@@ -110,6 +188,8 @@ func (f *mainFile) Pragma(name, value string) (string, error) {
 		refuse = v != "" && v != "0"
 	case "temp_store_directory", "data_store_directory":
 		refuse = true
+	case "synchronous": // without syncs a power cut could destroy the database, not only its last commits
+		refuse = v == "off" || v == "0" || v == "false" || v == "no"
 	}
 	if refuse {
 		return "", fmt.Errorf("encrypted storage does not allow PRAGMA %s = %q", name, value)

@@ -218,38 +218,45 @@ func (s *Store) fetch(c *pagecipher.Codec, raw, dst []byte, page uint32) error {
 	return s.corruptErr(s.cfg.Path, uint64(page), err)
 }
 
-// writePage seals the page and writes it in place.
-func (s *Store) writePage(c *pagecipher.Codec, raw, payload []byte, page uint32) error {
+// writeRun seals neighbouring pages of one stripe and writes them in place. out is scratch of their size; froms are the cache
+// keys of the frames they were read from, or 0.
+func (s *Store) writeRun(c *pagecipher.Codec, out, pages []byte, first uint32, froms []uint64) error {
 	s.change.RLock()
 	defer s.change.RUnlock()
 	if err := s.Failed(); err != nil {
 		return err
 	}
-	if page > s.pages.Load() {
-		if err := s.growTo(c, page-1); err != nil {
+	if first > s.pages.Load()+1 {
+		if err := s.growTo(c, first-1); err != nil {
 			return err
 		}
 	}
-	if err := c.SealPage(raw, payload, page); err != nil {
-		return s.ioErr("sealing a page of", s.cfg.Path, err)
+	out = out[:len(pages)]
+	for i := range froms {
+		if err := c.SealPage(out[i*pagecipher.PageSize:], pages[i*pagecipher.PageSize:], first+uint32(i)); err != nil {
+			return s.ioErr("sealing a page of", s.cfg.Path, err)
+		}
 	}
-	l := s.stripe(page)
+	l := s.stripe(first)
 	l.Lock()
 	defer l.Unlock()
-	if d := page - l.first; l.first != 0 && page >= l.first && d < stripePages {
-		l.touched |= 1 << d
+	if d := first - l.first; l.first != 0 && first >= l.first && d < stripePages {
+		l.touched |= (1<<len(froms) - 1) << d
 	}
-	if _, err := s.main.WriteAt(raw[:pagecipher.PageSize], offset(page)); err != nil {
-		s.cache.drop(uint64(page))
+	if _, err := s.main.WriteAt(out, offset(first)); err != nil {
+		for i := range froms {
+			s.cache.drop(uint64(first) + uint64(i))
+		}
 		return s.ioErr("writing", s.cfg.Path, err)
 	}
-	s.overlay.Delete(page)
-	s.cache.put(uint64(page), payload)
+	for i, from := range froms {
+		page := first + uint32(i)
+		s.overlay.Delete(page)
+		s.cache.move(from, uint64(page), pages[i*pagecipher.PageSize:])
+	}
 	s.grow.Lock()
 	defer s.grow.Unlock()
-	if page > s.pages.Load() {
-		s.pages.Store(page)
-	}
+	s.pages.Store(max(s.pages.Load(), first+uint32(len(froms))-1))
 	return nil
 }
 

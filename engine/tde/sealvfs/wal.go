@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,15 +17,20 @@ import (
 	"latchkey/internal/fsys"
 )
 
-// pendMax is how many frames of a transaction wait in memory before they are written, in one write.
-const pendMax = 64
+const (
+	pendMax  = 2048 // frames of a transaction that wait in memory before they are written
+	pendKeep = 256  // frame buffers that are kept for the next transaction
+	outMax   = 64   // frames that are written at once
+)
 
 // wal is the write-ahead log, shared by all connections. SQLite lets one of them write at a time.
 //
-// SQLite writes a frame as a header and a body, sometimes one of them again. Here both become one sealed unit, so parts are
-// gathered in pend and written with the transaction's last frame, at pendMax frames, or at a sync: an acknowledged transaction
-// has always left the process. Each frame also says how many frames were durable before it. A frame that is damaged though
-// a later one says that it was durable is corruption; without such a witness it is the torn end that a crash leaves.
+// SQLite writes a frame as a header and a body; of a page that it writes again in one transaction it writes the body in place
+// and, after the transaction's last frame, all headers from there on, because their checksums are cumulative. Here header and
+// body become one sealed unit, so parts are gathered in pend and written when the transaction is complete, at pendMax frames,
+// or at a sync: an acknowledged transaction has always left the process. Each frame also says how many frames were durable
+// before it. A frame that is damaged though a later one says that it was durable is corruption; without such a witness it
+// is the torn end that a crash leaves.
 type wal struct {
 	s    *Store
 	name string
@@ -41,10 +47,15 @@ type wal struct {
 	redo    atomic.Bool   // pend holds a frame that is in the file already
 	commit  uint64        // the last frame that ended a transaction, of those written in this generation
 	durable uint64        // frames known to be synced
+	rewrote uint64        // the first frame that was written again since the oldest sync that is under way began
+	syncing int           // syncs under way
 	pages   []uint32      // of the frames written in this generation, by frame-1; 0 if unknown
 
 	pend  []pending
 	first uint64 // frame number of pend[0]
+	last  uint64 // frame whose header SQLite wrote last as a new one
+	recks uint64 // the first frame whose body was written again in this transaction, 0 if none: as SQLite's iReCksum
+	await uint64 // the transaction's last frame, whose header will be written again; 0 if it will not
 	out   []byte
 	raw   [pagecipher.DiskFrame]byte
 }
@@ -162,7 +173,18 @@ func (w *wal) writeAt(p []byte, off int64) error {
 	if rel < 0 || !(at == 0 && len(p) == pagecipher.FrameHeader || at == pagecipher.FrameHeader && len(p) == pagecipher.PageSize) {
 		return w.s.ioErr("writing", w.name, errors.New("not a frame's header or body"))
 	}
-	if len(w.pend) > 0 && (frame < w.first || frame > w.first+uint64(len(w.pend))) {
+	err := w.partLocked(p, frame, at == 0)
+	if err != nil {
+		w.await, w.recks = 0, 0 // SQLite gives the transaction up
+	}
+	return err
+}
+
+func (w *wal) partLocked(p []byte, frame uint64, head bool) error {
+	if head && w.await == 0 && frame <= w.last { // the frames from here on were undone
+		w.undoLocked(frame)
+	}
+	if len(w.pend) > 0 && (frame < w.first || frame > w.first+uint64(len(w.pend))) || len(w.pend) >= pendMax && frame == w.first+uint64(len(w.pend)) {
 		if err := w.flushLocked(); err != nil {
 			return err
 		}
@@ -173,25 +195,51 @@ func (w *wal) writeAt(p []byte, off int64) error {
 	if frame == w.first+uint64(len(w.pend)) {
 		w.pend = append(w.pend, pending{buf: w.bufLocked()})
 	}
-	e := &w.pend[frame-w.first]
 	if frame <= w.flushed.Load() {
 		w.redo.Store(true)
 		w.s.cache.drop(w.cacheKey(w.gen.Load(), frame))
+		w.durable, w.rewrote = min(w.durable, frame-1), min(w.rewrote, frame)
 	}
-	if at == 0 {
+	return w.takeLocked(&w.pend[frame-w.first], p, frame, head)
+}
+
+// takeLocked puts a part into its frame and writes everything if the transaction is complete.
+func (w *wal) takeLocked(e *pending, p []byte, frame uint64, head bool) error {
+	if head {
 		copy(e.buf.Header(), p)
 		e.head = true
-	} else {
-		copy(e.buf.Payload(), p)
-		e.body = true
+		if w.await == 0 {
+			e.body = false // a new frame: its body follows
+			w.last = frame
+		} else if frame == w.await {
+			w.await, w.recks = 0, 0
+			return w.flushLocked()
+		}
+		return nil
 	}
-	switch {
-	case frame <= w.commit, // parts of a transaction that has ended already: its checksums are being corrected
-		e.head && e.body && e.buf.Commit() != 0,
-		e.head && e.body && len(w.pend) >= pendMax:
-		return w.flushLocked()
+	if again := frame < w.last || e.body || !e.head; again && (w.recks == 0 || frame < w.recks) {
+		w.recks = frame
 	}
-	return nil
+	copy(e.buf.Payload(), p)
+	e.body = true
+	if !e.head || e.buf.Commit() == 0 || frame != w.last {
+		return nil
+	}
+	if w.recks != 0 {
+		w.await = frame
+		return nil
+	}
+	return w.flushLocked()
+}
+
+// undoLocked drops the frames from this one on: SQLite undid them.
+func (w *wal) undoLocked(frame uint64) {
+	if w.recks >= frame {
+		w.recks = 0
+	}
+	if len(w.pend) > 0 {
+		w.pend = w.pend[:min(uint64(len(w.pend)), frame-min(frame, w.first))]
+	}
 }
 
 // bufLocked takes a frame buffer, one that was used before if there is one.
@@ -229,6 +277,7 @@ func (w *wal) resetLocked() {
 	w.gen.Add(1)
 	w.flushed.Store(0)
 	w.commit, w.durable, w.pend, w.pages = 0, 0, w.pend[:0], w.pages[:0]
+	w.last, w.recks, w.await = 0, 0, 0
 }
 
 func (w *wal) cacheKey(gen uint32, frame uint64) uint64 {
@@ -242,17 +291,34 @@ func (w *wal) flushLocked() error {
 	}
 	w.s.change.RLock()
 	defer w.s.change.RUnlock()
-	defer func() {
-		w.pend = w.pend[:0]
-		w.redo.Store(false)
-	}()
+	defer w.emptyLocked()
 	if err := w.s.Failed(); err != nil {
 		return err
 	}
-	n := len(w.pend)
-	w.out = slices.Grow(w.out[:0], n*pagecipher.DiskFrame)[:n*pagecipher.DiskFrame]
-	for i := range w.pend {
-		e, frame := &w.pend[i], w.first+uint64(i)
+	if _, sealing := w.s.cfg.Ring.Sealing(); !sealing {
+		w.plain = true
+	}
+	for i := 0; i < len(w.pend); i += outMax {
+		if err := w.putLocked(w.pend[i:min(i+outMax, len(w.pend))], w.first+uint64(i)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *wal) emptyLocked() {
+	if len(w.pend) > pendKeep {
+		w.pend = slices.Clone(w.pend[:pendKeep])
+	}
+	w.pend = w.pend[:0]
+	w.redo.Store(false)
+}
+
+// putLocked seals neighbouring frames and writes them at once.
+func (w *wal) putLocked(pend []pending, first uint64) error {
+	w.out = slices.Grow(w.out[:0], outMax*pagecipher.DiskFrame)[:len(pend)*pagecipher.DiskFrame]
+	for i := range pend {
+		e, frame := &pend[i], first+uint64(i)
 		if !e.head || !e.body {
 			if err := w.completeLocked(e, frame); err != nil {
 				return err
@@ -263,28 +329,22 @@ func (w *wal) flushLocked() error {
 			return w.s.ioErr("sealing a frame of", w.name, err)
 		}
 	}
-	if _, sealing := w.s.cfg.Ring.Sealing(); !sealing {
-		w.plain = true
-	}
-	last := w.first + uint64(n) - 1
-	if _, err := w.f.WriteAt(w.out, diskOffset(w.first)); err != nil {
+	if _, err := w.f.WriteAt(w.out, diskOffset(first)); err != nil {
 		return w.s.ioErr("writing", w.name, err)
 	}
 	gen := w.gen.Load()
-	for i := range w.pend {
-		e, frame := &w.pend[i], w.first+uint64(i)
-		w.s.cache.put(w.cacheKey(gen, frame), e.buf.Payload())
+	for i := range pend {
+		b, frame := pend[i].buf, first+uint64(i)
 		for uint64(len(w.pages)) < frame {
 			w.pages = append(w.pages, 0)
 		}
-		w.pages[frame-1] = e.buf.Page()
-		if e.buf.Commit() != 0 {
-			w.commit = max(w.commit, frame)
+		w.pages[frame-1] = b.Page()
+		if b.Commit() != 0 && frame == w.last {
+			w.commit = frame
 		}
+		pend[i].buf = w.s.cache.trade(w.cacheKey(gen, frame), b) // b must not be touched from here on
 	}
-	if last > w.flushed.Load() {
-		w.flushed.Store(last)
-	}
+	w.flushed.Store(max(w.flushed.Load(), first+uint64(len(pend))-1))
 	return nil
 }
 
@@ -333,26 +393,39 @@ func (w *wal) allowed(st pagecipher.State) error {
 	return nil
 }
 
+// flush writes what is pending: a transaction ends. Usually it was written with its last frame.
+func (w *wal) flush() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.flushLocked()
+}
+
 // sync makes everything written durable.
 func (w *wal) sync() error {
 	w.mu.Lock()
 	err := w.flushLocked()
 	f, gen, flushed := w.f, w.gen.Load(), w.flushed.Load()
-	w.mu.Unlock()
 	if err == nil {
 		err = w.s.Failed()
 	}
 	if err != nil || f == nil {
+		w.mu.Unlock()
 		return err
 	}
-	if err := f.Sync(); err != nil { // without the lock: readers go on
+	if w.syncing++; w.syncing == 1 {
+		w.rewrote = math.MaxUint64
+	}
+	w.mu.Unlock()
+	err = f.Sync() // without the lock: readers go on
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.syncing--
+	if err != nil {
 		w.s.Fail(err)
 		return w.s.ioErr("syncing", w.name, err)
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
 	if gen != 0 && gen == w.gen.Load() { // of a log found at opening we do not know which frames count
-		w.durable = max(w.durable, flushed)
+		w.durable = max(w.durable, min(flushed, w.rewrote-1))
 	}
 	return nil
 }

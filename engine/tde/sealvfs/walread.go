@@ -15,11 +15,22 @@ func (w *wal) readAt(c *mainFile, p []byte, off int64) (int, error) {
 	if rel := off - pagecipher.WALHeader; rel >= 0 && rel%pagecipher.Frame == pagecipher.FrameHeader && len(p) == pagecipher.PageSize {
 		// The common case, a body that is in the file, goes without the lock.
 		if frame := uint64(rel/pagecipher.Frame) + 1; frame <= w.flushed.Load() && !w.redo.Load() {
-			return len(p), w.body(c, p, frame)
+			if err := w.body(c, p, frame); err != nil {
+				return 0, err // the binding takes a full count for success, whatever the error
+			}
+			return len(p), nil
 		}
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	n, err := w.partsLocked(p, off)
+	if err != nil && !errors.Is(err, io.EOF) {
+		w.await, w.recks = 0, 0 // if this was the writer, it gives up
+	}
+	return n, err
+}
+
+func (w *wal) partsLocked(p []byte, off int64) (int, error) {
 	if w.f == nil {
 		return 0, io.EOF
 	}
@@ -36,17 +47,33 @@ func (w *wal) readAt(c *mainFile, p []byte, off int64) (int, error) {
 		}
 		rel := off - pagecipher.WALHeader
 		frame, at := uint64(rel/pagecipher.Frame)+1, int(rel%pagecipher.Frame)
-		whole := at == 0 && len(p)-done >= pagecipher.Frame
-		if err := w.frameLocked(&buf, frame, whole); err != nil {
+		e, err := w.frameLocked(&buf, frame, at == 0 && len(p)-done >= pagecipher.Frame)
+		if err != nil {
 			return done, err
 		}
-		var logical [pagecipher.Frame]byte // SQLite's view: the reserved bytes are zeros
-		copy(logical[:], buf.Header())
-		copy(logical[pagecipher.FrameHeader:], buf.Payload())
-		n := copy(p[done:], logical[at:])
+		n := copyFrame(p[done:], e, at)
 		done, off = done+n, off+int64(n)
 	}
 	return done, nil
+}
+
+// copyFrame copies the frame, as SQLite sees it, from at on: the reserved bytes are zeros.
+func copyFrame(p []byte, e *pagecipher.FrameBuf, at int) int {
+	n := 0
+	if at < pagecipher.FrameHeader {
+		n = copy(p, e.Header()[at:])
+		at += n
+	}
+	if at -= pagecipher.FrameHeader; at >= 0 && at < pagecipher.Payload {
+		k := copy(p[n:], e.Payload()[at:])
+		n, at = n+k, at+k
+	}
+	if at >= pagecipher.Payload {
+		k := min(len(p)-n, pagecipher.PageSize-at)
+		clear(p[n : n+k])
+		n += k
+	}
+	return n
 }
 
 // body reads a frame's body, which the connection knows to be committed or its own.
@@ -63,6 +90,7 @@ func (w *wal) body(c *mainFile, p []byte, frame uint64) error {
 		w.s.cache.put(key, p)
 	}
 	clear(p[pagecipher.Payload:])
+	c.read = key
 	return nil
 }
 
@@ -94,43 +122,42 @@ func (w *wal) readHeadLocked() error {
 	return nil
 }
 
-// frameLocked reads a frame. whole says that recovery reads it.
-func (w *wal) frameLocked(buf *pagecipher.FrameBuf, frame uint64, whole bool) error {
+// frameLocked reads a frame, into buf if it is not in memory. whole says that recovery reads it.
+func (w *wal) frameLocked(buf *pagecipher.FrameBuf, frame uint64, whole bool) (*pagecipher.FrameBuf, error) {
 	if n := frame - w.first; len(w.pend) > 0 && frame >= w.first && n < uint64(len(w.pend)) {
 		e := &w.pend[n]
 		if !e.head || !e.body {
 			if err := w.completeLocked(e, frame); err != nil {
-				return err
+				return nil, err
 			}
 			e.head, e.body = true, true
 		}
-		*buf = *e.buf
-		return nil
+		return e.buf, nil
 	}
 	err := w.loadLocked(buf, frame)
 	var bad *Error
 	if errors.As(err, &bad) && !bad.bad || errors.Is(err, io.EOF) {
-		return err
+		return nil, err
 	}
 	if herr := w.readHeadLocked(); herr != nil {
-		return herr
+		return nil, herr
 	}
 	if err == nil && sameSalts(w.head[:], buf) {
-		return nil
+		return buf, nil
 	}
 	if err == nil && !whole {
-		return w.s.corrupt(w.name, frame, "it belongs to an earlier log")
+		return nil, w.s.corrupt(w.name, frame, "it belongs to an earlier log")
 	}
 	if !whole {
-		return err
+		return nil, err
 	}
 	if werr := w.witnessLocked(frame, w.head[:]); werr != nil {
-		return werr
+		return nil, werr
 	}
 	if err != nil {
 		*buf = pagecipher.FrameBuf{}
 	}
-	return nil
+	return buf, nil
 }
 
 // witnessLocked looks behind frame, which cannot be used, for a frame of the same log (of any, without head) that says that

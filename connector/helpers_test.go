@@ -2,6 +2,7 @@ package connector_test
 
 import (
 	"context"
+	"encoding/base64"
 	"net/http"
 	"strings"
 	"sync"
@@ -44,3 +45,7 @@ func waitFor(t testing.TB, ok func() bool) {
 		}
 	}
 }
+
+func encode64(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
+
+func decode64(s string) ([]byte, error) { return base64.StdEncoding.DecodeString(s) }

@@ -29,7 +29,7 @@ func record(i int) audit.Record {
 	return audit.Record{
 		Time: start.Add(time.Duration(i) * time.Second), Operation: "KeyUnwrap", Result: audit.Success, Status: 200,
 		Resource: "https://contoso.vault.azure.net", Object: "https://contoso.vault.azure.net/keys/k/1",
-		RequestID: fmt.Sprint("r", i), Client: `curl <"&> é`,
+		RequestID: fmt.Sprint("r", i), Client: `curl <"&> é`, Reason: strings.Repeat("x", i*7%5*90),
 	}
 }
 
@@ -186,7 +186,7 @@ func TestKeysMustFit(t *testing.T) {
 func TestEveryFaultAndEveryCrash(t *testing.T) {
 	const records = 12
 	o := audit.Options{Key: testKey(), MaxFileBytes: 1500}
-	run := func(base *fsys.Mem, hook func(fsys.Op) error, acked map[string]bool) {
+	run := func(base *fsys.Mem, hook func(fsys.Op) error, acked map[string]bool, each func(i int)) {
 		f := fsys.NewFaulty(base, hook)
 		l, err := audit.Open(f, dir, o)
 		if err != nil {
@@ -196,31 +196,39 @@ func TestEveryFaultAndEveryCrash(t *testing.T) {
 			if l.Append(t.Context(), record(i)) == nil {
 				acked[record(i).RequestID] = true
 			}
+			each(i)
 		}
 		_ = l.Close()
 	}
 	kinds := fsys.OpChange | fsys.OpOpen | fsys.OpRead
 	count := &fsys.Nth{Kinds: kinds}
 	all := map[string]bool{}
-	run(fsys.NewMem(), count.Hook, all)
+	run(fsys.NewMem(), count.Hook, all, func(int) {})
 	if len(all) != records {
 		t.Fatalf("without a fault %d of %d were acknowledged", len(all), records)
 	}
-	errs := []error{syscall.EIO, &fsys.Torn{N: 100, Err: syscall.ENOSPC}}
+	errs := []error{syscall.EIO, &fsys.Torn{N: 100, Err: syscall.ENOSPC}, &fsys.Torn{N: 700, Err: syscall.EIO}}
 	for n := 1; n <= count.Seen()+1; n++ {
 		for _, sticky := range []bool{false, true} {
 			for _, fault := range errs {
 				base, acked := fsys.NewMem(), map[string]bool{}
 				nth := &fsys.Nth{Kinds: kinds, N: n, Sticky: sticky, Err: fault}
-				run(base, nth.Hook, acked)
+				what := fmt.Sprintf("n=%d sticky=%v %v", n, sticky, fault)
+				crash := func(seed uint64) fsys.Crash {
+					return fsys.Crash{Rand: rand.New(rand.NewPCG(seed, uint64(n))), Keep: 0.5, Torn: 0.5}
+				}
+				run(base, nth.Hook, acked, func(i int) { // in the middle, and losing all that was not synced
+					if nth.Seen() >= n && nth.Seen() < n+8 {
+						checkDisk(t, base.CrashClone(fsys.Crash{}), o, acked, fmt.Sprint(what, " after record ", i))
+					}
+				})
 				if !sticky && n > 12 && len(acked) < records-2 {
 					t.Errorf("n=%d %v: one fault cost %d records", n, fault, records-len(acked))
 				}
 				for seed := range uint64(3) {
-					checkDisk(t, base.CrashClone(fsys.Crash{Rand: rand.New(rand.NewPCG(seed, uint64(n))), Keep: 0.5, Torn: 0.5}),
-						o, acked, fmt.Sprintf("n=%d sticky=%v %v seed=%d", n, sticky, fault, seed))
+					checkDisk(t, base.CrashClone(crash(seed)), o, acked, fmt.Sprint(what, " seed ", seed))
 				}
-				checkDisk(t, base, o, acked, fmt.Sprintf("n=%d sticky=%v %v", n, sticky, fault))
+				checkDisk(t, base, o, acked, what)
 			}
 		}
 	}

@@ -136,6 +136,8 @@ func TestNoInsecureTLS(t *testing.T) {
 
 // exposes lists who may take a secret out of its wrapper, and what for.
 var exposes = map[string]string{
+	"audit":           "keys the chain's HMAC",
+	"vault/seal":      "derives and wraps keys, seals and opens values, reads and exports keys",
 	"azure":           "sends a token in a header, a client secret to the checked authority, a DEK to wrap",
 	"azure/sqlcred":   "splits SECRET, reads certificates, takes secrets out of texts",
 	"connector":       "wraps with the public key",

@@ -94,15 +94,16 @@ func (s Source) String() string {
 // Development reports whether the key lies beside the data in clear. Who starts such an installation warns.
 func (s Source) Development() bool { return s.kind == development }
 
-// Environment is what sources read from. The zero value uses the process's environment and has no terminal.
+// Environment is what sources read from. The zero value has files alone: no variables, no terminal.
 type Environment struct {
 	// Dir is the data directory, for the source dev.
 	Dir string
 	// FS is the file system of Dir; nil means the machine's.
 	FS fsys.FS
-	// LookupEnv and Unsetenv default to those of package os.
+	// LookupEnv is os.LookupEnv where the program reads its environment; nil means that no variable is set.
 	LookupEnv func(name string) (string, bool)
-	Unsetenv  func(name string) error
+	// Unsetenv defaults to os.Unsetenv.
+	Unsetenv func(name string) error
 	// Prompt asks for a passphrase at the terminal without echo; nil means that there is none.
 	Prompt func(ctx context.Context) (*secret.Bytes, error)
 }
@@ -114,7 +115,7 @@ func (s Source) Load(ctx context.Context, e Environment) (*RootKey, error) {
 		return nil, fmt.Errorf("reading the seal key: %w", err)
 	}
 	if e.LookupEnv == nil {
-		e.LookupEnv = os.LookupEnv
+		e.LookupEnv = func(string) (string, bool) { return "", false }
 	}
 	if e.Unsetenv == nil {
 		e.Unsetenv = os.Unsetenv

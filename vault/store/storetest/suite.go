@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"latchkey/internal/clock"
 	"latchkey/vault/store"
 )
 
@@ -122,7 +123,7 @@ func receive(t *testing.T, ch <-chan store.Event) store.Event {
 			t.Fatal("the watch ended")
 		}
 		return e
-	case <-time.After(patience):
+	case <-clock.System{}.NewTimer(patience).C():
 		t.Fatal("no event came")
 	}
 	return store.Event{}
@@ -138,7 +139,7 @@ func drain(t *testing.T, ch <-chan store.Event) (events []store.Event) {
 				return events
 			}
 			events = append(events, e)
-		case <-time.After(patience):
+		case <-clock.System{}.NewTimer(patience).C():
 			t.Fatal("the watch did not end")
 		}
 	}

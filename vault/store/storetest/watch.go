@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"latchkey/internal/clock"
 	"latchkey/vault/store"
 )
 
@@ -160,7 +160,7 @@ func testSlowWatcher(t *testing.T, s store.Store) {
 				t.Fatalf("revision %d follows %d", e.Rev, at)
 			}
 			at = e.Rev
-		case <-time.After(patience):
+		case <-clock.System{}.NewTimer(patience).C():
 			t.Fatal("neither an event nor the end came")
 		}
 	}

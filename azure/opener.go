@@ -249,12 +249,12 @@ func (h *host) identify(ctx context.Context, c *sqlcred.Credential, ch challenge
 		id.mu.Unlock()
 		if same {
 			c.Destroy()
-			_, err := id.tokens.get(ctx, ch, "")
+			_, _, err := id.tokens.get(ctx, ch, "")
 			return id, err
 		}
 	}
 	next := h.newIdentity(c)
-	if _, err := next.tokens.get(ctx, ch, ""); err != nil {
+	if _, _, err := next.tokens.get(ctx, ch, ""); err != nil {
 		next.retire()
 		return nil, err
 	}

@@ -50,8 +50,9 @@ type tokenFlight struct {
 }
 
 // get returns a token for the challenge. With stale, the token that the vault did not take, it gets another one. The result is
-// a copy that the caller uses at once; it is a header's value, so a string.
-func (t *tokens) get(ctx context.Context, c challenge.Challenge, stale string) (string, error) {
+// a copy that the caller uses at once; it is a header's value, so a string. fresh tells that it was got for this call, not
+// taken from memory.
+func (t *tokens) get(ctx context.Context, c challenge.Challenge, stale string) (value string, fresh bool, err error) {
 	for {
 		t.mu.Lock()
 		now := t.o.clock.Now()
@@ -63,7 +64,7 @@ func (t *tokens) get(ctx context.Context, c challenge.Challenge, stale string) (
 				t.startLocked(ctx, c, "")
 			}
 			t.mu.Unlock()
-			return v, nil
+			return v, false, nil
 		}
 		f := t.flight
 		if f == nil || !sameAudience(f.ch, c) || f.claims != c.Claims {
@@ -73,20 +74,17 @@ func (t *tokens) get(ctx context.Context, c challenge.Challenge, stale string) (
 		select {
 		case <-f.done:
 			if f.err != nil {
-				return "", f.err
+				return "", false, f.err
 			}
 			t.mu.Lock()
 			v := string(t.current.value.Expose())
 			ok := sameAudience(t.ch, c)
 			t.mu.Unlock()
-			if ok && v != stale {
-				return v, nil
-			}
-			if v == stale { // the authority gives the same token again: the vault will say what it thinks of it
-				return v, nil
+			if ok || v == stale { // an authority may give the same token again: the vault will say what it thinks of it
+				return v, true, nil
 			}
 		case <-ctx.Done():
-			return "", canceled(ctx, "waiting for a token of", c.Authority)
+			return "", false, canceled(ctx, "waiting for a token of", c.Authority)
 		}
 	}
 }

@@ -20,7 +20,7 @@ import (
 )
 
 // Vault is one identity's way to the keys of one vault. It needs no closing: the Opener keeps what it uses. Its methods are safe
-// for concurrent use; each is one request (Keys and Versions: one per page), and one more after a 401.
+// for concurrent use; each is one request (Keys and Versions: one per page), and one or two more after a 401.
 type Vault struct {
 	h   *host
 	id  *identity
@@ -206,23 +206,24 @@ type request struct {
 	token        string // "" for a request without one
 }
 
-// call sends r with a token and returns the body of a success. After a 401 it reads the challenge again, gets another token
-// and sends r once more.
+// call sends r with a token and returns the body of a success. After a 401 it reads the challenge again and sends r once more
+// with another token. Where that one came from memory and is refused too (many calls share tokens, and one may end between
+// two of them), it does so a last time with a token got for this call.
 func (v *Vault) call(ctx context.Context, r request) ([]byte, error) {
 	ch, err := v.h.currentChallenge(ctx)
 	if err != nil {
 		return nil, err
 	}
-	tok, err := v.id.tokens.get(ctx, ch, "")
+	tok, fresh, err := v.id.tokens.get(ctx, ch, "")
 	if err != nil {
 		return nil, err
 	}
 	res, body, err := v.h.send(ctx, r.with(tok))
-	if err == nil && res.StatusCode == http.StatusUnauthorized && res.Header.Get("WWW-Authenticate") != "" {
+	for again := 0; err == nil && res.StatusCode == http.StatusUnauthorized && res.Header.Get("WWW-Authenticate") != "" && (again == 0 || again == 1 && !fresh); again++ {
 		if ch, err = v.h.readChallenge(res.Header); err != nil {
 			return nil, err
 		}
-		if tok, err = v.id.tokens.get(ctx, ch, tok); err != nil {
+		if tok, fresh, err = v.id.tokens.get(ctx, ch, tok); err != nil {
 			return nil, err
 		}
 		res, body, err = v.h.send(ctx, r.with(tok))

@@ -44,7 +44,7 @@ type world struct {
 	provider  *connector.Provider
 	opener    *azure.Opener
 	settings  atomic.Pointer[azure.Settings]
-	requests  atomic.Int64 // to the vault, with a token
+	tokens    sync.Map // those that came to the vault
 	unwraps   atomic.Int64
 	gets      atomic.Int64
 	around    atomic.Pointer[func(http.Handler) http.Handler]
@@ -52,6 +52,12 @@ type world struct {
 
 	mu     sync.Mutex
 	events []connector.Event
+}
+
+func (w *world) tokensSeen() map[string]bool {
+	seen := map[string]bool{}
+	w.tokens.Range(func(k, _ any) bool { seen[k.(string)] = true; return true })
+	return seen
 }
 
 const (
@@ -113,8 +119,8 @@ func newWorld(t testing.TB, change func(*connector.Config)) *world {
 		Authority: login.URL, Tokens: tokens,
 		Wrap: func(h http.Handler) http.Handler {
 			return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-				if r.Header.Get("Authorization") != "" {
-					w.requests.Add(1)
+				if tok := r.Header.Get("Authorization"); tok != "" {
+					w.tokens.Store(tok, true)
 					switch {
 					case strings.HasSuffix(strings.ToLower(r.URL.Path), "/unwrapkey"):
 						w.unwraps.Add(1)

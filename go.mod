@@ -3,25 +3,25 @@ module latchkey
 go 1.26.0
 
 require (
-	github.com/Azure/azure-sdk-for-go/sdk/azcore v1.24.0
-	github.com/Azure/azure-sdk-for-go/sdk/azidentity v1.15.0
-	github.com/Azure/azure-sdk-for-go/sdk/security/keyvault/azkeys v1.5.0
-	github.com/decred/dcrd/dcrec/secp256k1/v4 v4.4.1
-	github.com/go-jose/go-jose/v4 v4.1.8
-	github.com/google/go-cmp v0.7.0
-	github.com/google/uuid v1.6.0
-	github.com/ncruces/go-sqlite3 v0.35.6
-	github.com/prometheus/client_golang v1.25.0
-	github.com/rogpeppe/go-internal v1.16.0
-	github.com/tink-crypto/tink-go/v2 v2.9.0
-	go.etcd.io/bbolt v1.5.0
-	golang.org/x/crypto v0.58.0
-	golang.org/x/net v0.62.0
-	golang.org/x/sync v0.24.0
-	golang.org/x/sys v0.49.0
-	golang.org/x/term v0.47.0
+	github.com/Azure/azure-sdk-for-go/sdk/azcore v1.24.0 // app/cli, app/compose, app/running, azure, internal/bench, vault/vaulttest
+	github.com/Azure/azure-sdk-for-go/sdk/azidentity v1.15.0 // app/cli, app/running, azure, internal/bench
+	github.com/Azure/azure-sdk-for-go/sdk/security/keyvault/azkeys v1.5.0 // app/cli, app/compose, app/running, internal/bench, vault/vaulttest
+	github.com/decred/dcrd/dcrec/secp256k1/v4 v4.4.1 // keywrap
+	github.com/go-jose/go-jose/v4 v4.1.8 // entra, entra/directory, internal/jwks, keywrap, vault/release, vault/token, vault/vaulttest
+	github.com/google/go-cmp v0.7.0 // vault/store/storetest
+	github.com/google/uuid v1.6.0 // app/admin, app/compose, entra, entra/directory, vault/httpapi, vault/token
+	github.com/ncruces/go-sqlite3 v0.35.6 // engine/tde, engine/tde/sealvfs
+	github.com/prometheus/client_golang v1.25.0 // connector
+	github.com/rogpeppe/go-internal v1.16.0 // tests
+	github.com/tink-crypto/tink-go/v2 v2.9.0 // keywrap
+	go.etcd.io/bbolt v1.5.0 // vault/store/boltstore
+	golang.org/x/crypto v0.58.0 // vault/seal
+	golang.org/x/net v0.62.0 // tests
+	golang.org/x/sync v0.24.0 // azure, connector
+	golang.org/x/sys v0.49.0 // audit, connector, connector/keymap, internal/fsys, internal/secret, vault/store/boltstore
+	golang.org/x/term v0.47.0 // app/cli
 	golang.org/x/time v0.16.0
-	software.sslmate.com/src/go-pkcs12 v0.7.4
+	software.sslmate.com/src/go-pkcs12 v0.7.4 // azure/sqlcred
 )
 
 require (
@@ -32,7 +32,10 @@ require (
 	github.com/beorn7/perks v1.0.1 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
 	github.com/golang-jwt/jwt/v5 v5.3.1 // indirect
+	github.com/golang-sql/civil v0.0.0-20220223132316-b832511892a9 // indirect
+	github.com/golang-sql/sqlexp v0.1.0 // indirect
 	github.com/kylelemons/godebug v1.1.0 // indirect
+	github.com/microsoft/go-mssqldb v1.11.2 // indirect
 	github.com/munnerz/goautoneg v0.0.0-20191010083416-a7dc8b61c822 // indirect
 	github.com/ncruces/go-sqlite3-wasm/v6 v6.3.35304 // indirect
 	github.com/ncruces/julianday v1.0.0 // indirect
@@ -40,6 +43,7 @@ require (
 	github.com/prometheus/client_model v0.6.3 // indirect
 	github.com/prometheus/common v0.72.0 // indirect
 	github.com/prometheus/procfs v0.22.0 // indirect
+	github.com/shopspring/decimal v1.4.0 // indirect
 	golang.org/x/exp/typeparams v0.0.0-20231108232855-2478ac86f678 // indirect
 	golang.org/x/mod v0.41.0 // indirect
 	golang.org/x/text v0.43.0 // indirect

@@ -14,7 +14,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/security/keyvault/azkeys"
 
-	"latchkey/app/compose"
+	"latchkey/app/running"
 	"latchkey/internal/fsys"
 )
 
@@ -29,9 +29,9 @@ func (s *server) keys(t testing.TB) *azkeys.Client {
 	return c
 }
 
-func (s *server) info(t testing.TB) *compose.RunInfo {
+func (s *server) info(t testing.TB) *running.Info {
 	t.Helper()
-	r, err := compose.ReadRunInfo(fsys.OS{}, s.dir)
+	r, err := running.Read(fsys.OS{}, s.dir)
 	if err != nil {
 		t.Fatal(err)
 	}

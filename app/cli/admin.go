@@ -6,7 +6,7 @@ import (
 	"flag"
 	"fmt"
 
-	"latchkey/app/compose"
+	"latchkey/app/admin"
 )
 
 // adminFlags say which data directory to administer.
@@ -34,7 +34,7 @@ func (a *adminFlags) do(ctx context.Context, c *call, op string, args, result an
 	if err != nil {
 		return err
 	}
-	admin, err := compose.OpenAdmin(ctx, p, dir, a.seal, op)
+	admin, err := admin.Open(ctx, p, dir, a.seal, op)
 	if err != nil {
 		return err
 	}

@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 	"runtime"
 
-	"latchkey/app/compose"
+	"latchkey/app/running"
 )
 
 // dataFlag adds --data with the directory that `latchkey up` uses by default.
@@ -39,13 +39,13 @@ func (c *call) dataDir(flagValue string) (string, error) {
 }
 
 // running reads what a server in the directory of --data wrote about itself.
-func (c *call) running(flagValue string) (*compose.RunInfo, error) {
+func (c *call) running(flagValue string) (*running.Info, error) {
 	dir, err := c.dataDir(flagValue)
 	if err != nil {
 		return nil, err
 	}
-	r, err := compose.ReadRunInfo(c.FS, dir)
-	if errors.Is(err, compose.ErrNotRunning) {
+	r, err := running.Read(c.FS, dir)
+	if errors.Is(err, running.ErrNotRunning) {
 		return nil, withHint(err, "start it with: latchkey up --data %s", dir)
 	}
 	return r, err

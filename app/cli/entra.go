@@ -5,7 +5,7 @@ import (
 	"flag"
 	"fmt"
 
-	"latchkey/app/compose"
+	"latchkey/app/admin"
 	"latchkey/entra"
 )
 
@@ -27,7 +27,7 @@ func entraCommand() *command {
 
 func appCreateCommand() *command {
 	var a adminFlags
-	var n compose.AppNew
+	var n admin.AppNew
 	return &command{
 		name: "create", short: "register an application or a managed identity",
 		long: "It may do nothing until latchkey vault access grant gives it a role.",
@@ -80,7 +80,7 @@ func appListCommand() *command {
 		flags: a.flags,
 		run: func(ctx context.Context, c *call) error {
 			var all []entra.App
-			if err := a.do(ctx, c, "app-list", compose.Nothing{}, &all); err != nil {
+			if err := a.do(ctx, c, "app-list", admin.Nothing{}, &all); err != nil {
 				return fmt.Errorf("listing applications: %w", err)
 			}
 			return a.print(c, all, func(out *errWriter) {
@@ -98,7 +98,7 @@ func appFlag(f *flag.FlagSet, to *string) {
 
 func appSwitch(name, short string, disable bool) *command {
 	var a adminFlags
-	r := compose.AppRef{Disable: disable}
+	r := admin.AppRef{Disable: disable}
 	return &command{
 		name: name, short: short,
 		flags: func(f *flag.FlagSet) { a.flags(f); appFlag(f, &r.App) },
@@ -106,7 +106,7 @@ func appSwitch(name, short string, disable bool) *command {
 			if r.App == "" {
 				return usagef("--app is missing")
 			}
-			var nothing compose.Nothing
+			var nothing admin.Nothing
 			if err := a.do(ctx, c, "app-disable", r, &nothing); err != nil {
 				return fmt.Errorf("changing application %q: %w", r.App, err)
 			}
@@ -118,7 +118,7 @@ func appSwitch(name, short string, disable bool) *command {
 
 func appDeleteCommand() *command {
 	var a adminFlags
-	var r compose.AppRef
+	var r admin.AppRef
 	var yes bool
 	return &command{
 		name: "delete", short: "remove an application with its credentials",
@@ -134,7 +134,7 @@ func appDeleteCommand() *command {
 			case !yes:
 				return withHint(fmt.Errorf("application %q was not removed: it cannot be brought back", r.App), "repeat the command with --yes, or use latchkey entra app disable")
 			}
-			var nothing compose.Nothing
+			var nothing admin.Nothing
 			if err := a.do(ctx, c, "app-delete", r, &nothing); err != nil {
 				return fmt.Errorf("deleting application %q: %w", r.App, err)
 			}
@@ -146,7 +146,7 @@ func appDeleteCommand() *command {
 
 func credentialRemoveCommand(what string) *command {
 	var a adminFlags
-	var r compose.AppRef
+	var r admin.AppRef
 	return &command{
 		name: "remove", short: "remove " + what + " of an application",
 		flags: func(f *flag.FlagSet) {
@@ -158,7 +158,7 @@ func credentialRemoveCommand(what string) *command {
 			if r.App == "" || r.KeyID == "" {
 				return usagef("--app and --id are needed")
 			}
-			var nothing compose.Nothing
+			var nothing admin.Nothing
 			if err := a.do(ctx, c, "cred-remove", r, &nothing); err != nil {
 				return fmt.Errorf("removing %s of %q: %w", what, r.App, err)
 			}
@@ -170,7 +170,7 @@ func credentialRemoveCommand(what string) *command {
 
 func secretAddCommand() *command {
 	var a adminFlags
-	var n compose.CredentialNew
+	var n admin.CredentialNew
 	return &command{
 		name: "add", short: "make a client secret; it is shown this once",
 		flags: func(f *flag.FlagSet) {
@@ -183,7 +183,7 @@ func secretAddCommand() *command {
 			if n.App == "" {
 				return usagef("--app is missing")
 			}
-			var made compose.CredentialMade
+			var made admin.CredentialMade
 			if err := a.do(ctx, c, "secret-add", n, &made); err != nil {
 				return fmt.Errorf("adding a secret to %q: %w", n.App, err)
 			}
@@ -196,7 +196,7 @@ func secretAddCommand() *command {
 
 func certAddCommand() *command {
 	var a adminFlags
-	var n compose.CredentialNew
+	var n admin.CredentialNew
 	var file string
 	return &command{
 		name: "add", short: "register a certificate with which an application signs in",
@@ -213,7 +213,7 @@ func certAddCommand() *command {
 			if n.PEM, err = c.readInput(file, 1<<16); err != nil {
 				return fmt.Errorf("reading the certificate: %w", err)
 			}
-			var made compose.CredentialMade
+			var made admin.CredentialMade
 			if err := a.do(ctx, c, "cert-add", n, &made); err != nil {
 				return fmt.Errorf("adding a certificate to %q: %w", n.App, err)
 			}

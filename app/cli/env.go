@@ -6,7 +6,7 @@ import (
 	"flag"
 	"strings"
 
-	"latchkey/app/compose"
+	"latchkey/app/running"
 	"latchkey/internal/secret"
 )
 
@@ -25,7 +25,7 @@ built-in ones.) The output holds a secret of this server's test tenant: do not p
 			f.StringVar(&format, "format", "sh", "output: sh, powershell or json")
 		},
 		run: func(_ context.Context, c *call) error {
-			write, ok := map[string]func(*errWriter, []compose.Variable){"sh": writeSh, "powershell": writePowerShell, "json": writeJSON}[format]
+			write, ok := map[string]func(*errWriter, []running.Variable){"sh": writeSh, "powershell": writePowerShell, "json": writeJSON}[format]
 			if !ok {
 				return usagef("--format is sh, powershell or json, not %q", format)
 			}
@@ -45,19 +45,19 @@ built-in ones.) The output holds a secret of this server's test tenant: do not p
 	}
 }
 
-func writeSh(out *errWriter, vars []compose.Variable) {
+func writeSh(out *errWriter, vars []running.Variable) {
 	for _, v := range vars {
 		out.printf("export %s='%s'\n", v.Name, strings.ReplaceAll(v.Value, "'", `'\''`))
 	}
 }
 
-func writePowerShell(out *errWriter, vars []compose.Variable) {
+func writePowerShell(out *errWriter, vars []running.Variable) {
 	for _, v := range vars {
 		out.printf("$env:%s = '%s'\n", v.Name, strings.ReplaceAll(v.Value, "'", "''"))
 	}
 }
 
-func writeJSON(out *errWriter, vars []compose.Variable) {
+func writeJSON(out *errWriter, vars []running.Variable) {
 	m := make(map[string]string, len(vars))
 	for _, v := range vars {
 		m[v.Name] = v.Value

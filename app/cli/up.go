@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"latchkey/app/compose"
+	"latchkey/app/install"
 )
 
 // stopBound is how long requests in flight have to finish at a stop.
@@ -51,7 +52,7 @@ default of a new directory. A directory keeps the source that it was made with; 
 				return err
 			}
 			server, err := compose.StartUp(ctx, u)
-			if errors.Is(err, compose.ErrInUse) {
+			if errors.Is(err, install.ErrInUse) {
 				return withHint(err, "another latchkey up or vault serve runs there; stop it, or give --data another directory")
 			}
 			if err != nil {
@@ -75,12 +76,12 @@ func logFlag(f *flag.FlagSet, level *string) {
 }
 
 // process is what the parts get of this process.
-func (c *call) process(level string) (compose.Process, error) {
+func (c *call) process(level string) (install.Process, error) {
 	var l slog.Level
 	if err := l.UnmarshalText([]byte(level)); err != nil {
-		return compose.Process{}, usagef("--log is debug, info, warn or error, not %q", level)
+		return install.Process{}, usagef("--log is debug, info, warn or error, not %q", level)
 	}
-	return compose.Process{
+	return install.Process{
 		FS: c.FS, Clock: c.Clock, PID: os.Getpid(), LookupEnv: c.LookupEnv, Unsetenv: c.Unsetenv, Prompt: c.Prompt,
 		Log: slog.New(slog.NewTextHandler(c.Stderr, &slog.HandlerOptions{Level: l})),
 	}, nil

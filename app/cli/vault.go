@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"time"
 
-	"latchkey/app/compose"
+	"latchkey/app/admin"
 	"latchkey/vault"
 )
 
@@ -25,12 +25,12 @@ the directory may administer it; every change has its audit record.`,
 }
 
 // vaultRef are the flags that name a vault.
-func vaultRef(f *flag.FlagSet, r *compose.VaultRef) {
+func vaultRef(f *flag.FlagSet, r *admin.VaultRef) {
 	f.StringVar(&r.Name, "name", "", "the vault's `NAME`")
 	f.BoolVar(&r.HSM, "hsm", false, "it is a Managed HSM")
 }
 
-func checkVault(r compose.VaultRef) error {
+func checkVault(r admin.VaultRef) error {
 	if r.Name == "" {
 		return usagef("--name is missing")
 	}
@@ -54,7 +54,7 @@ func unix(s int64) string { t := time.Unix(s, 0); return stamp(&t) }
 
 func vaultCreateCommand() *command {
 	var a adminFlags
-	var n compose.VaultNew
+	var n admin.VaultNew
 	return &command{
 		name: "create", short: "make a vault or Managed HSM; nobody may use it until latchkey vault access grant",
 		flags: func(f *flag.FlagSet) {
@@ -86,7 +86,7 @@ func vaultListCommand() *command {
 		flags: a.flags,
 		run: func(ctx context.Context, c *call) error {
 			var all []*vault.Vault
-			if err := a.do(ctx, c, "vault-list", compose.Nothing{}, &all); err != nil {
+			if err := a.do(ctx, c, "vault-list", admin.Nothing{}, &all); err != nil {
 				return fmt.Errorf("listing vaults: %w", err)
 			}
 			return a.print(c, all, func(out *errWriter) {
@@ -107,7 +107,7 @@ func vaultListCommand() *command {
 
 func vaultShowCommand() *command {
 	var a adminFlags
-	var r compose.VaultRef
+	var r admin.VaultRef
 	return &command{
 		name: "show", short: "show a vault and who may use it",
 		flags: func(f *flag.FlagSet) { a.flags(f); vaultRef(f, &r) },
@@ -126,7 +126,7 @@ func vaultShowCommand() *command {
 
 func vaultUpdateCommand() *command {
 	var a adminFlags
-	var ch compose.VaultChange
+	var ch admin.VaultChange
 	var premium, protect optionalBool
 	return &command{
 		name: "update", short: "change a vault's tier or switch purge protection on",
@@ -161,7 +161,7 @@ func vaultUpdateCommand() *command {
 // vaultVerb is a command that does one thing to a vault.
 func vaultVerb(name, short, op, doing, done string) *command {
 	var a adminFlags
-	var r compose.VaultRef
+	var r admin.VaultRef
 	return &command{
 		name: name, short: short,
 		flags: func(f *flag.FlagSet) { a.flags(f); vaultRef(f, &r) },
@@ -169,7 +169,7 @@ func vaultVerb(name, short, op, doing, done string) *command {
 			if err := checkVault(r); err != nil {
 				return err
 			}
-			var nothing compose.Nothing
+			var nothing admin.Nothing
 			if err := a.do(ctx, c, op, r, &nothing); err != nil {
 				return fmt.Errorf("%s vault %q: %w", doing, r.Name, err)
 			}
@@ -188,7 +188,7 @@ func vaultRecoverCommand() *command {
 
 func vaultPurgeCommand() *command {
 	var a adminFlags
-	var r compose.VaultRef
+	var r admin.VaultRef
 	var yes bool
 	return &command{
 		name: "purge", short: "remove a deleted vault and all its keys for good",
@@ -209,7 +209,7 @@ func vaultPurgeCommand() *command {
 				fmt.Fprintf(c.Stderr, "would purge %s and every key in it\n", v.ResourceID)
 				return withHint(errors.New("nothing was purged: a purge cannot be undone"), "repeat the command with --yes")
 			}
-			var nothing compose.Nothing
+			var nothing admin.Nothing
 			if err := a.do(ctx, c, "vault-purge", r, &nothing); err != nil {
 				return fmt.Errorf("purging vault %q: %w", r.Name, err)
 			}

@@ -7,7 +7,7 @@ import (
 	"net/netip"
 	"strings"
 
-	"latchkey/app/compose"
+	"latchkey/app/admin"
 	"latchkey/vault/rbac"
 )
 
@@ -44,9 +44,9 @@ func roleName(id string) string {
 }
 
 // accessEdit is a command that changes who may use a vault.
-func accessEdit(name, short, long string, flags func(*flag.FlagSet, *compose.AccessEdit), check func(*compose.AccessEdit) error) *command {
+func accessEdit(name, short, long string, flags func(*flag.FlagSet, *admin.AccessEdit), check func(*admin.AccessEdit) error) *command {
 	var a adminFlags
-	var e compose.AccessEdit
+	var e admin.AccessEdit
 	return &command{
 		name: name, short: short, long: long,
 		flags: func(f *flag.FlagSet) { a.flags(f); vaultRef(f, &e.VaultRef); flags(f, &e) },
@@ -69,18 +69,18 @@ func accessEdit(name, short, long string, flags func(*flag.FlagSet, *compose.Acc
 	}
 }
 
-func toFlag(f *flag.FlagSet, e *compose.AccessEdit) {
+func toFlag(f *flag.FlagSet, e *admin.AccessEdit) {
 	f.StringVar(&e.Principal, "to", "", "`WHO`: name or client id of an application of this installation, or an object id")
 }
 
 func accessGrantCommand() *command {
 	return accessEdit("grant", "give a role", `latchkey vault access roles lists the roles. A database server needs "Key Vault Crypto Service Encryption User".`,
-		func(f *flag.FlagSet, e *compose.AccessEdit) {
+		func(f *flag.FlagSet, e *admin.AccessEdit) {
 			toFlag(f, e)
 			f.StringVar(&e.GrantRole, "role", "", "`ROLE` by name or GUID")
 			f.StringVar(&e.Scope, "scope", "", "`SCOPE`: /keys/NAME for one key; default the whole vault")
 		},
-		func(e *compose.AccessEdit) error {
+		func(e *admin.AccessEdit) error {
 			if e.GrantRole == "" || e.Principal == "" {
 				return usagef("--role and --to are needed")
 			}
@@ -90,10 +90,10 @@ func accessGrantCommand() *command {
 
 func accessRevokeCommand() *command {
 	return accessEdit("revoke", "take a role assignment away", "",
-		func(f *flag.FlagSet, e *compose.AccessEdit) {
+		func(f *flag.FlagSet, e *admin.AccessEdit) {
 			f.StringVar(&e.Revoke, "grant", "", "`GUID` of the assignment, as latchkey vault show lists it")
 		},
-		func(e *compose.AccessEdit) error {
+		func(e *admin.AccessEdit) error {
 			if e.Revoke == "" {
 				return usagef("--grant is missing")
 			}
@@ -106,11 +106,11 @@ func accessPolicyCommand() *command {
 	return accessEdit("policy", "set the access policy of somebody; without --keys it is removed",
 		`Key permissions: get list update create import delete recover backup restore decrypt encrypt unwrapKey wrapKey verify sign purge release
 rotate getrotationpolicy setrotationpolicy, or all. A database server needs get,list,wrapKey,unwrapKey.`,
-		func(f *flag.FlagSet, e *compose.AccessEdit) {
+		func(f *flag.FlagSet, e *admin.AccessEdit) {
 			toFlag(f, e)
 			f.StringVar(&keys, "keys", "", "comma-separated `LIST` of key permissions")
 		},
-		func(e *compose.AccessEdit) error {
+		func(e *admin.AccessEdit) error {
 			if e.Principal == "" {
 				return usagef("--to is missing")
 			}
@@ -125,10 +125,10 @@ rotate getrotationpolicy setrotationpolicy, or all. A database server needs get,
 func accessModelCommand() *command {
 	var model string
 	return accessEdit("model", "switch between roles and access policies", "What the other model says is kept, and decides nothing meanwhile.",
-		func(f *flag.FlagSet, _ *compose.AccessEdit) {
+		func(f *flag.FlagSet, _ *admin.AccessEdit) {
 			f.StringVar(&model, "model", "", "`MODEL`: rbac or policy")
 		},
-		func(e *compose.AccessEdit) error {
+		func(e *admin.AccessEdit) error {
 			if e.Model = rbac.Model(model); e.Model != rbac.ModelRBAC && e.Model != rbac.ModelPolicy {
 				return usagef("--model is rbac or policy")
 			}
@@ -140,11 +140,11 @@ func accessFirewallCommand() *command {
 	var allow string
 	var deny bool
 	return accessEdit("firewall", "set from which addresses a vault may be used", "Without --deny everybody is let in.",
-		func(f *flag.FlagSet, _ *compose.AccessEdit) {
+		func(f *flag.FlagSet, _ *admin.AccessEdit) {
 			f.BoolVar(&deny, "deny", false, "refuse every address that is not listed")
 			f.StringVar(&allow, "allow", "", "comma-separated `LIST` of addresses and CIDR ranges")
 		},
-		func(e *compose.AccessEdit) error {
+		func(e *admin.AccessEdit) error {
 			e.Firewall = &rbac.Firewall{DefaultAction: "Allow"}
 			if deny {
 				e.Firewall.DefaultAction = "Deny"

@@ -10,7 +10,8 @@ import (
 	"strconv"
 	"strings"
 
-	"latchkey/app/compose"
+	"latchkey/app/admin"
+	"latchkey/app/install"
 	"latchkey/audit"
 )
 
@@ -33,16 +34,16 @@ whole directory was put back to an older state, keep what this command prints as
 			f.StringVar(&anchor, "anchor", "", "an earlier end, `SEQ:HASH`, that must still be in the log")
 		},
 		run: func(ctx context.Context, c *call) error {
-			var args compose.AuditAnchor
+			var args admin.AuditAnchor
 			if anchor != "" {
 				seq, hash, ok := strings.Cut(anchor, ":")
 				n, err := strconv.ParseUint(seq, 10, 64)
 				if !ok || err != nil {
 					return usagef("--anchor %q is not SEQ:HASH", anchor)
 				}
-				args = compose.AuditAnchor{Seq: n, Hash: hash}
+				args = admin.AuditAnchor{Seq: n, Hash: hash}
 			}
-			var res compose.AuditResult
+			var res admin.AuditResult
 			if err := a.do(ctx, c, "audit-verify", args, &res); err != nil {
 				return fmt.Errorf("verifying the audit log: %w", err)
 			}
@@ -85,7 +86,7 @@ func auditListCommand() *command {
 			}
 			out := &errWriter{w: c.Stdout}
 			var damaged []error
-			for e, err := range audit.Read(ctx, c.FS, filepath.Join(dir, compose.AuditDir), audit.ReadOptions{From: from}) {
+			for e, err := range audit.Read(ctx, c.FS, filepath.Join(dir, install.AuditDir), audit.ReadOptions{From: from}) {
 				if err != nil {
 					damaged = append(damaged, err)
 					continue

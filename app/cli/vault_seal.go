@@ -5,12 +5,12 @@ import (
 	"flag"
 	"fmt"
 
-	"latchkey/app/compose"
+	"latchkey/app/admin"
 )
 
 func vaultResealCommand() *command {
 	var a adminFlags
-	var args compose.ResealArgs
+	var args admin.ResealArgs
 	return &command{
 		name: "reseal", short: "change the key that seals private keys at rest",
 		long: `--to wraps the ring of data keys under another seal key, in one atomic write: afterwards only the new one opens the directory, and the
@@ -25,7 +25,7 @@ operation. Backups of the directory that were made before open with the old key 
 			if args.To == "" && !args.NewData {
 				return usagef("nothing to do: give --to or --data-key")
 			}
-			var res compose.ResealResult
+			var res admin.ResealResult
 			if err := a.do(ctx, c, "reseal", args, &res); err != nil {
 				return fmt.Errorf("resealing: %w", err)
 			}
@@ -71,7 +71,7 @@ func (c *call) passphrase(ctx context.Context, file string) (string, error) {
 
 func backupKeyExportCommand() *command {
 	var a adminFlags
-	var key compose.BackupKey
+	var key admin.BackupKey
 	var file, passFile string
 	return &command{
 		name: "export", short: "write a backup key to a file, sealed under a passphrase",
@@ -88,7 +88,7 @@ func backupKeyExportCommand() *command {
 			if key.Passphrase, err = c.passphrase(ctx, passFile); err != nil {
 				return err
 			}
-			var res compose.BackupKey
+			var res admin.BackupKey
 			if err := a.do(ctx, c, "backup-export", key, &res); err != nil {
 				return fmt.Errorf("exporting the backup key: %w", err)
 			}
@@ -103,7 +103,7 @@ func backupKeyExportCommand() *command {
 
 func backupKeyImportCommand() *command {
 	var a adminFlags
-	var key compose.BackupKey
+	var key admin.BackupKey
 	var file, passFile string
 	return &command{
 		name: "import", short: "take in another installation's backup key",
@@ -122,7 +122,7 @@ func backupKeyImportCommand() *command {
 			if key.Passphrase, err = c.passphrase(ctx, passFile); err != nil {
 				return err
 			}
-			var res compose.BackupKey
+			var res admin.BackupKey
 			if err := a.do(ctx, c, "backup-import", key, &res); err != nil {
 				return fmt.Errorf("importing the backup key: %w", err)
 			}

@@ -5,21 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/security/keyvault/azkeys"
 	"github.com/google/uuid"
 
 	"latchkey/akv"
-	"latchkey/ekm/code"
+	"latchkey/app/install"
+	"latchkey/app/running"
 	"latchkey/entra"
 	"latchkey/vault"
-	"latchkey/vault/keydb"
 	"latchkey/vault/rbac"
-	"latchkey/vault/release"
-	"latchkey/vault/throttle"
-	"latchkey/vault/token"
 )
 
 // Built-in roles by their ids, which are constant in every cloud.
@@ -32,49 +28,20 @@ const (
 	roleHSMEncryptionUser = "33413926-3206-4cdd-b39a-83574fe37a17"
 )
 
-// newService makes the vault service over the open installation, which believes the tokens of these issuers.
-func (in *Installation) newService(issuers []token.Issuer, throttling string, delay time.Duration) (*vault.Service, error) {
-	profile, err := throttleProfile(throttling)
-	if err != nil {
-		return nil, err
-	}
-	tokens, err := token.New(token.Config{Clock: in.Clock, Issuers: issuers})
-	if err != nil {
-		return nil, err
-	}
-	return vault.New(vault.Config{
-		Store: in.store, Sealer: in.Seal, Audit: in.Audit, Tokens: tokens, Clock: in.Clock, Throttle: profile, DeleteDelay: delay,
-		Backups: in.backups, Logger: in.Log,
-		MakeSigner: func(ctx context.Context, db *keydb.DB) (vault.Signer, error) {
-			return release.OpenAuthority(ctx, db, in.Clock)
-		},
-	})
-}
-
-func throttleProfile(name string) (throttle.Profile, error) {
-	switch name {
-	case "", "off":
-		return throttle.Off(), nil
-	case "real":
-		return throttle.Real(), nil
-	}
-	return throttle.Profile{}, code.Wrap(code.ConfigInvalid, "reading the settings", "throttle", fmt.Errorf("%q is neither off nor real", name))
-}
-
 // firstStart makes what a new installation has, and is done with it when installation.json says so; after a crash it goes on
 // where it stopped. Later starts only look at the clients' secrets. It goes through the vault's own doors, as its clients do.
-func (u *Up) firstStart(ctx context.Context) (*RunSecrets, error) {
+func (u *Up) firstStart(ctx context.Context) (*running.Secrets, error) {
 	in := u.in
-	tenant, apps, err := in.ensurePrincipals(ctx)
+	tenant, apps, err := in.EnsurePrincipals(ctx)
 	if err != nil {
 		return nil, err
 	}
-	secrets, err := in.ensureSecrets(ctx, apps)
+	secrets, err := in.EnsureSecrets(ctx, apps)
 	if err != nil {
 		return nil, err
 	}
-	u.Info.TenantID, u.Info.ClientID, u.Info.ConnectorClientID = tenant.ID, apps[operatorName].ClientID, apps[connectorName].ClientID
-	if in.record.Furnished {
+	u.Info.TenantID, u.Info.ClientID, u.Info.ConnectorClientID = tenant.ID, apps[install.OperatorName].ClientID, apps[install.ConnectorName].ClientID
+	if in.Furnished() {
 		return secrets, nil
 	}
 	for _, v := range []struct {
@@ -88,8 +55,7 @@ func (u *Up) firstStart(ctx context.Context) (*RunSecrets, error) {
 	if err := u.ensureKey(ctx, secrets); err != nil {
 		return nil, fmt.Errorf("making the key %q: %w", KeyName, err)
 	}
-	in.record.Furnished = true
-	return secrets, in.writeRecord()
+	return secrets, in.NoteFurnished()
 }
 
 func (u *Up) ensureVault(ctx context.Context, p vault.Properties, apps map[string]entra.App) error {
@@ -102,28 +68,28 @@ func (u *Up) ensureVault(ctx context.Context, p vault.Properties, apps map[strin
 		return err
 	}
 	type grant struct{ app, role string }
-	grants := []grant{{operatorName, roleCryptoOfficer}, {connectorName, roleEncryptionUser}, {machineName, roleEncryptionUser}}
+	grants := []grant{{install.OperatorName, roleCryptoOfficer}, {install.ConnectorName, roleEncryptionUser}, {install.MachineName, roleEncryptionUser}}
 	if p.HSM {
 		grants = []grant{
-			{operatorName, roleHSMAdministrator},
-			{operatorName, roleHSMCryptoOfficer},
-			{operatorName, roleHSMCryptoUser},
-			{connectorName, roleHSMEncryptionUser},
-			{machineName, roleHSMEncryptionUser},
+			{install.OperatorName, roleHSMAdministrator},
+			{install.OperatorName, roleHSMCryptoOfficer},
+			{install.OperatorName, roleHSMCryptoUser},
+			{install.ConnectorName, roleHSMEncryptionUser},
+			{install.MachineName, roleHSMEncryptionUser},
 		}
 	}
 	access := rbac.Access{Model: rbac.ModelRBAC}
 	for _, g := range grants {
 		// "/" is the whole vault: the assignment is kept with it and says nothing about others.
-		access.Assignments = append(access.Assignments, rbac.Assignment{ID: uuid.NewString(), RoleID: g.role, PrincipalID: objectID(apps[g.app]), Scope: "/"})
+		access.Assignments = append(access.Assignments, rbac.Assignment{ID: uuid.NewString(), RoleID: g.role, PrincipalID: install.ObjectID(apps[g.app]), Scope: "/"})
 	}
 	_, err = u.service.CreateVault(ctx, vault.Operator(), p, access)
 	return err
 }
 
 // ensureKey makes the first key as a client does, through proxy, token and vault, which shows that all of them work.
-func (u *Up) ensureKey(ctx context.Context, secrets *RunSecrets) error {
-	client, err := u.Info.keys(u.in.FS, u.Info.VaultURL, secrets)
+func (u *Up) ensureKey(ctx context.Context, secrets *running.Secrets) error {
+	client, err := u.Info.KeysWith(u.in.FS, u.Info.VaultURL, secrets)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,8 @@ import (
 	"net"
 	"strings"
 
+	"latchkey/app/admin"
+	"latchkey/app/install"
 	"latchkey/ekm/code"
 	"latchkey/entra"
 	"latchkey/internal/fsys"
@@ -26,9 +28,9 @@ type Serving struct {
 }
 
 // StartServe runs the parts that c names. It writes no run.json: a service manager knows its process. Stop it with Stop.
-func StartServe(ctx context.Context, p Process, c *ServeConfig) (_ *Serving, err error) {
-	p.defaults()
-	in, err := OpenInstallation(ctx, p, c.Data, c.Seal)
+func StartServe(ctx context.Context, p install.Process, c *ServeConfig) (_ *Serving, err error) {
+	p.Defaults()
+	in, err := install.Open(ctx, p, c.Data, c.Seal)
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +43,7 @@ func StartServe(ctx context.Context, p Process, c *ServeConfig) (_ *Serving, err
 			err = errors.Join(err, s.Stop(stopping))
 		}
 	}()
-	if source, err := seal.ParseSource(in.record.Seal); err == nil && source.Development() && !c.AllowDevelopmentSeal {
+	if source, err := seal.ParseSource(in.SealSource()); err == nil && source.Development() && !c.AllowDevelopmentSeal {
 		return nil, code.Wrap(code.ConfigInvalid, "starting", c.Data,
 			errors.New("the development seal is no seal: give seal, or set allowDevelopmentSeal if no key of worth will ever be in it"))
 	}
@@ -64,7 +66,7 @@ func StartServe(ctx context.Context, p Process, c *ServeConfig) (_ *Serving, err
 		}
 		s.background(background, "the roll-over of signing keys", in.Entra.Run)
 	}
-	if s.admin, err = startAdmin(in, s.service); err != nil {
+	if s.admin, err = admin.Serve(in, s.service); err != nil {
 		p.Log.Warn("no administration while this server runs", "err", err)
 	}
 	return s, nil
@@ -80,25 +82,25 @@ func (s *Serving) openServed(ctx context.Context, c *ServeConfig) (err error) {
 			resources = append(resources, entra.Resource{Pattern: r})
 		}
 	}
-	if err := s.in.openEntra(ctx, hosts, resources); err != nil {
+	if err := s.in.OpenEntra(ctx, hosts, resources); err != nil {
 		return err
 	}
 	var issuers []token.Issuer
 	throttling := ""
 	if c.Entra != nil || c.Vault == nil {
-		issuers = append(issuers, s.in.ownIssuer())
+		issuers = append(issuers, s.in.OwnIssuer())
 	}
 	if c.Vault != nil {
 		throttling = c.Vault.Throttle
 		for _, is := range c.Vault.Issuers {
-			remote, err := s.in.remoteIssuer(is)
+			remote, err := remoteIssuer(s.in, is)
 			if err != nil {
 				return fmt.Errorf("issuer %q: %w", is.Issuer+is.EntraTenant, err)
 			}
 			issuers = append(issuers, remote)
 		}
 	}
-	s.service, err = s.in.newService(issuers, throttling, 0)
+	s.service, err = s.in.NewService(issuers, throttling, 0)
 	return err
 }
 
@@ -106,7 +108,7 @@ func (s *Serving) tls(c ServeTLS) (*tls.Config, error) {
 	if c.Cert != "" {
 		return newCertFiles(s.in.FS, s.in.Clock, c.Cert, c.Key)
 	}
-	ca, err := localca.Open(localca.Config{FS: s.in.FS, Clock: s.in.Clock, Dir: s.in.Dir, Sealer: s.in.files, Names: c.OwnNames})
+	ca, err := localca.Open(localca.Config{FS: s.in.FS, Clock: s.in.Clock, Dir: s.in.Dir, Sealer: s.in.Files, Names: c.OwnNames})
 	if err != nil {
 		return nil, err
 	}
@@ -155,13 +157,8 @@ func (s *Serving) serveEntra(e *ServeEntra, tlsConfig *tls.Config) error {
 	return nil
 }
 
-// ownIssuer is the installation's own authority, with every tenant in it.
-func (in *Installation) ownIssuer() token.Issuer {
-	return token.Issuer{ID: "https://sts.windows.net/{tenantid}/", Keys: in.Entra.Keys()}
-}
-
 // remoteIssuer makes an issuer whose keys are fetched.
-func (in *Installation) remoteIssuer(c ServeIssuer) (token.Issuer, error) {
+func remoteIssuer(in *install.Installation, c ServeIssuer) (token.Issuer, error) {
 	if c.EntraTenant != "" {
 		t := strings.ToLower(c.EntraTenant)
 		// v1 tokens, which vaults get, name sts.windows.net; the v1 discovery document says so too.

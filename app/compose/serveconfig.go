@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"latchkey/app/install"
 	"latchkey/ekm/code"
 	"latchkey/internal/fsys"
 	"latchkey/vault"
@@ -148,7 +149,7 @@ func (v *ServeVault) check(own bool) []error {
 			errs = append(errs, fmt.Errorf("vault: issuer %d: issuer and tenant (a GUID) are needed, or entraTenant", i))
 		}
 	}
-	if _, err := throttleProfile(v.Throttle); err != nil {
+	if _, err := install.ThrottleProfile(v.Throttle); err != nil {
 		errs = append(errs, err)
 	}
 	return errs

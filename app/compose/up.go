@@ -12,6 +12,9 @@ import (
 	"sync"
 	"time"
 
+	"latchkey/app/admin"
+	"latchkey/app/install"
+	"latchkey/app/running"
 	"latchkey/entra"
 	"latchkey/internal/connectproxy"
 	"latchkey/internal/localca"
@@ -22,10 +25,9 @@ import (
 
 // What the first start makes.
 const (
-	tenantName = "Latchkey"
-	VaultName  = "latchkey-dev"
-	HSMName    = "latchkey-hsm"
-	KeyName    = "ContosoRSAKey0"
+	VaultName = "latchkey-dev"
+	HSMName   = "latchkey-hsm"
+	KeyName   = "ContosoRSAKey0"
 )
 
 const (
@@ -37,7 +39,7 @@ const (
 // UpConfig says how to run everything in one process. Zero values are usable, but for Dir. Addresses are "127.0.0.1:0"
 // if "", a free port.
 type UpConfig struct {
-	Process
+	install.Process
 	Dir  string // data directory, absolute
 	Seal string // where the seal key comes from; "" as the directory was made with, dev for a new one
 
@@ -52,14 +54,14 @@ type UpConfig struct {
 
 // Up is a running server.
 type Up struct {
-	Info *RunInfo
+	Info *running.Info
 
-	in      *Installation
+	in      *install.Installation
 	service *vault.Service
 	ca      *localca.CA
 	ports   []*port // in the order of opening
 	proxy   *connectproxy.Server
-	admin   *adminServer
+	admin   *admin.Server
 
 	cancel context.CancelFunc // of the background work
 	work   sync.WaitGroup
@@ -68,11 +70,11 @@ type Up struct {
 
 // StartUp opens the data directory, serves everything and writes run.json. ctx bounds the start alone; stop it with Stop.
 func StartUp(ctx context.Context, c UpConfig) (_ *Up, err error) {
-	c.Process.defaults()
+	c.Process.Defaults()
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	in, err := OpenInstallation(ctx, c.Process, c.Dir, c.Seal)
+	in, err := install.Open(ctx, c.Process, c.Dir, c.Seal)
 	if err != nil {
 		return nil, err
 	}
@@ -97,10 +99,10 @@ func StartUp(ctx context.Context, c UpConfig) (_ *Up, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if u.admin, err = startAdmin(in, u.service); err != nil {
+	if u.admin, err = admin.Serve(in, u.service); err != nil {
 		c.Log.Warn("no administration while this server runs: stop it for latchkey vault and entra", "err", err)
 	}
-	return u, u.Info.write(c.FS, secrets)
+	return u, u.Info.Write(c.FS, secrets)
 }
 
 func (c *UpConfig) check() error {
@@ -118,7 +120,7 @@ func (c *UpConfig) check() error {
 			return err
 		}
 	}
-	_, err := throttleProfile(c.Throttle)
+	_, err := install.ThrottleProfile(c.Throttle)
 	return err
 }
 
@@ -164,12 +166,12 @@ func (u *Up) serveAll(ctx, background context.Context, c UpConfig, l *listeners)
 	resources := append(entra.DefaultResources(),
 		entra.Resource{Pattern: fmt.Sprintf("https://vault.localhost:%d", vaultPort)},
 		entra.Resource{Pattern: fmt.Sprintf("https://managedhsm.localhost:%d", vaultPort)})
-	if err := in.openEntra(ctx, []string{fmt.Sprintf("localhost:%d", entraPort), fmt.Sprintf("127.0.0.1:%d", entraPort)}, resources); err != nil {
+	if err := in.OpenEntra(ctx, []string{fmt.Sprintf("localhost:%d", entraPort), fmt.Sprintf("127.0.0.1:%d", entraPort)}, resources); err != nil {
 		return err
 	}
 	var err error
 	u.ca, err = localca.Open(localca.Config{
-		FS: in.FS, Clock: in.Clock, Dir: in.Dir, Sealer: in.files,
+		FS: in.FS, Clock: in.Clock, Dir: in.Dir, Sealer: in.Files,
 		Names: []string{
 			loginHost, otherLoginHost, managementHost, "*.vault.azure.net", "*.managedhsm.azure.net",
 			"*.vault.localhost", "*.managedhsm.localhost", "localhost", "127.0.0.1", "::1",
@@ -178,7 +180,7 @@ func (u *Up) serveAll(ctx, background context.Context, c UpConfig, l *listeners)
 	if err != nil {
 		return err
 	}
-	if u.service, err = in.newService([]token.Issuer{in.ownIssuer()}, c.Throttle, c.Delay); err != nil {
+	if u.service, err = in.NewService([]token.Issuer{in.OwnIssuer()}, c.Throttle, c.Delay); err != nil {
 		return err
 	}
 	handler, err := httpapi.New(httpapi.Config{Service: u.service, Hosts: vault.DefaultHosts(), Logger: in.Log})
@@ -194,9 +196,9 @@ func (u *Up) serveAll(ctx, background context.Context, c UpConfig, l *listeners)
 	if err := u.serveProxy(l); err != nil {
 		return err
 	}
-	u.Info = &RunInfo{
-		Version: runVersion, PID: in.PID, Started: in.Clock.Now().UTC(), DataDir: in.Dir,
-		CAFile: u.ca.BundlePath(), SecretsFile: filepath.Join(in.Dir, secretsFile),
+	u.Info = &running.Info{
+		Version: running.Version, PID: in.PID, Started: in.Clock.Now().UTC(), DataDir: in.Dir,
+		CAFile: u.ca.BundlePath(), SecretsFile: filepath.Join(in.Dir, running.SecretsFileName),
 		AuthorityHost: "https://" + loginHost + "/", VaultName: VaultName,
 		VaultURL: "https://" + VaultName + ".vault.azure.net/", HSMURL: "https://" + HSMName + ".managedhsm.azure.net/",
 	}
@@ -262,9 +264,9 @@ const stopBound = 5 * time.Second
 // ports stop accepting and requests in flight finish until ctx ends; the proxy's tunnels end; background work ends; then the
 // data directory closes, when nobody can write any more.
 func (u *Up) Stop(ctx context.Context) error {
-	errs := []error{removeRunFiles(u.in.FS, u.in.Dir)}
+	errs := []error{running.Remove(u.in.FS, u.in.Dir)}
 	if u.admin != nil {
-		errs = append(errs, u.admin.close())
+		errs = append(errs, u.admin.Close())
 	}
 	for i := len(u.ports) - 1; i >= 0; i-- {
 		errs = append(errs, u.ports[i].shutdown(ctx))

@@ -12,14 +12,14 @@ import (
 	"strings"
 	"time"
 
-	"latchkey/app/compose"
+	"latchkey/app/running"
 	"latchkey/internal/fsys"
 )
 
 // server is a running latchkey up.
 type server struct {
 	cmd   *exec.Cmd
-	info  *compose.RunInfo
+	info  *running.Info
 	ready time.Duration // from the start of the process to the ready line
 }
 
@@ -46,7 +46,7 @@ func (b *bench) start(ctx context.Context, dir string) (*server, error) {
 		}
 	}
 	go func() { _, _ = io.Copy(io.Discard, lines) }()
-	s.info, err = compose.ReadRunInfo(fsys.OS{}, dir)
+	s.info, err = running.Read(fsys.OS{}, dir)
 	return s, err
 }
 

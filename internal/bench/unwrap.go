@@ -27,6 +27,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 
 	"latchkey/app/compose"
+	"latchkey/app/running"
 	"latchkey/internal/fsys"
 )
 
@@ -143,7 +144,7 @@ func benchUnwrap(ctx context.Context, b *bench) error {
 }
 
 // newUnwrapCall makes a call that unwraps over HTTPS and checks the answer. It is a plain HTTP client: the SDK's own work is not what is measured.
-func newUnwrapCall(ctx context.Context, r *compose.RunInfo) (func() error, error) {
+func newUnwrapCall(ctx context.Context, r *running.Info) (func() error, error) {
 	client, err := r.HTTPClient(fsys.OS{})
 	if err != nil {
 		return nil, err

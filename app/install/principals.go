@@ -1,4 +1,4 @@
-package compose
+package install
 
 import (
 	"context"
@@ -9,17 +9,19 @@ import (
 	"path/filepath"
 	"time"
 
+	"latchkey/app/running"
 	"latchkey/entra"
 	"latchkey/entra/directory"
 	"latchkey/internal/fsys"
 	"latchkey/internal/secret"
 )
 
-// The principals that the first start makes, by name.
+// The tenant and the principals that the first start makes, by name.
 const (
-	operatorName  = "latchkey-operator"  // everything with keys: latchkey key, SDKs
-	connectorName = "latchkey-connector" // get, wrap, unwrap: a database server
-	machineName   = "latchkey-machine"   // the managed identity of IMDS: as the connector
+	TenantName    = "Latchkey"
+	OperatorName  = "latchkey-operator"  // everything with keys: latchkey key, SDKs
+	ConnectorName = "latchkey-connector" // get, wrap, unwrap: a database server
+	MachineName   = "latchkey-machine"   // the managed identity of IMDS: as the connector
 )
 
 const (
@@ -43,19 +45,19 @@ type client struct {
 	Secret   string `json:"secret"`
 }
 
-// ensurePrincipals makes the tenant and the principals if they are missing and returns them by name. What a crash left half done is
+// EnsurePrincipals makes the tenant and the principals if they are missing and returns them by name. What a crash left half done is
 // finished, as each step looks first.
-func (in *Installation) ensurePrincipals(ctx context.Context) (entra.Tenant, map[string]entra.App, error) {
+func (in *Installation) EnsurePrincipals(ctx context.Context) (entra.Tenant, map[string]entra.App, error) {
 	a := in.Entra
 	var tenant entra.Tenant
 	for _, t := range a.Tenants() {
-		if t.Name == tenantName {
+		if t.Name == TenantName {
 			tenant = t
 		}
 	}
 	var err error
 	if tenant.ID == "" {
-		if tenant, err = a.CreateTenant(ctx, entra.Tenant{Name: tenantName, Domains: []string{"latchkey.localhost"}}); err != nil {
+		if tenant, err = a.CreateTenant(ctx, entra.Tenant{Name: TenantName, Domains: []string{"latchkey.localhost"}}); err != nil {
 			return tenant, nil, err
 		}
 	}
@@ -64,9 +66,9 @@ func (in *Installation) ensurePrincipals(ctx context.Context) (entra.Tenant, map
 		apps[app.Name] = app
 	}
 	for _, n := range []entra.NewApp{
-		{Name: operatorName, TenantID: tenant.ID},
-		{Name: connectorName, TenantID: tenant.ID},
-		{Name: machineName, TenantID: tenant.ID, Managed: true},
+		{Name: OperatorName, TenantID: tenant.ID},
+		{Name: ConnectorName, TenantID: tenant.ID},
+		{Name: MachineName, TenantID: tenant.ID, Managed: true},
 	} {
 		if _, ok := apps[n.Name]; ok {
 			continue
@@ -80,8 +82,8 @@ func (in *Installation) ensurePrincipals(ctx context.Context) (entra.Tenant, map
 	return tenant, apps, nil
 }
 
-// objectID is the principal of an application in its own tenant.
-func objectID(app entra.App) string {
+// ObjectID is the principal of an application in its own tenant.
+func ObjectID(app entra.App) string {
 	for _, p := range app.Principals {
 		if p.TenantID == app.TenantID {
 			return p.ObjectID
@@ -90,8 +92,8 @@ func objectID(app entra.App) string {
 	return ""
 }
 
-// ensureSecrets reads the clients' secrets, or makes those that are missing, unknown to the authority or near their end.
-func (in *Installation) ensureSecrets(ctx context.Context, apps map[string]entra.App) (*RunSecrets, error) {
+// EnsureSecrets reads the clients' secrets, or makes those that are missing, unknown to the authority or near their end.
+func (in *Installation) EnsureSecrets(ctx context.Context, apps map[string]entra.App) (*running.Secrets, error) {
 	have, err := in.readClients()
 	if err != nil {
 		return nil, err
@@ -100,7 +102,7 @@ func (in *Installation) ensureSecrets(ctx context.Context, apps map[string]entra
 	for _, c := range []struct {
 		name string
 		to   *client
-	}{{operatorName, &have.Operator}, {connectorName, &have.Connector}} {
+	}{{OperatorName, &have.Operator}, {ConnectorName, &have.Connector}} {
 		app := apps[c.name]
 		if c.to.ClientID == app.ClientID && in.secretLives(app, c.to.KeyID) {
 			continue
@@ -121,7 +123,7 @@ func (in *Installation) ensureSecrets(ctx context.Context, apps map[string]entra
 			return nil, err
 		}
 	}
-	return &RunSecrets{
+	return &running.Secrets{
 		ClientSecret: secret.FromString(have.Operator.Secret), ConnectorClientSecret: secret.FromString(have.Connector.Secret),
 	}, nil
 }
@@ -158,7 +160,7 @@ func (in *Installation) readClients() (*clients, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the clients' secrets: %w", err)
 	}
-	plain, err := in.files.Open(clientsName, sealed)
+	plain, err := in.Files.Open(clientsName, sealed)
 	if err != nil {
 		return nil, fmt.Errorf("reading %q: %w", name, err)
 	}
@@ -180,7 +182,7 @@ func (in *Installation) writeClients(c *clients) error {
 		return err
 	}
 	defer secret.Wipe(plain)
-	sealed, err := in.files.Seal(clientsName, plain)
+	sealed, err := in.Files.Seal(clientsName, plain)
 	if err != nil {
 		return err
 	}

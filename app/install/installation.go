@@ -1,4 +1,4 @@
-package compose
+package install
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"path/filepath"
 
+	"latchkey/app/running"
 	"latchkey/audit"
 	"latchkey/ekm/code"
 	"latchkey/entra"
@@ -27,7 +28,7 @@ const (
 	storeFile        = "vault.db"
 	AuditDir         = "audit"
 	entraDir         = "entra"
-	auditKeyUse      = "audit chain"
+	AuditKeyUse      = "audit chain"
 	filesKeyUse      = "installation files"
 )
 
@@ -43,7 +44,8 @@ type Process struct {
 	PID    int
 }
 
-func (p *Process) defaults() {
+// Defaults fills in the zero values.
+func (p *Process) Defaults() {
 	if p.FS == nil {
 		p.FS = fsys.OS{}
 	}
@@ -64,12 +66,13 @@ type Installation struct {
 	Dir   string
 	Seal  *seal.Sealer
 	Audit *audit.Log
-	Entra *entra.Authority // nil unless openEntra was called
+	Entra *entra.Authority // nil unless OpenEntra was called
+	// Files seals small files that lie beside the store; Backups holds the keys of key backups. Both are there after OpenLogs.
+	Files   *FileSealer
+	Backups *seal.BackupKeys
 
 	record  installation
 	store   *boltstore.Store
-	files   *fileSealer
-	backups *seal.BackupKeys
 	closers []closer // in the order of opening
 }
 
@@ -88,22 +91,22 @@ type installation struct {
 
 const installationVersion = 1
 
-// OpenInstallation opens or makes a data directory. sealSpec "" means the one that it was made with, and the development
+// Open opens or makes a data directory. sealSpec "" means the one that it was made with, and the development
 // mode for a new one. The order: lock, seal key, store, seal, audit log.
-func OpenInstallation(ctx context.Context, p Process, dir, sealSpec string) (_ *Installation, err error) {
-	in, err := openSealed(ctx, p, dir, sealSpec)
+func Open(ctx context.Context, p Process, dir, sealSpec string) (_ *Installation, err error) {
+	in, err := OpenSealed(ctx, p, dir, sealSpec)
 	if err != nil {
 		return nil, err
 	}
-	if err := in.openLogs(ctx); err != nil {
+	if err := in.OpenLogs(ctx); err != nil {
 		return nil, errors.Join(err, in.Close())
 	}
 	return in, nil
 }
 
-// openSealed is OpenInstallation without the audit log, which a verification must not touch: opening it cuts an unfinished end.
-func openSealed(ctx context.Context, p Process, dir, sealSpec string) (_ *Installation, err error) {
-	p.defaults()
+// OpenSealed is Open without the audit log, which a verification must not touch: opening it cuts an unfinished end.
+func OpenSealed(ctx context.Context, p Process, dir, sealSpec string) (_ *Installation, err error) {
+	p.Defaults()
 	in := &Installation{Process: p, Dir: dir}
 	defer func() {
 		if err != nil {
@@ -122,7 +125,7 @@ func openSealed(ctx context.Context, p Process, dir, sealSpec string) (_ *Instal
 	}
 	in.opened("lock", lock)
 	// Left by a process that was killed; nobody runs here now.
-	if err := removeRunFiles(p.FS, dir); err != nil {
+	if err := running.Remove(p.FS, dir); err != nil {
 		return nil, fmt.Errorf("removing what an earlier process left: %w", err)
 	}
 	known, err := in.readRecord()
@@ -190,8 +193,8 @@ func (in *Installation) writeRecord() error {
 	return nil
 }
 
-// rootKey reads the seal key from a source.
-func (in *Installation) rootKey(ctx context.Context, spec string) (*seal.RootKey, seal.Source, error) {
+// RootKey reads the seal key from a source.
+func (in *Installation) RootKey(ctx context.Context, spec string) (*seal.RootKey, seal.Source, error) {
 	source, err := seal.ParseSource(spec)
 	if err != nil {
 		return nil, source, err
@@ -209,7 +212,7 @@ func (in *Installation) rootKey(ctx context.Context, spec string) (*seal.RootKey
 }
 
 func (in *Installation) openSeal(ctx context.Context) error {
-	root, source, err := in.rootKey(ctx, in.record.Seal)
+	root, source, err := in.RootKey(ctx, in.record.Seal)
 	if err != nil {
 		return err
 	}
@@ -229,15 +232,16 @@ func (in *Installation) openSeal(ctx context.Context) error {
 	return nil
 }
 
-func (in *Installation) openLogs(ctx context.Context) error {
+// OpenLogs opens what OpenSealed leaves: the audit log, and the keys that hang on the seal.
+func (in *Installation) OpenLogs(ctx context.Context) error {
 	key, err := in.Seal.Derive(filesKeyUse)
 	if err != nil {
 		return err
 	}
-	if in.files, err = newFileSealer(key); err != nil {
+	if in.Files, err = newFiles(key); err != nil {
 		return err
 	}
-	key, err = in.Seal.Derive(auditKeyUse)
+	key, err = in.Seal.Derive(AuditKeyUse)
 	if err != nil {
 		return err
 	}
@@ -249,16 +253,16 @@ func (in *Installation) openLogs(ctx context.Context) error {
 	if cut := in.Audit.Cut(); cut > 0 {
 		in.Log.Warn("the audit log ended in an unfinished record of a crash, which was cut", "bytes", cut)
 	}
-	if in.backups, err = seal.OpenBackupKeys(ctx, in.Seal); err != nil {
+	if in.Backups, err = seal.OpenBackupKeys(ctx, in.Seal); err != nil {
 		return err
 	}
 	return nil
 }
 
-// openEntra opens the token authority, reachable under the given host:port names besides the public ones.
-func (in *Installation) openEntra(ctx context.Context, hosts []string, resources []entra.Resource) error {
+// OpenEntra opens the token authority, reachable under the given host:port names besides the public ones.
+func (in *Installation) OpenEntra(ctx context.Context, hosts []string, resources []entra.Resource) error {
 	a, err := entra.Open(ctx, entra.Config{
-		FS: in.FS, Dir: filepath.Join(in.Dir, entraDir), Sealer: in.files, Audit: in.Audit, Clock: in.Clock, Log: in.Log,
+		FS: in.FS, Dir: filepath.Join(in.Dir, entraDir), Sealer: in.Files, Audit: in.Audit, Clock: in.Clock, Log: in.Log,
 		Hosts: hosts, Resources: resources,
 	})
 	if err != nil {
@@ -276,4 +280,22 @@ type closeFunc func()
 func (f closeFunc) Close() error {
 	f()
 	return nil
+}
+
+// SealSource is where the seal key comes from, as seal.ParseSource reads it.
+func (in *Installation) SealSource() string { return in.record.Seal }
+
+// NoteSealSource notes durably where the seal key comes from at the next start.
+func (in *Installation) NoteSealSource(spec string) error {
+	in.record.Seal = spec
+	return in.writeRecord()
+}
+
+// Furnished reports whether the first start has made what a new installation has.
+func (in *Installation) Furnished() bool { return in.record.Furnished }
+
+// NoteFurnished notes it durably.
+func (in *Installation) NoteFurnished() error {
+	in.record.Furnished = true
+	return in.writeRecord()
 }

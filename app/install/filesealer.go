@@ -1,4 +1,4 @@
-package compose
+package install
 
 import (
 	"crypto/aes"
@@ -9,16 +9,16 @@ import (
 	"latchkey/internal/secret"
 )
 
-// fileSealerVersion is the first byte of what a fileSealer makes.
-const fileSealerVersion = 1
+// sealedVersion is the first byte of what a FileSealer makes.
+const sealedVersion = 1
 
-// fileSealer seals the few small files that lie beside the store: the token authority's state, the local authority's key,
+// FileSealer seals the few small files that lie beside the store: the token authority's state, the local authority's key,
 // the clients' secrets. Its key is derived by the seal for the life of the store (AES-256-GCM, random nonces: these files are written some
 // thousand times in a life, far below 2^32), so a change of the data key need not know about them.
-type fileSealer struct{ aead cipher.AEAD }
+type FileSealer struct{ aead cipher.AEAD }
 
-// newFileSealer takes over key, 32 bytes, and destroys it.
-func newFileSealer(key *secret.Bytes) (*fileSealer, error) {
+// newFiles takes over key, 32 bytes, and destroys it.
+func newFiles(key *secret.Bytes) (*FileSealer, error) {
 	defer key.Destroy()
 	block, err := aes.NewCipher(key.Expose())
 	if err != nil {
@@ -28,20 +28,20 @@ func newFileSealer(key *secret.Bytes) (*fileSealer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("preparing the seal of files: %w", err)
 	}
-	return &fileSealer{aead}, nil
+	return &FileSealer{aead}, nil
 }
 
 // Seal makes version | nonce | ciphertext | tag; name is authenticated.
-func (s *fileSealer) Seal(name string, plain []byte) ([]byte, error) {
-	return s.aead.Seal([]byte{fileSealerVersion}, nil, plain, []byte(name)), nil
+func (s *FileSealer) Seal(name string, plain []byte) ([]byte, error) {
+	return s.aead.Seal([]byte{sealedVersion}, nil, plain, []byte(name)), nil
 }
 
 var errUnseal = errors.New("it was changed, belongs to another name, or was sealed by another installation")
 
 // Open opens what Seal made for name.
-func (s *fileSealer) Open(name string, sealed []byte) ([]byte, error) {
-	if len(sealed) == 0 || sealed[0] != fileSealerVersion {
-		return nil, fmt.Errorf("unsealing %q: not of version %d", name, fileSealerVersion)
+func (s *FileSealer) Open(name string, sealed []byte) ([]byte, error) {
+	if len(sealed) == 0 || sealed[0] != sealedVersion {
+		return nil, fmt.Errorf("unsealing %q: not of version %d", name, sealedVersion)
 	}
 	plain, err := s.aead.Open(nil, nil, sealed[1:], []byte(name))
 	if err != nil {

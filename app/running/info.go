@@ -1,4 +1,4 @@
-package compose
+package running
 
 import (
 	"encoding/json"
@@ -12,24 +12,24 @@ import (
 	"latchkey/internal/secret"
 )
 
-// Files of a data directory that stand there only while a server runs.
+// Files of a data directory that stand there only while a server runs. SecretsFileName is that of Info.SecretsFile.
 const (
-	runFile     = "run.json"
-	secretsFile = "run.secrets.json"
+	runFile         = "run.json"
+	SecretsFileName = "run.secrets.json"
 )
 
-// runVersion is the version of run.json: a reader refuses a newer one.
-const runVersion = 1
+// Version is the version of run.json: a reader refuses another one.
+const Version = 1
 
-// RunInfo is what DIR/run.json tells about a running server. It holds no secret; those are in the file SecretsFile, mode 0600.
+// Info is what DIR/run.json tells about a running server. It holds no secret; those are in the file SecretsFile, mode 0600.
 // Scripts may read it: members are added, never renamed.
-type RunInfo struct {
+type Info struct {
 	Version     int       `json:"version"`
 	PID         int       `json:"pid"`
 	Started     time.Time `json:"started"`
 	DataDir     string    `json:"dataDir"`
-	CAFile      string    `json:"caFile"`      // PEM; what clients must trust
-	SecretsFile string    `json:"secretsFile"` // JSON: see RunSecrets
+	CAFile      string    `json:"caFile"`          // PEM; what clients must trust
+	SecretsFile string    `json:"SecretsFileName"` // JSON: see Secrets
 
 	Addresses struct {
 		Vault string `json:"vault"` // https, all vaults and HSMs by host name
@@ -49,8 +49,8 @@ type RunInfo struct {
 	ConnectorClientID string `json:"connectorClientId"`
 }
 
-// RunSecrets is what DIR/run.secrets.json holds while a server runs.
-type RunSecrets struct {
+// Secrets is what DIR/run.secrets.json holds while a server runs.
+type Secrets struct {
 	ClientSecret          *secret.Bytes
 	ConnectorClientSecret *secret.Bytes
 }
@@ -64,9 +64,9 @@ type secretsJSON struct {
 // ErrNotRunning means that no server has written its run.json into the directory.
 var ErrNotRunning = errors.New("no server is running there")
 
-// ReadRunInfo reads what a running server wrote into dir. ErrNotRunning if there is no file; a server that was
+// Read reads what a running server wrote into dir. ErrNotRunning if there is no file; a server that was
 // killed leaves its file behind, which the first failed connection tells.
-func ReadRunInfo(f fsys.FS, dir string) (*RunInfo, error) {
+func Read(f fsys.FS, dir string) (*Info, error) {
 	b, err := fsys.ReadFile(f, filepath.Join(dir, runFile), 1<<20)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("reading %q: %w", filepath.Join(dir, runFile), ErrNotRunning)
@@ -74,18 +74,18 @@ func ReadRunInfo(f fsys.FS, dir string) (*RunInfo, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading what runs: %w", err)
 	}
-	var r RunInfo
+	var r Info
 	if err := json.Unmarshal(b, &r); err != nil {
 		return nil, fmt.Errorf("reading %q: %w", filepath.Join(dir, runFile), err)
 	}
-	if r.Version != runVersion {
-		return nil, fmt.Errorf("reading %q: it has version %d, this program reads %d", filepath.Join(dir, runFile), r.Version, runVersion)
+	if r.Version != Version {
+		return nil, fmt.Errorf("reading %q: it has version %d, this program reads %d", filepath.Join(dir, runFile), r.Version, Version)
 	}
 	return &r, nil
 }
 
 // ReadSecrets reads the secrets that belong to r.
-func (r *RunInfo) ReadSecrets(f fsys.FS) (*RunSecrets, error) {
+func (r *Info) ReadSecrets(f fsys.FS) (*Secrets, error) {
 	b, err := fsys.ReadFile(f, r.SecretsFile, 1<<20)
 	if err != nil {
 		return nil, fmt.Errorf("reading the clients' secrets: %w", err)
@@ -95,14 +95,14 @@ func (r *RunInfo) ReadSecrets(f fsys.FS) (*RunSecrets, error) {
 	if err := json.Unmarshal(b, &j); err != nil {
 		return nil, fmt.Errorf("reading %q: %w", r.SecretsFile, err)
 	}
-	return &RunSecrets{
+	return &Secrets{
 		ClientSecret:          secret.FromString(j.Client),
 		ConnectorClientSecret: secret.FromString(j.Connector),
 	}, nil
 }
 
-// write puts both files, run.json last: who sees it finds everything else in place.
-func (r *RunInfo) write(f fsys.FS, s *RunSecrets) error {
+// Write puts both files, run.json last: who sees it finds everything else in place.
+func (r *Info) Write(f fsys.FS, s *Secrets) error {
 	b, err := json.MarshalIndent(secretsJSON{
 		Client: string(s.ClientSecret.Expose()), Connector: string(s.ConnectorClientSecret.Expose()),
 	}, "", "  ")
@@ -123,10 +123,10 @@ func (r *RunInfo) write(f fsys.FS, s *RunSecrets) error {
 	return nil
 }
 
-// removeRunFiles removes both files, run.json first. What is not there is no error.
-func removeRunFiles(f fsys.FS, dir string) error {
+// Remove removes both files, run.json first. What is not there is no error.
+func Remove(f fsys.FS, dir string) error {
 	var all []error
-	for _, name := range []string{runFile, secretsFile} {
+	for _, name := range []string{runFile, SecretsFileName} {
 		if err := f.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			all = append(all, err)
 		}

@@ -1,4 +1,4 @@
-package compose
+package running
 
 import (
 	"strings"
@@ -15,7 +15,7 @@ const noProxy = "localhost,127.0.0.1,::1,169.254.169.254"
 
 // Environment lists what clients of a running server need, in a fixed order. Names are a contract with scripts. known is the
 // NO_PROXY of the caller, which is kept.
-func (r *RunInfo) Environment(f fsys.FS, known string) ([]Variable, error) {
+func (r *Info) Environment(f fsys.FS, known string) ([]Variable, error) {
 	s, err := r.ReadSecrets(f)
 	if err != nil {
 		return nil, err

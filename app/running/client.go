@@ -1,4 +1,4 @@
-package compose
+package running
 
 import (
 	"crypto/tls"
@@ -17,7 +17,7 @@ import (
 )
 
 // HTTPClient reaches a running server as its clients do: real host names, through its proxy, trusting its authority alone.
-func (r *RunInfo) HTTPClient(f fsys.FS) (*http.Client, error) {
+func (r *Info) HTTPClient(f fsys.FS) (*http.Client, error) {
 	bundle, err := fsys.ReadFile(f, r.CAFile, 1<<20)
 	if err != nil {
 		return nil, fmt.Errorf("reading the authority to trust: %w", err)
@@ -39,15 +39,16 @@ func (r *RunInfo) HTTPClient(f fsys.FS) (*http.Client, error) {
 }
 
 // Keys is a client for a vault of the running server (r.VaultURL, r.HSMURL or another's URL), as the principal ClientID.
-func (r *RunInfo) Keys(f fsys.FS, vaultURL string) (*azkeys.Client, error) {
+func (r *Info) Keys(f fsys.FS, vaultURL string) (*azkeys.Client, error) {
 	secrets, err := r.ReadSecrets(f)
 	if err != nil {
 		return nil, err
 	}
-	return r.keys(f, vaultURL, secrets)
+	return r.KeysWith(f, vaultURL, secrets)
 }
 
-func (r *RunInfo) keys(f fsys.FS, vaultURL string, secrets *RunSecrets) (*azkeys.Client, error) {
+// KeysWith is Keys before the secrets are in their file.
+func (r *Info) KeysWith(f fsys.FS, vaultURL string, secrets *Secrets) (*azkeys.Client, error) {
 	transport, err := r.HTTPClient(f)
 	if err != nil {
 		return nil, err

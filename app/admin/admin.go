@@ -1,4 +1,4 @@
-package compose
+package admin
 
 import (
 	"bytes"
@@ -13,59 +13,60 @@ import (
 	"path/filepath"
 	"time"
 
+	"latchkey/app/install"
 	"latchkey/ekm/code"
 	"latchkey/vault"
 	"latchkey/vault/token"
 )
 
-// adminSocket is where a running server takes administration, in the data directory: a Unix socket that its owner alone can reach.
-const adminSocket = "admin.sock"
+// socketName is where a running server takes administration, in the data directory: a Unix socket that its owner alone can reach.
+const socketName = "admin.sock"
 
-const maxAdminBody = 8 << 20
+const maxBody = 8 << 20
 
-// Admin administers a data directory: through the server that runs on it, or by opening it while none does. Close it.
-type Admin struct {
+// Client administers a data directory: through the server that runs on it, or by opening it while none does. Close it.
+type Client struct {
 	client *http.Client // of the running server; nil when in is open
-	in     *Installation
-	ops    map[string]adminOp
+	in     *install.Installation
+	ops    map[string]operation
 }
 
-// OpenAdmin finds out which, and opens what op needs. sealSpec is used when no server runs.
-func OpenAdmin(ctx context.Context, p Process, dir, sealSpec, op string) (*Admin, error) {
-	path := filepath.Join(dir, adminSocket)
+// Open finds out which, and opens what op needs. sealSpec is used when no server runs.
+func Open(ctx context.Context, p install.Process, dir, sealSpec, op string) (*Client, error) {
+	path := filepath.Join(dir, socketName)
 	if c, err := net.DialTimeout("unix", path, 2*time.Second); err == nil {
 		_ = c.Close()
-		return &Admin{client: &http.Client{Transport: &http.Transport{
+		return &Client{client: &http.Client{Transport: &http.Transport{
 			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 				return (&net.Dialer{}).DialContext(ctx, "unix", path)
 			},
 		}}}, nil
 	}
-	in, err := openSealed(ctx, p, dir, sealSpec)
+	in, err := install.OpenSealed(ctx, p, dir, sealSpec)
 	if err != nil {
 		return nil, err
 	}
-	a := &Admin{in: in}
+	a := &Client{in: in}
 	if op == opAuditVerify {
-		a.ops = map[string]adminOp{op: typed((&adminParts{in: in}).auditVerify)}
+		a.ops = map[string]operation{op: typed((&parts{in: in}).auditVerify)}
 		return a, nil
 	}
-	if err := in.openLogs(ctx); err != nil {
+	if err := in.OpenLogs(ctx); err != nil {
 		return nil, errors.Join(err, in.Close())
 	}
-	if err := in.openEntra(ctx, nil, nil); err != nil {
+	if err := in.OpenEntra(ctx, nil, nil); err != nil {
 		return nil, errors.Join(err, in.Close())
 	}
-	service, err := in.newService([]token.Issuer{in.ownIssuer()}, "", 0)
+	service, err := in.NewService([]token.Issuer{in.OwnIssuer()}, "", 0)
 	if err != nil {
 		return nil, errors.Join(err, in.Close())
 	}
-	a.ops = adminOps(&adminParts{in, service})
+	a.ops = operations(&parts{in, service})
 	return a, nil
 }
 
 // Do runs one operation. args and result are what its entry in adminops.go says.
-func (a *Admin) Do(ctx context.Context, op string, args, result any) error {
+func (a *Client) Do(ctx context.Context, op string, args, result any) error {
 	body, err := json.Marshal(args)
 	if err != nil {
 		return err
@@ -94,12 +95,12 @@ func (a *Admin) Do(ctx context.Context, op string, args, result any) error {
 		return fmt.Errorf("asking the running server: %w", err)
 	}
 	defer resp.Body.Close()
-	out, err := io.ReadAll(io.LimitReader(resp.Body, maxAdminBody))
+	out, err := io.ReadAll(io.LimitReader(resp.Body, maxBody))
 	if err != nil {
 		return fmt.Errorf("asking the running server: %w", err)
 	}
 	if resp.StatusCode != http.StatusOK {
-		e := &adminError{}
+		e := &remoteError{}
 		if json.Unmarshal(out, e) != nil || e.Message == "" {
 			return fmt.Errorf("asking the running server: status %d", resp.StatusCode)
 		}
@@ -109,7 +110,7 @@ func (a *Admin) Do(ctx context.Context, op string, args, result any) error {
 }
 
 // Close lets the directory go.
-func (a *Admin) Close() error {
+func (a *Client) Close() error {
 	if a.client != nil {
 		a.client.CloseIdleConnections()
 		return nil
@@ -117,18 +118,18 @@ func (a *Admin) Close() error {
 	return a.in.Close()
 }
 
-// adminError is an error of the running server, with its code and hint.
-type adminError struct {
+// remoteError is an error of the running server, with its code and hint.
+type remoteError struct {
 	Message string `json:"message"`
 	Code    uint32 `json:"code,omitempty"`
 	Advice  string `json:"hint,omitempty"`
 }
 
 // Error is the message.
-func (e *adminError) Error() string { return e.Message }
+func (e *remoteError) Error() string { return e.Message }
 
 // Hint is the advice; "" if there is none.
-func (e *adminError) Hint() string {
+func (e *remoteError) Hint() string {
 	if e.Advice == "" && e.Code != 0 {
 		if entry, ok := code.Lookup(code.Code(e.Code)); ok {
 			return entry.Remedy
@@ -137,8 +138,8 @@ func (e *adminError) Hint() string {
 	return e.Advice
 }
 
-func newAdminError(err error) *adminError {
-	e := &adminError{Message: err.Error(), Code: uint32(code.Of(err))}
+func newRemoteError(err error) *remoteError {
+	e := &remoteError{Message: err.Error(), Code: uint32(code.Of(err))}
 	if h, ok := errors.AsType[interface {
 		error
 		Hint() string
@@ -148,16 +149,17 @@ func newAdminError(err error) *adminError {
 	return e
 }
 
-// adminServer answers on the socket while a server runs.
-type adminServer struct {
+// Server answers on the socket while a server runs.
+type Server struct {
 	path string
 	l    net.Listener
 	http *http.Server
 	done chan error
 }
 
-func startAdmin(in *Installation, service *vault.Service) (*adminServer, error) {
-	path := filepath.Join(in.Dir, adminSocket)
+// Serve answers on the socket of an open installation until Close.
+func Serve(in *install.Installation, service *vault.Service) (*Server, error) {
+	path := filepath.Join(in.Dir, socketName)
 	// Left by a process that was killed: we hold the directory's lock, so nobody listens there.
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("removing an old socket: %w", err)
@@ -169,15 +171,15 @@ func startAdmin(in *Installation, service *vault.Service) (*adminServer, error) 
 	if err := os.Chmod(path, 0o600); err != nil { // the directory keeps others out as well
 		return nil, errors.Join(err, l.Close())
 	}
-	ops := adminOps(&adminParts{in, service})
-	s := &adminServer{path: path, l: l, done: make(chan error, 1)}
-	s.http = &http.Server{ReadHeaderTimeout: readHeaderTimeout, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	ops := operations(&parts{in, service})
+	s := &Server{path: path, l: l, done: make(chan error, 1)}
+	s.http = &http.Server{ReadHeaderTimeout: 10 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		run, ok := ops[filepath.Base(r.URL.Path)]
 		if !ok || r.Method != http.MethodPost || r.Host != "latchkey" {
 			http.NotFound(w, r)
 			return
 		}
-		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxAdminBody))
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 		var v any
 		if err == nil {
 			v, err = run(r.Context(), body)
@@ -185,7 +187,7 @@ func startAdmin(in *Installation, service *vault.Service) (*adminServer, error) 
 		w.Header().Set("Content-Type", "application/json")
 		if err != nil {
 			w.WriteHeader(http.StatusBadRequest)
-			v = newAdminError(err)
+			v = newRemoteError(err)
 		}
 		_ = json.NewEncoder(w).Encode(v) // the client is gone otherwise
 	})}
@@ -193,7 +195,8 @@ func startAdmin(in *Installation, service *vault.Service) (*adminServer, error) 
 	return s, nil
 }
 
-func (s *adminServer) close() error {
+// Close takes no more administration.
+func (s *Server) Close() error {
 	err := s.http.Close()
 	<-s.done
 	return err

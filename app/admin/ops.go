@@ -1,4 +1,4 @@
-package compose
+package admin
 
 import (
 	"bytes"
@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 
 	"latchkey/akv"
+	"latchkey/app/install"
 	"latchkey/audit"
 	"latchkey/entra"
 	"latchkey/internal/secret"
@@ -24,16 +25,16 @@ import (
 	"latchkey/vault/seal"
 )
 
-// adminOp is one operation: JSON in, a value to be written as JSON out.
-type adminOp func(ctx context.Context, args []byte) (any, error)
+// operation is one operation: JSON in, a value to be written as JSON out.
+type operation func(ctx context.Context, args []byte) (any, error)
 
-type adminParts struct {
-	in      *Installation
+type parts struct {
+	in      *install.Installation
 	service *vault.Service
 }
 
 // typed makes an operation of a function; unknown members of args are errors.
-func typed[A, R any](f func(ctx context.Context, args A) (R, error)) adminOp {
+func typed[A, R any](f func(ctx context.Context, args A) (R, error)) operation {
 	return func(ctx context.Context, raw []byte) (any, error) {
 		var args A
 		dec := json.NewDecoder(bytes.NewReader(raw))
@@ -50,8 +51,8 @@ type Nothing struct{}
 
 const opAuditVerify = "audit-verify"
 
-func adminOps(p *adminParts) map[string]adminOp {
-	return map[string]adminOp{
+func operations(p *parts) map[string]operation {
+	return map[string]operation{
 		"vault-create":  typed(p.vaultCreate),
 		"vault-list":    typed(p.vaultList),
 		"vault-show":    typed(p.vaultShow),
@@ -92,7 +93,7 @@ type VaultNew struct {
 	Policies        bool // access policies instead of roles
 }
 
-func (p *adminParts) vaultCreate(ctx context.Context, a VaultNew) (*vault.Vault, error) {
+func (p *parts) vaultCreate(ctx context.Context, a VaultNew) (*vault.Vault, error) {
 	if a.TenantID == "" {
 		tenants := p.in.Entra.Tenants()
 		if len(tenants) != 1 {
@@ -109,11 +110,11 @@ func (p *adminParts) vaultCreate(ctx context.Context, a VaultNew) (*vault.Vault,
 	}, access)
 }
 
-func (p *adminParts) vaultList(ctx context.Context, _ Nothing) ([]*vault.Vault, error) {
+func (p *parts) vaultList(ctx context.Context, _ Nothing) ([]*vault.Vault, error) {
 	return p.service.ListVaults(ctx, vault.Operator())
 }
 
-func (p *adminParts) vaultShow(ctx context.Context, a VaultRef) (*vault.Vault, error) {
+func (p *parts) vaultShow(ctx context.Context, a VaultRef) (*vault.Vault, error) {
 	return p.service.GetVault(ctx, vault.Operator(), a.id())
 }
 
@@ -123,19 +124,19 @@ type VaultChange struct {
 	Premium, PurgeProtection *bool
 }
 
-func (p *adminParts) vaultUpdate(ctx context.Context, a VaultChange) (*vault.Vault, error) {
+func (p *parts) vaultUpdate(ctx context.Context, a VaultChange) (*vault.Vault, error) {
 	return p.service.UpdateVault(ctx, vault.Operator(), a.id(), vault.Changes{Premium: a.Premium, PurgeProtection: a.PurgeProtection})
 }
 
-func (p *adminParts) vaultDelete(ctx context.Context, a VaultRef) (Nothing, error) {
+func (p *parts) vaultDelete(ctx context.Context, a VaultRef) (Nothing, error) {
 	return Nothing{}, p.service.DeleteVault(ctx, vault.Operator(), a.id())
 }
 
-func (p *adminParts) vaultRecover(ctx context.Context, a VaultRef) (Nothing, error) {
+func (p *parts) vaultRecover(ctx context.Context, a VaultRef) (Nothing, error) {
 	return Nothing{}, p.service.RecoverVault(ctx, vault.Operator(), a.id())
 }
 
-func (p *adminParts) vaultPurge(ctx context.Context, a VaultRef) (Nothing, error) {
+func (p *parts) vaultPurge(ctx context.Context, a VaultRef) (Nothing, error) {
 	return Nothing{}, p.service.PurgeVault(ctx, vault.Operator(), a.id())
 }
 
@@ -151,7 +152,7 @@ type AccessEdit struct {
 	Firewall  *rbac.Firewall
 }
 
-func (p *adminParts) accessEdit(ctx context.Context, a AccessEdit) (*rbac.Access, error) {
+func (p *parts) accessEdit(ctx context.Context, a AccessEdit) (*rbac.Access, error) {
 	v, err := p.service.GetVault(ctx, vault.Operator(), a.id())
 	if err != nil {
 		return nil, err
@@ -239,13 +240,13 @@ func badParameter(format string, args ...any) error {
 
 // principal finds the object id behind an application's name or client id; an unknown GUID is taken as an object id, of a real
 // Entra ID for one.
-func (p *adminParts) principal(who string) (string, error) {
+func (p *parts) principal(who string) (string, error) {
 	if who == "" {
 		return "", nil
 	}
 	for _, app := range p.in.Entra.Apps("") {
 		if strings.EqualFold(app.ClientID, who) || app.Name == who {
-			return objectID(app), nil
+			return install.ObjectID(app), nil
 		}
 	}
 	if _, err := uuid.Parse(who); err != nil {
@@ -266,8 +267,8 @@ type AuditAnchor struct {
 	Hash string
 }
 
-func (p *adminParts) auditVerify(ctx context.Context, a AuditAnchor) (*AuditResult, error) {
-	key, err := p.in.Seal.Derive(auditKeyUse)
+func (p *parts) auditVerify(ctx context.Context, a AuditAnchor) (*AuditResult, error) {
+	key, err := p.in.Seal.Derive(install.AuditKeyUse)
 	if err != nil {
 		return nil, err
 	}
@@ -279,7 +280,7 @@ func (p *adminParts) auditVerify(ctx context.Context, a AuditAnchor) (*AuditResu
 		}
 		o.Anchor.Seq = a.Seq
 	}
-	report, err := audit.Verify(ctx, p.in.FS, filepath.Join(p.in.Dir, AuditDir), o)
+	report, err := audit.Verify(ctx, p.in.FS, filepath.Join(p.in.Dir, install.AuditDir), o)
 	out := &AuditResult{Report: report}
 	if err != nil {
 		if report.Faults == 0 {
@@ -302,20 +303,19 @@ type ResealResult struct {
 	Records int // sealed anew
 }
 
-func (p *adminParts) reseal(ctx context.Context, a ResealArgs) (*ResealResult, error) {
+func (p *parts) reseal(ctx context.Context, a ResealArgs) (*ResealResult, error) {
 	in := p.in
 	if a.To != "" {
-		root, _, err := in.rootKey(ctx, a.To)
+		root, _, err := in.RootKey(ctx, a.To)
 		if err != nil {
 			return nil, err
 		}
 		defer root.Destroy()
-		was := in.record.Seal
+		was := in.SealSource()
 		if err := in.Seal.ChangeRoot(ctx, root); err != nil {
 			return nil, err
 		}
-		in.record.Seal = a.To
-		if err := in.writeRecord(); err != nil {
+		if err := in.NoteSealSource(a.To); err != nil {
 			return nil, fmt.Errorf("the seal was changed from %q to %q, but this could not be noted (start with --seal %s): %w", was, a.To, a.To, err)
 		}
 		if was == "dev" && a.To != "dev" {
@@ -327,7 +327,7 @@ func (p *adminParts) reseal(ctx context.Context, a ResealArgs) (*ResealResult, e
 			}
 		}
 	}
-	out := &ResealResult{Source: in.record.Seal}
+	out := &ResealResult{Source: in.SealSource()}
 	if !a.NewData {
 		return out, nil
 	}
@@ -350,28 +350,28 @@ type BackupKey struct {
 	Exported   []byte
 }
 
-func (p *adminParts) backupExport(_ context.Context, a BackupKey) (*BackupKey, error) {
+func (p *parts) backupExport(_ context.Context, a BackupKey) (*BackupKey, error) {
 	pass := secret.FromString(a.Passphrase)
 	defer pass.Destroy()
-	id := p.in.backups.Active()
+	id := p.in.Backups.Active()
 	if a.ID != "" {
 		var err error
 		if id, err = seal.ParseBackupKeyID(a.ID); err != nil {
 			return nil, err
 		}
 	}
-	out, err := p.in.backups.Export(id, pass)
+	out, err := p.in.Backups.Export(id, pass)
 	return &BackupKey{ID: id.String(), Exported: out}, err
 }
 
-func (p *adminParts) backupImport(ctx context.Context, a BackupKey) (*BackupKey, error) {
+func (p *parts) backupImport(ctx context.Context, a BackupKey) (*BackupKey, error) {
 	pass := secret.FromString(a.Passphrase)
 	defer pass.Destroy()
-	id, err := p.in.backups.Import(ctx, a.Exported, pass)
+	id, err := p.in.Backups.Import(ctx, a.Exported, pass)
 	return &BackupKey{ID: id.String()}, err
 }
 
-func (p *adminParts) appList(context.Context, Nothing) ([]entra.App, error) {
+func (p *parts) appList(context.Context, Nothing) ([]entra.App, error) {
 	return p.in.Entra.Apps(""), nil
 }
 
@@ -382,7 +382,7 @@ type AppNew struct {
 	Managed  bool
 }
 
-func (p *adminParts) appCreate(ctx context.Context, a AppNew) (*entra.App, error) {
+func (p *parts) appCreate(ctx context.Context, a AppNew) (*entra.App, error) {
 	for _, app := range p.in.Entra.Apps("") {
 		if app.Name == a.Name {
 			return nil, fmt.Errorf("there is an application %q already: %s", a.Name, app.ClientID)
@@ -392,7 +392,7 @@ func (p *adminParts) appCreate(ctx context.Context, a AppNew) (*entra.App, error
 		tenants := p.in.Entra.Tenants()
 		switch len(tenants) {
 		case 0:
-			t, err := p.in.Entra.CreateTenant(ctx, entra.Tenant{Name: tenantName, Domains: []string{"latchkey.localhost"}})
+			t, err := p.in.Entra.CreateTenant(ctx, entra.Tenant{Name: install.TenantName, Domains: []string{"latchkey.localhost"}})
 			if err != nil {
 				return nil, err
 			}
@@ -414,7 +414,7 @@ type AppRef struct {
 	Disable bool
 }
 
-func (p *adminParts) app(who string) (*entra.App, error) {
+func (p *parts) app(who string) (*entra.App, error) {
 	for _, app := range p.in.Entra.Apps("") {
 		if strings.EqualFold(app.ClientID, who) || app.Name == who {
 			return &app, nil
@@ -423,7 +423,7 @@ func (p *adminParts) app(who string) (*entra.App, error) {
 	return nil, fmt.Errorf("there is no application %q", who)
 }
 
-func (p *adminParts) appDisable(ctx context.Context, a AppRef) (Nothing, error) {
+func (p *parts) appDisable(ctx context.Context, a AppRef) (Nothing, error) {
 	app, err := p.app(a.App)
 	if err != nil {
 		return Nothing{}, err
@@ -431,7 +431,7 @@ func (p *adminParts) appDisable(ctx context.Context, a AppRef) (Nothing, error) 
 	return Nothing{}, p.in.Entra.Disable(ctx, app.ClientID, a.Disable)
 }
 
-func (p *adminParts) appDelete(ctx context.Context, a AppRef) (Nothing, error) {
+func (p *parts) appDelete(ctx context.Context, a AppRef) (Nothing, error) {
 	app, err := p.app(a.App)
 	if err != nil {
 		return Nothing{}, err
@@ -439,7 +439,7 @@ func (p *adminParts) appDelete(ctx context.Context, a AppRef) (Nothing, error) {
 	return Nothing{}, p.in.Entra.DeleteApp(ctx, app.ClientID)
 }
 
-func (p *adminParts) credRemove(ctx context.Context, a AppRef) (Nothing, error) {
+func (p *parts) credRemove(ctx context.Context, a AppRef) (Nothing, error) {
 	app, err := p.app(a.App)
 	if err != nil {
 		return Nothing{}, err
@@ -461,7 +461,7 @@ type CredentialMade struct {
 	Expires                             time.Time
 }
 
-func (p *adminParts) secretAdd(ctx context.Context, a CredentialNew) (*CredentialMade, error) {
+func (p *parts) secretAdd(ctx context.Context, a CredentialNew) (*CredentialMade, error) {
 	app, err := p.app(a.App)
 	if err != nil {
 		return nil, err
@@ -474,7 +474,7 @@ func (p *adminParts) secretAdd(ctx context.Context, a CredentialNew) (*Credentia
 	return &CredentialMade{ClientID: app.ClientID, KeyID: s.KeyID, Secret: string(plain.Expose()), Expires: s.Expires}, nil
 }
 
-func (p *adminParts) certAdd(ctx context.Context, a CredentialNew) (*CredentialMade, error) {
+func (p *parts) certAdd(ctx context.Context, a CredentialNew) (*CredentialMade, error) {
 	app, err := p.app(a.App)
 	if err != nil {
 		return nil, err

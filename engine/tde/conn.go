@@ -35,6 +35,9 @@ func (db *DB) Conn(ctx context.Context) (*Conn, error) {
 func (db *DB) connect(ctx context.Context) (*Conn, error) {
 	raw, err := sqlite3.OpenContext(ctx, db.uri)
 	if err != nil {
+		if below := db.store.LastError(); below != nil && isStorage(err) {
+			err = fmt.Errorf("%w (%w)", below, err)
+		}
 		return nil, err
 	}
 	c := &Conn{Conn: raw, db: db}
@@ -95,6 +98,18 @@ func isStorage(err error) bool {
 	}
 	return false
 }
+
+// ErrBackup is the answer of SQLite's backup interface, which would write to or read from any file, in clear.
+var ErrBackup = errors.New("sqlite's backup interface is not available on encrypted storage: use snapshots")
+
+// Backup is refused; see [DB.Snapshot].
+func (c *Conn) Backup(_, _ string) error { return ErrBackup }
+
+// BackupInit is refused; see [DB.Snapshot].
+func (c *Conn) BackupInit(_, _ string) (*sqlite3.Backup, error) { return nil, ErrBackup }
+
+// Restore is refused; see [Restore].
+func (c *Conn) Restore(_, _ string) error { return ErrBackup }
 
 // Exec runs SQL without results. Its errors have gone through Err.
 func (c *Conn) Exec(sql string) error { return c.Err(c.Conn.Exec(sql)) }

@@ -6,9 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 
@@ -111,40 +109,9 @@ func Create(ctx context.Context, cfg Config) (*DB, error) {
 }
 
 func create(cfg Config) error {
-	lock, err := cfg.FS.Lock(cfg.Path + ".lock")
-	if err != nil {
-		return err
-	}
-	defer lock.Close()
-	if _, err := cfg.FS.Stat(cfg.Path); !errors.Is(err, fs.ErrNotExist) {
-		if err == nil {
-			err = &fs.PathError{Op: "create", Path: cfg.Path, Err: fs.ErrExist}
-		}
-		return err
-	}
-	for _, left := range []string{cfg.Path + "-wal", scan.Name(cfg.Path), cfg.Path + "-new"} { // of a file that is gone
-		if err := cfg.FS.Remove(left); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-	}
 	h := &header.Header{Filled: 1}
 	rand.Read(h.FileID[:])
-	f, err := cfg.FS.OpenFile(cfg.Path+"-new", os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	err = fill(f, h)
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		err = cfg.FS.Rename(cfg.Path+"-new", cfg.Path)
-	}
-	if err != nil {
-		_ = cfg.FS.Remove(cfg.Path + "-new")
-		return err
-	}
-	return cfg.FS.SyncDir(filepath.Dir(cfg.Path))
+	return build(cfg, func(f fsys.File) error { return fill(f, h) })
 }
 
 // fill writes the header and an empty page 1.

@@ -324,4 +324,3 @@ func powerCuts(t *testing.T, normal bool) {
 		return nil
 	})
 }
-

@@ -76,15 +76,7 @@ func (s Status) Encrypted() bool {
 // Status tells the present state. It reads no file.
 func (db *DB) Status() Status {
 	h := db.header()
-	s := Status{
-		State: h.State, Pages: db.store.Pages(), FileID: h.FileID, Rewraps: h.Rewraps,
-		Created: when(h.Created), Regenerated: when(h.Regenerated), Modified: when(h.Modified), Set: when(h.Set), Opened: when(h.Opened),
-	}
-	if k := h.Newest(); k != nil {
-		s.Algorithm, s.Generation = k.Algorithm, k.Generation
-		s.Protector = Protector{Thumbprint: k.Protector, URI: k.URI}
-		s.EpochsLeft = pagecipher.MaxEpoch + 1 - int(k.NextEpoch)
-	}
+	s := statusOf(h, db.store.Pages())
 	switch {
 	case h.State.Scanning():
 		passed := max(h.Position, db.scan.next.Load(), 1) - 1
@@ -100,6 +92,19 @@ func (db *DB) Status() Status {
 	}
 	if db.changing.Load() && s.State == header.Encrypted {
 		s.State = header.ProtectionChange
+	}
+	return s
+}
+
+func statusOf(h *header.Header, pages uint32) Status {
+	s := Status{
+		State: h.State, Pages: pages, FileID: h.FileID, Rewraps: h.Rewraps,
+		Created: when(h.Created), Regenerated: when(h.Regenerated), Modified: when(h.Modified), Set: when(h.Set), Opened: when(h.Opened),
+	}
+	if k := h.Newest(); k != nil {
+		s.Algorithm, s.Generation = k.Algorithm, k.Generation
+		s.Protector = Protector{Thumbprint: k.Protector, URI: k.URI}
+		s.EpochsLeft = pagecipher.MaxEpoch + 1 - int(k.NextEpoch)
 	}
 	return s
 }

@@ -69,11 +69,24 @@ func (f *mainFile) report(err error, code sqlite3.ExtendedErrorCode) error {
 	case errors.As(err, &e) && e.bad:
 		code = sqlite3.IOERR_DATA
 	case errors.Is(err, syscall.ENOSPC):
-		f.last.Store(&err)
+		f.note(err)
 		return vfs.SystemError(err, sqlite3.FULL)
 	}
-	f.last.Store(&err)
+	f.note(err)
 	return vfs.SystemError(err, code)
+}
+
+func (f *mainFile) note(err error) {
+	f.last.Store(&err)
+	f.s.last.Store(&err)
+}
+
+// LastError takes the error that the file system gave any connection last: for one that could not even be opened.
+func (s *Store) LastError() error {
+	if e := s.last.Swap(nil); e != nil {
+		return *e
+	}
+	return nil
 }
 
 // LastError takes the error that the file system gave this connection's main database or log last, nil if none since the

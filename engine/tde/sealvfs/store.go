@@ -55,6 +55,7 @@ type Store struct {
 	locks  lockTable
 	policy atomic.Pointer[Policy]
 	failed atomic.Pointer[Error]
+	last   atomic.Pointer[error]
 
 	// change is held shared by every write and exclusively while the sealing key changes, so that none straddles it.
 	change  sync.RWMutex

@@ -499,4 +499,6 @@ func (w *wal) wipeLocked() error {
 	return nil
 }
 
+func salts(f *pagecipher.FrameBuf) uint64 { return binary.BigEndian.Uint64(f.Salts()) }
+
 func sameSalts(head []byte, f *pagecipher.FrameBuf) bool { return bytes.Equal(head[16:24], f.Salts()) }

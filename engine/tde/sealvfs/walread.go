@@ -1,7 +1,6 @@
 package sealvfs
 
 import (
-	"encoding/binary"
 	"errors"
 	"io"
 
@@ -83,7 +82,7 @@ func (w *wal) body(c *mainFile, p []byte, frame uint64) error {
 		if err := w.load(c.codec, c.raw[:], &c.frame, frame); err != nil {
 			return err
 		}
-		if salts := w.salts.Load(); salts != 0 && binary.BigEndian.Uint64(c.frame.Salts()) != salts {
+		if want := w.salts.Load(); want != 0 && salts(&c.frame) != want {
 			return w.s.corrupt(w.name, frame, "it belongs to an earlier log")
 		}
 		copy(p, c.frame.Payload())

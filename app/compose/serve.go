@@ -17,7 +17,6 @@ import (
 	"latchkey/internal/jwks"
 	"latchkey/internal/localca"
 	"latchkey/vault/httpapi"
-	"latchkey/vault/seal"
 	"latchkey/vault/token"
 )
 
@@ -30,6 +29,14 @@ type Serving struct {
 // StartServe runs the parts that c names. It writes no run.json: a service manager knows its process. Stop it with Stop.
 func StartServe(ctx context.Context, p install.Process, c *ServeConfig) (_ *Serving, err error) {
 	p.Defaults()
+	source, err := install.Source(p, c.Data, c.Seal)
+	if err != nil {
+		return nil, err
+	}
+	if source.Development() && !c.AllowDevelopmentSeal {
+		return nil, code.Wrap(code.ConfigInvalid, "starting", c.Data,
+			errors.New("the development seal is no seal: give seal, or set allowDevelopmentSeal if no key of worth will ever be in it"))
+	}
 	in, err := install.Open(ctx, p, c.Data, c.Seal)
 	if err != nil {
 		return nil, err
@@ -43,10 +50,6 @@ func StartServe(ctx context.Context, p install.Process, c *ServeConfig) (_ *Serv
 			err = errors.Join(err, s.Stop(stopping))
 		}
 	}()
-	if source, err := seal.ParseSource(in.SealSource()); err == nil && source.Development() && !c.AllowDevelopmentSeal {
-		return nil, code.Wrap(code.ConfigInvalid, "starting", c.Data,
-			errors.New("the development seal is no seal: give seal, or set allowDevelopmentSeal if no key of worth will ever be in it"))
-	}
 	tlsConfig, err := s.tls(c.TLS)
 	if err != nil {
 		return nil, err

@@ -282,6 +282,19 @@ func (f closeFunc) Close() error {
 	return nil
 }
 
+// Source tells where the seal key of a directory would come from, opening and making nothing. spec is as for Open.
+func Source(p Process, dir, spec string) (seal.Source, error) {
+	p.Defaults()
+	if spec == "" {
+		in := &Installation{Process: p, Dir: dir}
+		if _, err := in.readRecord(); err != nil {
+			return seal.Source{}, err
+		}
+		spec = in.record.Seal
+	}
+	return seal.ParseSource(spec)
+}
+
 // SealSource is where the seal key comes from, as seal.ParseSource reads it.
 func (in *Installation) SealSource() string { return in.record.Seal }
 

@@ -437,6 +437,7 @@ func BenchmarkUnwrap(b *testing.B) {
 	h := w.hold(b, 1)
 	tr := w.vault.Transport()
 	defer tr.CloseIdleConnections()
+	tr.ForceAttemptHTTP2 = true // the same protocol on both sides
 	client := &http.Client{Transport: tr}
 	tok := w.token(b)
 	info := must(h.session.KeyByThumbprint(context.Background(), h.thumb))(b)

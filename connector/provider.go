@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"latchkey/ekm"
 	"latchkey/ekm/code"
@@ -37,6 +38,8 @@ type Provider struct {
 	ctx    context.Context // ends with Close
 	cancel context.CancelCauseFunc
 	wg     sync.WaitGroup // goroutines of the Provider
+	work   chan func()    // to goroutines that have nothing to do
+	idle   atomic.Int32   // how many these are
 
 	mu       sync.Mutex
 	closed   bool
@@ -57,7 +60,7 @@ func New(cfg Config) (*Provider, error) {
 		return nil, err
 	}
 	p := &Provider{
-		cfg: cfg, clock: cfg.Clock, rand: cfg.Rand,
+		cfg: cfg, clock: cfg.Clock, rand: cfg.Rand, work: make(chan func()),
 		stores: map[string]*store{}, breakers: map[string]*breaker{}, sessions: map[*Session]struct{}{},
 	}
 	if p.clock == nil {
@@ -89,11 +92,34 @@ func New(cfg Config) (*Provider, error) {
 	return p, nil
 }
 
+// maxIdle bounds the goroutines that wait for work.
+const maxIdle = 8
+
+// goAsync runs f on a goroutine of the Provider, if it can on one that is there: a new one would grow its stack again for
+// every request, which is more work than all the rest that the connector adds to it.
 func (p *Provider) goAsync(f func()) {
+	select {
+	case p.work <- f:
+		return
+	default:
+	}
 	p.wg.Add(1)
 	go func() {
 		defer p.wg.Done()
-		f()
+		for {
+			f()
+			if p.idle.Add(1) > maxIdle {
+				p.idle.Add(-1)
+				return
+			}
+			select {
+			case f = <-p.work:
+				p.idle.Add(-1)
+			case <-p.ctx.Done():
+				p.idle.Add(-1)
+				return
+			}
+		}
 	}()
 }
 

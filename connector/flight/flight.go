@@ -27,6 +27,7 @@ type request struct {
 
 // Do runs f under key, or joins who runs it. f's context has ctx's values, not its end; start begins f's goroutine.
 func (fs *Group) Do(ctx context.Context, key string, start func(func()), f func(context.Context) (*secret.Bytes, error)) (s *secret.Bytes, shared bool, err error) {
+	var fctx context.Context
 	fs.mu.Lock()
 	fl, shared := fs.m[key]
 	if !shared {
@@ -34,26 +35,14 @@ func (fs *Group) Do(ctx context.Context, key string, start func(func()), f func(
 			fs.m = map[string]*request{}
 		}
 		fl = &request{done: make(chan struct{})}
-		var fctx context.Context
 		fctx, fl.cancel = context.WithCancel(context.WithoutCancel(ctx))
 		fs.m[key] = fl
-		start(func() {
-			defer fl.cancel()
-			result, err := f(fctx)
-			fs.mu.Lock()
-			fl.result, fl.err = result, err
-			if fs.m[key] == fl {
-				delete(fs.m, key)
-			}
-			if fl.waiting == 0 {
-				fl.result.Destroy()
-			}
-			fs.mu.Unlock()
-			close(fl.done)
-		})
 	}
 	fl.waiting++
 	fs.mu.Unlock()
+	if !shared {
+		start(func() { fs.run(fctx, key, fl, f) })
+	}
 
 	gaveUp := false
 	select {
@@ -83,6 +72,21 @@ func (fs *Group) Do(ctx context.Context, key string, start func(func()), f func(
 		fl.result.Destroy()
 	}
 	return s, shared, nil
+}
+
+func (fs *Group) run(ctx context.Context, key string, fl *request, f func(context.Context) (*secret.Bytes, error)) {
+	defer fl.cancel()
+	result, err := f(ctx)
+	fs.mu.Lock()
+	fl.result, fl.err = result, err
+	if fs.m[key] == fl {
+		delete(fs.m, key)
+	}
+	if fl.waiting == 0 {
+		fl.result.Destroy()
+	}
+	fs.mu.Unlock()
+	close(fl.done)
 }
 
 // Waiting is how many callers wait now.

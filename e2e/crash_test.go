@@ -187,3 +187,26 @@ func TestKillUnderLoad(t *testing.T) {
 	}
 	t.Logf("%d rounds, %d acknowledged versions, all there", rounds, total)
 }
+
+// A first start that is killed at any moment is finished by the next one.
+func TestKillDuringFirstStart(t *testing.T) {
+	rounds := 8
+	if os.Getenv("LATCHKEY_LONG") == "1" {
+		rounds = 60
+	}
+	for round := range rounds {
+		dir := filepath.Join(t.TempDir(), "data")
+		cmd := exec.Command(program, "up", "--data", dir)
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		<-time.After(time.Duration(mathrand.IntN(250)) * time.Millisecond)
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		s := up(t, dir)
+		if err := works(t.Context(), s.keys(t), "ContosoRSAKey0", ""); err != nil {
+			t.Errorf("round %d: %v", round, err)
+		}
+		s.stop(t)
+	}
+}

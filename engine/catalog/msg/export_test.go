@@ -1,0 +1,4 @@
+package msg
+
+// Load parses the data anew and reports what is wrong with it.
+var Load = load

@@ -328,6 +328,18 @@ func (h *host) currentChallenge(ctx context.Context) (challenge.Challenge, error
 	}
 }
 
+// Challenge asks a vault for its challenge, parses and checks it, and tells how far the vault's clock is ahead of ours, to the
+// second. It is what Open begins with, for diagnosis.
+func (o *Opener) Challenge(ctx context.Context, t sqlcred.Target) (challenge.Challenge, time.Duration, error) {
+	h, err := o.host(t)
+	if err != nil {
+		return challenge.Challenge{}, 0, err
+	}
+	h.forgetChallenge()
+	ch, err := h.currentChallenge(ctx)
+	return ch, time.Duration(h.skew.Load()), err
+}
+
 // challengeTimeout bounds one request for a challenge.
 const challengeTimeout = 15 * time.Second
 

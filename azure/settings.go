@@ -128,6 +128,31 @@ func (s Settings) proxy() (func(*http.Request) (*url.URL, error), error) {
 	return http.ProxyURL(u), nil
 }
 
+// Route tells how the vault is reached, for diagnosis: the TLS configuration, and the proxy's URL or nil. Errors carry code 3101.
+func (s Settings) Route(t sqlcred.Target) (*tls.Config, *url.URL, error) {
+	ca, err := s.readCA()
+	if err != nil {
+		return nil, nil, err
+	}
+	c, err := s.tlsConfig(ca)
+	if err != nil {
+		return nil, nil, err
+	}
+	proxy, err := s.proxy()
+	if err != nil || proxy == nil {
+		return c, nil, err
+	}
+	u, err := url.Parse(t.URL)
+	if err != nil {
+		return nil, nil, code.Wrap(code.HTTPOpenRequest, "reading the vault's URL", t.URL, err)
+	}
+	p, err := proxy(&http.Request{URL: u})
+	if err != nil {
+		return nil, nil, code.Wrap(code.HTTPOpenSession, "reading the settings", "proxy", errors.New("the proxy of the environment is not a URL"))
+	}
+	return c, p, nil
+}
+
 // readFile reads a regular file of at most limit bytes. Credentials are read where the operating system has them, not through
 // internal/fsys: nothing here is written.
 func readFile(name string, limit int64) ([]byte, error) {

@@ -36,6 +36,13 @@ func (v *Vault) Identity() string { return v.who }
 // Skew is how far the vault's clock is ahead of ours, as its last reply showed to the second; 0 before the first.
 func (v *Vault) Skew() time.Duration { return time.Duration(v.h.skew.Load()) }
 
+// TokenExpires is when the token in use ends; zero without one.
+func (v *Vault) TokenExpires() time.Time {
+	v.id.tokens.mu.Lock()
+	defer v.id.tokens.mu.Unlock()
+	return v.id.tokens.current.expires
+}
+
 // GetKey reads a key's version, or its newest with version "".
 func (v *Vault) GetKey(ctx context.Context, name, version string) (keystore.Key, error) {
 	r := request{op: "getting the key", method: http.MethodGet, path: keyPath(name, version), on: name, repeat: true}

@@ -54,6 +54,7 @@ var layout = []rule{
 	{"vault", []string{"akv", "keywrap", "vault/rbac", "vault/store", "vault/throttle", "vault/door", "vault/keydb", "vault/keyspec", "vault/rotation", "vault/backup", "vault/release", "ekm/code"}, "operations on keys, behind the door"},
 	{"vault/door", []string{"akv", "keywrap", "audit", "vault/rbac", "vault/store", "vault/token", "vault/throttle", "vault/keydb", "vault/keyspec", "ekm/code"}, "the one door: authorise, audit, act"},
 	{"vault/roles", []string{"akv", "vault/door", "vault/keyspec", "vault/rbac"}, "local roles of a Managed HSM, behind the door"},
+	{"vault/armapi", []string{"akv", "vault", "vault/door", "vault/rbac"}, "the management plane over the one door"},
 	{"vault/httpapi", []string{"akv", "audit", "keywrap", "vault", "vault/door", "vault/roles", "vault/keyspec", "vault/rbac", "vault/token", "vault/throttle", "ekm/code"}, "REST over the one door"},
 	{"vault/vaulttest", []string{"akv", "keywrap", "audit", "vault/...", "entra", "ekm/code"}, "a whole vault in a test"},
 	{"entra", []string{"audit", "ekm/code", "entra/directory", "internal/jwks"}, "the token authority stands alone"},

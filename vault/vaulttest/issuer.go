@@ -160,3 +160,9 @@ func (s *Server) MustAzure(t testing.TB, url string, p rbac.Principal) *azkeys.C
 	}
 	return c
 }
+
+// Validator is a token validator of its own that trusts the server's issuer, for other handlers over the same tokens.
+func (s *Server) Validator(t testing.TB) *token.Validator {
+	t.Helper()
+	return s.Issuer.validator(t, s.Issuer.clock)
+}

@@ -40,6 +40,9 @@ func bind(name, addr string) (net.Listener, error) {
 
 // serve answers requests on l with h from now on. tlsConfig nil means plain HTTP, which is for this machine alone.
 func serve(name string, l net.Listener, h http.Handler, tlsConfig *tls.Config, log *slog.Logger) *port {
+	if tlsConfig != nil {
+		tlsConfig = tlsConfig.Clone() // net/http completes it, and several ports may share one
+	}
 	p := &port{
 		name: name, l: l, done: make(chan error, 1),
 		server: &http.Server{

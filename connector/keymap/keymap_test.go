@@ -1,0 +1,211 @@
+package keymap_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"latchkey/connector/keymap"
+	"latchkey/ekm"
+	"latchkey/ekm/code"
+	"latchkey/internal/clock"
+	"latchkey/internal/fsys"
+)
+
+const name, vault = "/data/keymap", "https://v.vault.azure.net"
+
+func entry(i int) keymap.Entry {
+	return keymap.Entry{Vault: vault, Thumbprint: ekm.Thumbprint(fmt.Sprintf("%020d", i)), URI: fmt.Sprintf("%s/keys/k%d/%032x", vault, i, i)}
+}
+
+func TestMapKeepsWhatItWasGiven(t *testing.T) {
+	files := fsys.NewMem()
+	m := keymap.OpenFile(files, name, nil, nil)
+	if _, err := m.Get(t.Context(), vault, entry(1).Thumbprint); !errors.Is(err, keymap.ErrNotFound) {
+		t.Errorf("an empty map: %v", err)
+	}
+	for i := range 20 {
+		if err := m.Put(t.Context(), entry(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := m.Put(t.Context(), entry(3)); err != nil {
+		t.Errorf("the same entry again: %v", err)
+	}
+	other := entry(3)
+	other.URI = entry(4).URI
+	if err := m.Put(t.Context(), other); code.Of(err) != code.ThumbprintExistedInRegistry || !strings.Contains(err.Error(), entry(3).URI) {
+		t.Errorf("another URI: %v", err)
+	}
+	other.Vault = "https://elsewhere.example"
+	if err := m.Put(t.Context(), other); err != nil {
+		t.Errorf("the same thumbprint at another vault: %v", err)
+	}
+	again := keymap.OpenFile(files, name, nil, nil) // another process
+	if uri, err := again.Get(t.Context(), vault, entry(7).Thumbprint); err != nil || uri != entry(7).URI {
+		t.Errorf("Get = %q, %v", uri, err)
+	}
+	if err := again.Put(t.Context(), entry(99)); err != nil {
+		t.Fatal(err)
+	}
+	if uri, err := m.Get(t.Context(), vault, entry(99).Thumbprint); err != nil || uri != entry(99).URI {
+		t.Errorf("what another process wrote: %q, %v", uri, err)
+	}
+	if err := m.Remove(t.Context(), vault, entry(99).Thumbprint); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Remove(t.Context(), vault, entry(99).Thumbprint); !errors.Is(err, keymap.ErrNotFound) {
+		t.Errorf("removing twice: %v", err)
+	}
+	if err := m.Check(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestDamagedMapIsSetAsideAndReported(t *testing.T) {
+	files := fsys.NewMem()
+	var told []error
+	m := keymap.OpenFile(files, name, nil, nil)
+	if err := m.Put(t.Context(), entry(1)); err != nil {
+		t.Fatal(err)
+	}
+	good, err := fsys.ReadFile(files, name, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, bad := range [][]byte{good[:len(good)-10], bytes.Replace(good, []byte("k1"), []byte("k2"), 1), []byte("hello"), {}} {
+		if err := fsys.WriteFile(files, name, bad, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		told = nil
+		fake := clock.NewFake(time.Date(2026, 1, 1, i, 0, 0, 0, time.UTC))
+		m := keymap.OpenFile(files, name, fake, func(err error) { told = append(told, err) })
+		if _, err := m.Get(t.Context(), vault, entry(1).Thumbprint); !errors.Is(err, keymap.ErrNotFound) {
+			t.Errorf("case %d: Get = %v", i, err)
+		}
+		if len(told) != 1 || !errors.Is(told[0], code.MapDamaged) {
+			t.Errorf("case %d: told %v", i, told)
+		}
+		aside := name + ".damaged-" + fake.Now().Format("20060102T150405Z")
+		if b, err := fsys.ReadFile(files, aside, 0); err != nil || !bytes.Equal(b, bad) {
+			t.Errorf("case %d: the damaged file was not kept: %v", i, err)
+		}
+		if err := m.Put(t.Context(), entry(1)); err != nil {
+			t.Errorf("case %d: %v", i, err)
+		}
+	}
+}
+
+func TestNewerMapIsLeftAlone(t *testing.T) {
+	files := fsys.NewMem()
+	if err := files.MkdirAll("/data", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	newer := []byte("latchkey-keymap 2\nwhatever\n")
+	if err := fsys.WriteFile(files, name, newer, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	m := keymap.OpenFile(files, name, nil, nil)
+	if err := m.Put(t.Context(), entry(1)); code.Of(err) != code.FailureInRegistry || !errors.Is(err, keymap.ErrVersion) {
+		t.Errorf("Put = %v", err)
+	}
+	if b, _ := fsys.ReadFile(files, name, 0); !bytes.Equal(b, newer) {
+		t.Error("the newer file was changed")
+	}
+}
+
+func TestEveryFailureOfTheDiskIsCode2058AndHarmless(t *testing.T) {
+	for _, kind := range []fsys.Kind{fsys.OpOpen, fsys.OpWrite, fsys.OpSync, fsys.OpRename, fsys.OpSyncDir, fsys.OpLock} {
+		base := fsys.NewMem()
+		m := keymap.OpenFile(base, name, nil, nil)
+		if err := m.Put(t.Context(), entry(1)); err != nil {
+			t.Fatal(err)
+		}
+		fault := &fsys.Nth{Kinds: kind, N: 1, Sticky: true, Err: syscall.ENOSPC}
+		bad := keymap.OpenFile(fsys.NewFaulty(base, fault.Hook), name, nil, nil)
+		if err := bad.Put(t.Context(), entry(2)); code.Of(err) != code.FailureInRegistry || !errors.Is(err, syscall.ENOSPC) {
+			t.Errorf("kind %d: %v", kind, err)
+		}
+		if err := bad.Check(t.Context()); code.Of(err) != code.FailureInRegistry {
+			t.Errorf("kind %d: Check = %v", kind, err)
+		}
+		if uri, err := keymap.OpenFile(base, name, nil, nil).Get(t.Context(), vault, entry(1).Thumbprint); err != nil || uri != entry(1).URI {
+			t.Errorf("kind %d: the old entry: %q, %v", kind, uri, err)
+		}
+	}
+	none := keymap.OpenFile(fsys.NewFaulty(fsys.NewMem(), func(fsys.Op) error { return fs.ErrPermission }), name, nil, nil)
+	if _, err := none.Get(t.Context(), vault, entry(1).Thumbprint); code.Of(err) != code.FailureInRegistry {
+		t.Errorf("Get = %v", err)
+	}
+}
+
+func TestWhatWasAcknowledgedSurvivesAPowerCut(t *testing.T) {
+	for seed := range uint64(30) {
+		files := fsys.NewMem()
+		m := keymap.OpenFile(files, name, nil, nil)
+		rng := rand.New(rand.NewPCG(seed, 1))
+		n := 1 + rng.IntN(8)
+		for i := range n {
+			if err := m.Put(t.Context(), entry(i)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		after := keymap.OpenFile(files.CrashClone(fsys.Crash{Rand: rng, Keep: 0.5, Torn: 0.5}), name, nil, nil)
+		for i := range n {
+			if uri, err := after.Get(t.Context(), vault, entry(i).Thumbprint); err != nil || uri != entry(i).URI {
+				t.Errorf("seed %d: entry %d = %q, %v", seed, i, uri, err)
+			}
+		}
+	}
+}
+
+func TestManyProcessesWriteAtOnce(t *testing.T) {
+	dir := t.TempDir()
+	var wg sync.WaitGroup
+	for p := range 4 {
+		m := keymap.OpenFile(fsys.OS{}, dir+"/map", nil, nil)
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			for i := range 10 {
+				if err := m.Put(t.Context(), entry(10*p+i)); err != nil {
+					t.Error(err)
+				}
+			}
+		}()
+	}
+	wg.Wait()
+	all, err := keymap.OpenFile(fsys.OS{}, dir+"/map", nil, nil).Entries(t.Context())
+	if err != nil || len(all) != 40 {
+		t.Errorf("%d entries, %v; want 40", len(all), err)
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	f.Add(keymap.Encode(nil))
+	f.Add(keymap.Encode([]keymap.Entry{entry(1), entry(2)}))
+	f.Add([]byte("latchkey-keymap 9\n"))
+	f.Add([]byte("latchkey-keymap 1\nsha256 \n"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		entries, err := keymap.Decode(b)
+		if err != nil {
+			if !errors.Is(err, keymap.ErrDamaged) && !errors.Is(err, keymap.ErrVersion) {
+				t.Fatalf("an error of another kind: %v", err)
+			}
+			return
+		}
+		again, err := keymap.Decode(keymap.Encode(entries))
+		if d := cmp.Diff(entries, again); err != nil || d != "" {
+			t.Fatalf("not the same again: %v\n%s", err, d)
+		}
+	})
+}

@@ -155,12 +155,10 @@ func (s *Server) NewRequest(t testing.TB, p rbac.Principal, method, url string, 
 	return req
 }
 
-// Send sends a request over a connection of its own.
+// Send sends a request over one of the server's own connections.
 func (s *Server) Send(t testing.TB, req *http.Request) *Response {
 	t.Helper()
-	tr := s.Transport()
-	defer tr.CloseIdleConnections()
-	res, err := (&http.Client{Transport: tr}).Do(req)
+	res, err := s.calls.Do(req)
 	if err != nil {
 		t.Fatalf("%s %s: %v", req.Method, req.URL, err)
 	}

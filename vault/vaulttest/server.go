@@ -81,6 +81,7 @@ type Server struct {
 	mu     sync.Mutex
 	http   *http.Server
 	served chan struct{}
+	calls  *http.Client // of Call and its kin
 }
 
 // New starts a server that stops with the test.
@@ -177,6 +178,7 @@ func (s *Server) Start(t testing.TB) {
 	}
 	done := make(chan struct{})
 	s.http, s.served = srv, done
+	s.calls = s.Client()
 	go func() {
 		defer close(done)
 		if err := srv.ServeTLS(l, "", ""); !errors.Is(err, http.ErrServerClosed) {
@@ -192,6 +194,7 @@ func (s *Server) Stop() {
 	if s.http == nil {
 		return
 	}
+	s.calls.CloseIdleConnections()
 	_ = s.http.Close()
 	<-s.served
 	s.http = nil

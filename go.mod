@@ -9,7 +9,7 @@ require (
 	github.com/decred/dcrd/dcrec/secp256k1/v4 v4.4.1 // keywrap
 	github.com/go-jose/go-jose/v4 v4.1.8 // entra, entra/directory, internal/jwks, keywrap, vault/release, vault/token, vault/vaulttest
 	github.com/google/go-cmp v0.7.0 // vault/store/storetest
-	github.com/google/uuid v1.6.0 // app/admin, app/compose, entra, entra/directory, vault/httpapi, vault/token
+	github.com/google/uuid v1.6.0 // app/admin, app/compose, entra, entra/directory, vault/armapi, vault/httpapi, vault/token
 	github.com/ncruces/go-sqlite3 v0.35.6 // engine/tde, engine/tde/sealvfs
 	github.com/prometheus/client_golang v1.25.0 // connector
 	github.com/rogpeppe/go-internal v1.16.0 // tests

@@ -8,6 +8,7 @@ func commands() []*command {
 		keyCommand(),
 		vaultCommand(),
 		entraCommand(),
+		doctorCommand(),
 		explainCommand(),
 		versionCommand(),
 		helpCommand(),

@@ -1,0 +1,57 @@
+package format
+
+import (
+	"regexp"
+	"strings"
+
+	"latchkey/engine/tsql/ast"
+)
+
+// secretClause finds the clauses of T-SQL and of connection strings that hold a secret, inside a string.
+var secretClause = regexp.MustCompile(`(?i)(secret|password|passphrase|pwd|key_source|identity_value|accountkey|sharedaccesssignature)[^=]{0,20}=`)
+
+func holdsSecret(s string) bool { return secretClause.MatchString(s) }
+
+// secretName finds names of variables and parameters that hold a secret.
+var secretName = regexp.MustCompile(`(?i)(secret|passw|passphrase|pwd)`)
+
+// secretFunctions take a password or passphrase among their arguments, or give away what they hash.
+var secretFunctions = set(`ENCRYPTBYPASSPHRASE DECRYPTBYPASSPHRASE DECRYPTBYASYMKEY DECRYPTBYCERT DECRYPTBYKEYAUTOASYMKEY
+DECRYPTBYKEYAUTOCERT SIGNBYASYMKEY SIGNBYCERT PWDENCRYPT PWDCOMPARE`)
+
+// secretProcedures take a password among their arguments.
+var secretProcedures = set(`SP_ADDLOGIN SP_PASSWORD SP_ADDLINKEDSRVLOGIN SP_SETAPPROLE SP_ADDAPPROLE SP_APPROLEPASSWORD
+SP_ADDREMOTELOGIN SP_CHANGE_USERS_LOGIN SP_CONTROL_DBMASTERKEY_PASSWORD SP_ADDLINKEDSERVER SP_ADD_PROXY`)
+
+// masked runs f with string constants hidden if hide is true.
+func (p *printer) masked(hide bool, f func()) {
+	if hide {
+		p.mask++
+		defer func() { p.mask-- }()
+	}
+	f()
+}
+
+func isSecretFunction(n ast.ObjectName) bool { return secretFunctions[strings.ToUpper(n.Name())] }
+
+func isSecretProcedure(n ast.ObjectName) bool { return secretProcedures[strings.ToUpper(n.Name())] }
+
+// assignsSecret reports whether an expression is kept under a name that says it is a secret.
+func assignsSecret(name string) bool { return secretName.MatchString(name) }
+
+// comparesSecret reports whether a condition compares something named like a secret.
+func comparesSecret(list ...ast.Expr) bool {
+	for _, e := range list {
+		switch e := e.(type) {
+		case *ast.Variable:
+			if assignsSecret(e.Name) {
+				return true
+			}
+		case *ast.ColumnRef:
+			if assignsSecret(e.Name.Name()) {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -331,7 +331,9 @@ func faults() []fault {
 		return func(_, jwk map[string]any) { jwk[name] = v }
 	}
 	return []fault{
-		{code: code.Failure, name: "redirect", prepare: hook(on("/keys/k", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "https://evil.example/", 302) })), op: opFind, text: "302"},
+		{code: code.Failure, name: "redirect", prepare: hook(on("/keys/k", func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "https://evil.example/", http.StatusFound)
+		})), op: opFind, text: "302"},
 		{code: code.NotSupported, name: "EC key", prepare: keyWithout(setMember("kty", "EC-HSM")), op: opFind, text: "EC-HSM"},
 		{code: code.NotSupported, name: "unknown algorithm in the blob", op: then(nil, func(t *testing.T, r *rig, s *connector.Session, i ekm.KeyInfo, w ekm.Wrapped) error {
 			w.Algorithm = "A256KW"

@@ -173,7 +173,7 @@ func TestSoakUnderFaults(t *testing.T) {
 		h := w.hold(t, 8)
 		f := chaos
 		w.around.Store(&f)
-		total := int64(1500)
+		total := int64(900)
 		if long() {
 			total = 30_000
 		}

@@ -358,7 +358,7 @@ func TestChangeCredentialReachesOpenSessions(t *testing.T) {
 }
 
 func TestChangedSettingsAreUsedByOpenSessions(t *testing.T) {
-	r := newRig(t, options{})
+	r := newRig(t, options{config: func(c *connector.Config) { c.Tries = 2 }})
 	r.peer.PutKey(t, "k", rsaKey())
 	s := r.open(t)
 	info := must(s.KeyByName(t.Context(), "k"))(t)

@@ -16,7 +16,6 @@ import (
 	"latchkey/app/install"
 	"latchkey/ekm/code"
 	"latchkey/vault"
-	"latchkey/vault/token"
 )
 
 // socketName is where a running server takes administration, in the data directory: a Unix socket that its owner alone can reach.
@@ -57,7 +56,11 @@ func Open(ctx context.Context, p install.Process, dir, sealSpec, op string) (*Cl
 	if err := in.OpenEntra(ctx, nil, nil); err != nil {
 		return nil, errors.Join(err, in.Close())
 	}
-	service, err := in.NewService([]token.Issuer{in.OwnIssuer()}, "", 0)
+	tokens, err := in.NewTokens(in.OwnIssuer())
+	if err != nil {
+		return nil, errors.Join(err, in.Close())
+	}
+	service, err := in.NewService(install.ServiceConfig{Tokens: tokens})
 	if err != nil {
 		return nil, errors.Join(err, in.Close())
 	}

@@ -32,15 +32,10 @@ const (
 // where it stopped. Later starts only look at the clients' secrets. It goes through the vault's own doors, as its clients do.
 func (u *Up) firstStart(ctx context.Context) (*running.Secrets, error) {
 	in := u.in
-	tenant, apps, err := in.EnsurePrincipals(ctx)
+	secrets, err := in.EnsureSecrets(ctx, u.apps)
 	if err != nil {
 		return nil, err
 	}
-	secrets, err := in.EnsureSecrets(ctx, apps)
-	if err != nil {
-		return nil, err
-	}
-	u.Info.TenantID, u.Info.ClientID, u.Info.ConnectorClientID = tenant.ID, apps[install.OperatorName].ClientID, apps[install.ConnectorName].ClientID
 	if in.Furnished() {
 		return secrets, nil
 	}
@@ -48,7 +43,7 @@ func (u *Up) firstStart(ctx context.Context) (*running.Secrets, error) {
 		name string
 		hsm  bool
 	}{{VaultName, false}, {HSMName, true}} {
-		if err := u.ensureVault(ctx, vault.Properties{Name: v.name, HSM: v.hsm, TenantID: tenant.ID, Premium: true}, apps); err != nil {
+		if err := u.ensureVault(ctx, vault.Properties{Name: v.name, HSM: v.hsm, TenantID: u.Info.TenantID, Premium: true}, u.apps); err != nil {
 			return nil, fmt.Errorf("making the vault %q: %w", v.name, err)
 		}
 	}

@@ -103,7 +103,11 @@ func (s *Serving) openServed(ctx context.Context, c *ServeConfig) (err error) {
 			issuers = append(issuers, remote)
 		}
 	}
-	s.service, err = s.in.NewService(issuers, throttling, 0)
+	tokens, err := s.in.NewTokens(issuers...)
+	if err != nil {
+		return err
+	}
+	s.service, err = s.in.NewService(install.ServiceConfig{Tokens: tokens, Throttle: throttling})
 	return err
 }
 

@@ -19,7 +19,9 @@ import (
 	"latchkey/internal/connectproxy"
 	"latchkey/internal/localca"
 	"latchkey/vault"
+	"latchkey/vault/armapi"
 	"latchkey/vault/httpapi"
+	"latchkey/vault/rbac"
 	"latchkey/vault/token"
 )
 
@@ -59,7 +61,8 @@ type Up struct {
 	in      *install.Installation
 	service *vault.Service
 	ca      *localca.CA
-	ports   []*port // in the order of opening
+	apps    map[string]entra.App // the installation's own principals, by name
+	ports   []*port              // in the order of opening
 	proxy   *connectproxy.Server
 	admin   *admin.Server
 
@@ -169,7 +172,12 @@ func (u *Up) serveAll(ctx, background context.Context, c UpConfig, l *listeners)
 	if err := in.OpenEntra(ctx, []string{fmt.Sprintf("localhost:%d", entraPort), fmt.Sprintf("127.0.0.1:%d", entraPort)}, resources); err != nil {
 		return err
 	}
-	var err error
+	tenant, apps, err := in.EnsurePrincipals(ctx)
+	if err != nil {
+		return err
+	}
+	u.apps = apps
+	operator := apps[install.OperatorName].ClientID
 	u.ca, err = localca.Open(localca.Config{
 		FS: in.FS, Clock: in.Clock, Dir: in.Dir, Sealer: in.Files,
 		Names: []string{
@@ -180,12 +188,32 @@ func (u *Up) serveAll(ctx, background context.Context, c UpConfig, l *listeners)
 	if err != nil {
 		return err
 	}
-	if u.service, err = in.NewService([]token.Issuer{in.OwnIssuer()}, c.Throttle, c.Delay); err != nil {
-		return err
-	}
-	handler, err := httpapi.New(httpapi.Config{Service: u.service, Hosts: vault.DefaultHosts(), Logger: in.Log})
+	tokens, err := in.NewTokens(in.OwnIssuer())
 	if err != nil {
 		return err
+	}
+	u.service, err = in.NewService(install.ServiceConfig{
+		Tokens: tokens, Throttle: c.Throttle, Delay: c.Delay,
+		// The installation's own operator manages vaults, as the owner of a subscription may.
+		MayAdminister: func(p rbac.Principal) bool { return p.AppID != "" && p.AppID == operator },
+	})
+	if err != nil {
+		return err
+	}
+	handler, err := u.vaultHandler(tokens, tenant.ID)
+	if err != nil {
+		return err
+	}
+	u.Info = &running.Info{
+		Version: running.Version, PID: in.PID, Started: in.Clock.Now().UTC(), DataDir: in.Dir,
+		TenantID: tenant.ID, ClientID: operator, ConnectorClientID: apps[install.ConnectorName].ClientID,
+		CAFile: u.ca.BundlePath(), SecretsFile: filepath.Join(in.Dir, running.SecretsFileName),
+		AuthorityHost: "https://" + loginHost + "/", VaultName: VaultName,
+		VaultURL: "https://" + VaultName + ".vault.azure.net/", HSMURL: "https://" + HSMName + ".managedhsm.azure.net/",
+	}
+	u.Info.Addresses.Vault, u.Info.Addresses.Entra, u.Info.Addresses.Proxy = l.vault.Addr().String(), l.entra.Addr().String(), l.proxy.Addr().String()
+	if l.imds != nil {
+		u.Info.Addresses.IMDS = l.imds.Addr().String()
 	}
 	u.ports = append(u.ports, serve("vault", l.vault, handler, u.ca.TLSConfig(), in.Log))
 	u.ports = append(u.ports, serve("token authority", l.entra, in.Entra.Handler(), u.ca.TLSConfig(), in.Log))
@@ -196,20 +224,29 @@ func (u *Up) serveAll(ctx, background context.Context, c UpConfig, l *listeners)
 	if err := u.serveProxy(l); err != nil {
 		return err
 	}
-	u.Info = &running.Info{
-		Version: running.Version, PID: in.PID, Started: in.Clock.Now().UTC(), DataDir: in.Dir,
-		CAFile: u.ca.BundlePath(), SecretsFile: filepath.Join(in.Dir, running.SecretsFileName),
-		AuthorityHost: "https://" + loginHost + "/", VaultName: VaultName,
-		VaultURL: "https://" + VaultName + ".vault.azure.net/", HSMURL: "https://" + HSMName + ".managedhsm.azure.net/",
-	}
-	u.Info.Addresses.Vault, u.Info.Addresses.Entra, u.Info.Addresses.Proxy = l.vault.Addr().String(), l.entra.Addr().String(), l.proxy.Addr().String()
-	if l.imds != nil {
-		u.Info.Addresses.IMDS = l.imds.Addr().String()
-	}
 	*l = listeners{} // their servers close them
 	u.background(background, "the vault's due work", u.service.Run)
 	u.background(background, "the roll-over of signing keys", in.Entra.Run)
 	return nil
+}
+
+// vaultHandler answers for vaults and HSMs, and under its own name for the management plane.
+func (u *Up) vaultHandler(tokens *token.Validator, tenantID string) (http.Handler, error) {
+	data, err := httpapi.New(httpapi.Config{Service: u.service, Hosts: vault.DefaultHosts(), Logger: u.in.Log})
+	if err != nil {
+		return nil, err
+	}
+	management, err := armapi.New(armapi.Config{Service: u.service, Tokens: tokens, TenantID: tenantID, Logger: u.in.Log})
+	if err != nil {
+		return nil, err
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if host, _, _ := strings.Cut(r.Host, ":"); strings.EqualFold(host, managementHost) {
+			management.ServeHTTP(w, r)
+			return
+		}
+		data.ServeHTTP(w, r)
+	}), nil
 }
 
 // imds answers for the managed identity of this installation.

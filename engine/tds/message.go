@@ -1,0 +1,93 @@
+package tds
+
+// ClientMessage is a message that only clients send.
+type ClientMessage interface {
+	// FromClient marks the direction.
+	FromClient()
+	// Append appends the message's body, without packet headers.
+	Append(dst []byte) []byte
+}
+
+// ServerToken is a token that only servers send, inside a message of type [PacketReply].
+type ServerToken interface {
+	// FromServer marks the direction.
+	FromServer()
+	// Append appends the token as v has it.
+	Append(dst []byte, v Version) []byte
+}
+
+// FromClient marks a client message.
+func (*Batch) FromClient() {}
+
+// FromClient marks a client message.
+func (*RPC) FromClient() {}
+
+// FromClient marks a client message.
+func (*TransMgr) FromClient() {}
+
+// FromClient marks a client message.
+func (*Bulk) FromClient() {}
+
+// FromServer marks a server token.
+func (*EnvChange) FromServer() {}
+
+// FromServer marks a server token.
+func (*Message) FromServer() {}
+
+// FromServer marks a server token.
+func (*LoginAck) FromServer() {}
+
+// FromServer marks a server token.
+func (*FeatureAck) FromServer() {}
+
+// FromServer marks a server token.
+func (*ColMetadata) FromServer() {}
+
+// FromServer marks a server token.
+func (*Row) FromServer() {}
+
+// FromServer marks a server token.
+func (*Order) FromServer() {}
+
+// FromServer marks a server token.
+func (*ReturnStatus) FromServer() {}
+
+// FromServer marks a server token.
+func (*ReturnValue) FromServer() {}
+
+// FromServer marks a server token.
+func (*Done) FromServer() {}
+
+// Compile-time lists of the two directions; those of the login phase are in package login.
+var (
+	_ = []ClientMessage{(*Batch)(nil), (*RPC)(nil), (*TransMgr)(nil), (*Bulk)(nil)}
+	_ = []ServerToken{
+		(*EnvChange)(nil), (*Message)(nil), (*LoginAck)(nil), (*FeatureAck)(nil), (*ColMetadata)(nil), (*Row)(nil),
+		(*Order)(nil), (*ReturnStatus)(nil), (*ReturnValue)(nil), (*Done)(nil),
+	}
+)
+
+// Limits bounds what one message may hold. The zero value means the defaults, which are SQL Server's.
+type Limits struct {
+	// Params of one RPC call; 2,100 by default.
+	Params int
+	// Calls in one RPC message; 1,000 by default.
+	Calls int
+	// Columns of a result, a bulk load or a table parameter; 4,096 by default.
+	Columns int
+	// Value is the most bytes of one value; 1 GiB by default. The message's own limit is usually lower.
+	Value int
+}
+
+func (l Limits) withDefaults() Limits {
+	def := func(n *int, d int) {
+		if *n <= 0 {
+			*n = d
+		}
+	}
+	def(&l.Params, 2100)
+	def(&l.Calls, 1000)
+	def(&l.Columns, 4096)
+	def(&l.Value, 1<<30)
+	return l
+}

@@ -18,6 +18,7 @@ import (
 	"path/filepath"
 
 	"latchkey/engine/tde/pagecipher"
+	"latchkey/engine/tde/sealvfs"
 	"latchkey/internal/fsys"
 )
 
@@ -26,9 +27,9 @@ const (
 	journalMagic   = "LKSCAN\r\n"
 	journalVersion = 1
 	tableAt        = 40
-	imagesAt       = 8192
+	imagesAt       = 16384
 	// MaxPages is how many pages one round of the journal holds.
-	MaxPages = 1024
+	MaxPages = 2048
 )
 
 // ErrJournal means that the bytes are not a complete table of a scan journal. After a crash that is normal: the round it
@@ -100,11 +101,18 @@ func createJournal(f fsys.FS, database string, id pagecipher.FileID) (*journal, 
 }
 
 // write makes a round's images durable.
-func (j *journal) write(pages []uint32, images []byte) error {
+func (j *journal) write(pages []uint32, batches []*sealvfs.Batch) error {
 	j.round++
 	t := Table{ID: j.id, Round: j.round, Pages: pages}
-	if _, err := j.f.WriteAt(images, imagesAt); err != nil {
-		return fmt.Errorf("writing the scan journal: %w", err)
+	off := int64(imagesAt)
+	for _, b := range batches {
+		if len(b.Images) == 0 {
+			continue
+		}
+		if _, err := j.f.WriteAt(b.Images, off); err != nil {
+			return fmt.Errorf("writing the scan journal: %w", err)
+		}
+		off += int64(len(b.Images))
 	}
 	if _, err := j.f.WriteAt(t.Encode(), 0); err != nil {
 		return fmt.Errorf("writing the scan journal: %w", err)

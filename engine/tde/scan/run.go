@@ -58,63 +58,83 @@ func Run(ctx context.Context, cfg Config) error {
 type runner struct {
 	cfg     Config
 	journal *journal
-	batches []*sealvfs.Batch
-	pages   []uint32
-	images  []byte
+}
+
+// round is some batches that share two syncs.
+type round struct {
+	first, next uint32
+	batches     []*sealvfs.Batch
+	n           int // of batches in use
+	pages       []uint32
+	err         error
 }
 
 func (r *runner) run(ctx context.Context) error {
 	// Rounds are aligned to stripes, so that each batch has one lock.
 	next := (max(r.cfg.From, 1)-1)/sealvfs.StripePages*sealvfs.StripePages + 1
-	for next <= r.cfg.Pages.Pages() {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
+	cur, ahead := &round{}, &round{}
+	r.prepare(cur, next)
+	for cur.first <= r.cfg.Pages.Pages() {
 		began := r.cfg.Clock.Now()
-		after, err := r.round(next)
+		ready := make(chan struct{})
+		go func() { // sealing the next round and writing this one use different parts of the machine
+			defer close(ready)
+			r.prepare(ahead, cur.next)
+		}()
+		err := cur.err
+		if err == nil {
+			err = r.commit(ctx, cur)
+		}
+		if err == nil {
+			// What a round costs is what it reads: pages that need no rewriting are read too.
+			err = r.cfg.Budget.wait(ctx, r.cfg.Clock, began, int64(cur.next-cur.first)*pagecipher.PageSize)
+		}
+		<-ready
 		if err != nil {
 			return err
 		}
-		if err := r.cfg.Passed(after); err != nil {
-			return err
-		}
-		// What a round costs is what it reads: pages that need no rewriting are read too.
-		if err := r.cfg.Budget.wait(ctx, r.cfg.Clock, began, int64(after-next)*pagecipher.PageSize); err != nil {
-			return err
-		}
-		next = after
+		cur, ahead = ahead, cur
 	}
 	return nil
 }
 
-// round rewrites the pages from first on, as many batches as the budget makes one round, and returns the next page.
-func (r *runner) round(first uint32) (uint32, error) {
-	r.pages, r.images = r.pages[:0], r.images[:0]
-	n := 0
-	for ; n < r.cfg.Budget.batches() && first <= r.cfg.Pages.Pages(); n++ {
-		if n == len(r.batches) {
-			r.batches = append(r.batches, &sealvfs.Batch{})
+// prepare reseals the pages from first on, as many batches as the budget makes one round.
+func (r *runner) prepare(p *round, first uint32) {
+	p.first, p.n, p.err, p.pages = first, 0, nil, p.pages[:0]
+	p.next = first
+	for p.n < r.cfg.Budget.batches() && p.next <= r.cfg.Pages.Pages() {
+		if p.n == len(p.batches) {
+			p.batches = append(p.batches, &sealvfs.Batch{})
 		}
-		b := r.batches[n]
-		if err := r.cfg.Pages.Reseal(b, first); err != nil {
-			return 0, err
+		b := p.batches[p.n]
+		if p.err = r.cfg.Pages.Reseal(b, p.next); p.err != nil {
+			return
 		}
-		r.pages = append(r.pages, b.Pages...)
-		r.images = append(r.images, b.Images...)
-		first += sealvfs.StripePages
+		p.pages = append(p.pages, b.Pages...)
+		p.next += sealvfs.StripePages
+		p.n++
 	}
-	if len(r.pages) == 0 {
-		return first, nil
+}
+
+// commit makes a round's pages durable, first in the journal, then in place.
+func (r *runner) commit(ctx context.Context, p *round) error {
+	if err := ctx.Err(); err != nil {
+		return err
 	}
-	if err := r.journal.write(r.pages, r.images); err != nil {
-		return 0, err
-	}
-	for _, b := range r.batches[:n] {
-		if err := r.cfg.Pages.Install(b); err != nil {
-			return 0, err
+	if len(p.pages) > 0 {
+		if err := r.journal.write(p.pages, p.batches[:p.n]); err != nil {
+			return err
+		}
+		for _, b := range p.batches[:p.n] {
+			if err := r.cfg.Pages.Install(b); err != nil {
+				return err
+			}
+		}
+		if err := r.cfg.Pages.SyncMain(); err != nil {
+			return err
 		}
 	}
-	return first, r.cfg.Pages.SyncMain()
+	return r.cfg.Passed(p.next)
 }
 
 // Budget bounds a scan's pace. It may be changed while scans run.

@@ -23,13 +23,22 @@ type mainFile struct {
 	page  [pagecipher.PageSize]byte
 	frame pagecipher.FrameBuf
 
-	// A checkpoint reads a frame and writes the page; neighbouring pages wait here to be written at once.
+	// A checkpoint reads a frame and writes the page. The pages wait here, to be sealed and written together by a
+	// goroutine while SQLite reads the next.
 	read  uint64 // cache key of the frame that was read last
-	stage []byte // whole pages, as SQLite gave them
-	first uint32 // number of the first
-	froms []uint64
-	out   []byte
-	err   error // of a write that SQLite was not told about yet
+	stage run
+	busy  run               // what the goroutine has
+	done  chan error        // its result; nil while none runs
+	err   error             // of a write that SQLite was not told about yet
+	seal  *pagecipher.Codec // the goroutine's
+}
+
+// run is pages on their way to the main file.
+type run struct {
+	pages []uint32
+	froms []uint64 // cache keys of the frames they were read from, or 0
+	data  []byte   // whole pages, as SQLite gave them
+	out   []byte   // scratch
 }
 
 var (
@@ -44,6 +53,7 @@ var (
 
 // Close ends the view.
 func (f *mainFile) Close() error {
+	_ = f.settle() // a checkpoint that was given up: its pages are in the log
 	_ = f.Unlock(vfs.LOCK_NONE)
 	return f.shm.Close()
 }
@@ -51,10 +61,8 @@ func (f *mainFile) Close() error {
 // ReadAt reads any part of the file. SQLite reads whole pages, the first 100 bytes, 16 bytes at 24, and the used part of an
 // overflow page.
 func (f *mainFile) ReadAt(p []byte, off int64) (int, error) {
-	if len(f.froms) > 0 {
-		if err := f.flush(); err != nil {
-			f.err = err // SQLite hears of it where it writes; it reads what was there before
-		}
+	if len(f.stage.pages)+len(f.busy.pages) > 0 {
+		f.err = f.drain() // SQLite hears of an error where it writes; it reads what was there before
 	}
 	done := 0
 	for done < len(p) {
@@ -84,36 +92,53 @@ func (f *mainFile) WriteAt(p []byte, off int64) (int, error) {
 	if len(p) != pagecipher.PageSize || off%pagecipher.PageSize != 0 {
 		return 0, f.report(&Error{File: f.s.cfg.Path, Op: "writing", Err: fmt.Errorf("%d bytes at %d are not a page", len(p), off)}, sqlite3.IOERR_WRITE)
 	}
-	page := uint32(off/pagecipher.PageSize) + 1
-	if n := uint32(len(f.froms)); n > 0 && (page != f.first+n || (page-1)%runPages == 0) {
+	if len(f.stage.pages) == runPages {
 		if err := f.flush(); err != nil {
 			return 0, f.report(err, sqlite3.IOERR_WRITE)
 		}
 	}
-	if len(f.froms) == 0 {
-		f.first = page
-	}
-	f.stage = append(f.stage, p...)
-	f.froms = append(f.froms, f.read)
+	f.stage.pages = append(f.stage.pages, uint32(off/pagecipher.PageSize)+1)
+	f.stage.froms = append(f.stage.froms, f.read)
+	f.stage.data = append(f.stage.data, p...)
 	f.read = 0
 	return len(p), nil
 }
 
-// runPages is how many pages are written at once; it divides the pages of a stripe.
-const runPages = 32
+// runPages is how many pages are staged.
+const runPages = 64
 
-// flush writes what is staged.
+// flush has the staged pages written in the background. Its error is that of an earlier flush.
 func (f *mainFile) flush() error {
-	err := f.err
-	if f.err = nil; err != nil || len(f.froms) == 0 {
+	if err := f.settle(); err != nil || len(f.stage.pages) == 0 {
 		return err
 	}
-	if f.out == nil {
-		f.out = make([]byte, runPages*pagecipher.PageSize)
+	if f.seal == nil {
+		f.seal, f.done = pagecipher.NewCodec(f.s.cfg.Ring), make(chan error, 1)
 	}
-	err = f.s.writeRun(f.codec, f.out, f.stage, f.first, f.froms)
-	f.stage, f.froms = f.stage[:0], f.froms[:0]
+	f.stage, f.busy = f.busy, f.stage
+	go func() { f.done <- f.s.writeStaged(f.seal, &f.busy) }()
+	return nil
+}
+
+// settle waits until nothing is being written.
+func (f *mainFile) settle() error {
+	err := f.err
+	f.err = nil
+	if len(f.busy.pages) > 0 {
+		if derr := <-f.done; err == nil {
+			err = derr
+		}
+		f.busy.pages, f.busy.froms, f.busy.data = f.busy.pages[:0], f.busy.froms[:0], f.busy.data[:0]
+	}
 	return err
+}
+
+// drain writes what is staged and waits for it.
+func (f *mainFile) drain() error {
+	if err := f.flush(); err != nil {
+		return err
+	}
+	return f.settle()
 }
 
 // CheckpointStart does nothing.
@@ -121,14 +146,12 @@ func (f *mainFile) CheckpointStart() {}
 
 // CheckpointDone writes what is staged. Its error waits for the Sync that follows.
 func (f *mainFile) CheckpointDone() {
-	if err := f.flush(); err != nil {
-		f.err = err
-	}
+	f.err = f.drain()
 }
 
 // Truncate shortens the file.
 func (f *mainFile) Truncate(size int64) error {
-	if err := f.flush(); err != nil {
+	if err := f.drain(); err != nil {
 		return f.report(err, sqlite3.IOERR_TRUNCATE)
 	}
 	return f.report(f.s.truncate(uint32((size+pagecipher.PageSize-1)/pagecipher.PageSize)), sqlite3.IOERR_TRUNCATE)
@@ -136,7 +159,7 @@ func (f *mainFile) Truncate(size int64) error {
 
 // Sync makes the file durable.
 func (f *mainFile) Sync(vfs.SyncFlag) error {
-	err := f.flush()
+	err := f.drain()
 	if err == nil {
 		err = f.s.SyncMain()
 	}
@@ -146,8 +169,8 @@ func (f *mainFile) Sync(vfs.SyncFlag) error {
 // Size is the size of the pages.
 func (f *mainFile) Size() (int64, error) {
 	pages := f.s.Pages()
-	if n := len(f.froms); n > 0 {
-		pages = max(pages, f.first+uint32(n)-1)
+	for _, p := range append(f.busy.pages, f.stage.pages...) {
+		pages = max(pages, p)
 	}
 	return int64(pages) * pagecipher.PageSize, nil
 }

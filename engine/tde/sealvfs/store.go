@@ -219,6 +219,24 @@ func (s *Store) fetch(c *pagecipher.Codec, raw, dst []byte, page uint32) error {
 	return s.corruptErr(s.cfg.Path, uint64(page), err)
 }
 
+// writeStaged writes pages in ascending order, neighbours of one stripe at once.
+func (s *Store) writeStaged(c *pagecipher.Codec, r *run) error {
+	if r.out == nil {
+		r.out = make([]byte, stripePages*pagecipher.PageSize)
+	}
+	for i := 0; i < len(r.pages); {
+		j := i + 1
+		for j < len(r.pages) && r.pages[j] == r.pages[j-1]+1 && (r.pages[j]-1)%stripePages != 0 {
+			j++
+		}
+		if err := s.writeRun(c, r.out, r.data[i*pagecipher.PageSize:j*pagecipher.PageSize], r.pages[i], r.froms[i:j]); err != nil {
+			return err
+		}
+		i = j
+	}
+	return nil
+}
+
 // writeRun seals neighbouring pages of one stripe and writes them in place. out is scratch of their size; froms are the cache
 // keys of the frames they were read from, or 0.
 func (s *Store) writeRun(c *pagecipher.Codec, out, pages []byte, first uint32, froms []uint64) error {

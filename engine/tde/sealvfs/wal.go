@@ -38,8 +38,10 @@ type wal struct {
 	mu    sync.Mutex
 	f     fsys.File // nil while there is no log
 	codec *pagecipher.Codec
-	head  [pagecipher.WALHeader]byte // as SQLite wrote it; zeros if unknown
-	plain bool                       // frames in clear may be in the file
+	// codec2 seals beside codec.
+	codec2 *pagecipher.Codec
+	head   [pagecipher.WALHeader]byte // as SQLite wrote it; zeros if unknown
+	plain  bool                       // frames in clear may be in the file
 
 	gen     atomic.Uint32 // changes when the log starts over; part of cache keys
 	flushed atomic.Uint64 // frames of this generation below and at it are in the file
@@ -66,7 +68,7 @@ type pending struct {
 }
 
 func openWAL(s *Store) (*wal, error) {
-	w := &wal{s: s, name: s.cfg.Path + "-wal", codec: pagecipher.NewCodec(s.cfg.Ring)}
+	w := &wal{s: s, name: s.cfg.Path + "-wal", codec: pagecipher.NewCodec(s.cfg.Ring), codec2: pagecipher.NewCodec(s.cfg.Ring)}
 	f, err := s.cfg.FS.OpenFile(w.name, os.O_RDWR, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return w, nil
@@ -318,16 +320,16 @@ func (w *wal) emptyLocked() {
 func (w *wal) putLocked(pend []pending, first uint64) error {
 	w.out = slices.Grow(w.out[:0], outMax*pagecipher.DiskFrame)[:len(pend)*pagecipher.DiskFrame]
 	for i := range pend {
-		e, frame := &pend[i], first+uint64(i)
+		e := &pend[i]
 		if !e.head || !e.body {
-			if err := w.completeLocked(e, frame); err != nil {
+			if err := w.completeLocked(e, first+uint64(i)); err != nil {
 				return err
 			}
 		}
 		e.buf.SetDurable(w.durable)
-		if err := w.codec.SealFrame(w.out[i*pagecipher.DiskFrame:], e.buf, frame); err != nil {
-			return w.s.ioErr("sealing a frame of", w.name, err)
-		}
+	}
+	if err := w.sealLocked(pend, first); err != nil {
+		return w.s.ioErr("sealing a frame of", w.name, err)
 	}
 	if _, err := w.f.WriteAt(w.out, diskOffset(first)); err != nil {
 		return w.s.ioErr("writing", w.name, err)
@@ -346,6 +348,32 @@ func (w *wal) putLocked(pend []pending, first uint64) error {
 	}
 	w.flushed.Store(max(w.flushed.Load(), first+uint64(len(pend))-1))
 	return nil
+}
+
+// parallelFrames is from how many frames on two processors pay.
+const parallelFrames = 64
+
+// sealLocked seals frames into out, half of them beside.
+func (w *wal) sealLocked(pend []pending, first uint64) error {
+	seal := func(c *pagecipher.Codec, from, to int) error {
+		for i := from; i < to; i++ {
+			if err := c.SealFrame(w.out[i*pagecipher.DiskFrame:], pend[i].buf, first+uint64(i)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	half := len(pend) / 2
+	if _, sealing := w.s.cfg.Ring.Sealing(); !sealing || len(pend) < parallelFrames {
+		half = len(pend)
+	}
+	beside := make(chan error, 1)
+	if half < len(pend) {
+		go func() { beside <- seal(w.codec2, half, len(pend)) }()
+	} else {
+		beside <- nil
+	}
+	return errors.Join(seal(w.codec, 0, half), <-beside)
 }
 
 // completeLocked reads the part of a frame that SQLite did not write again.

@@ -20,13 +20,14 @@ import (
 //
 //	status N PROGRAM ARGS...   runs a program that must exit with N
 //	up [ARGS...]               starts latchkey up on free ports, waits until it is ready; ends with the script
+//	up-where-it-likes          the same, on the ports that it chooses by itself
 //	down                       asks it to stop and waits
 //	crash                      kills it without warning and waits
 //	variables                  puts the variables of latchkey env into the script's environment
 //	mode PERM FILE             the file's permissions are PERM
 func commands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
-		"status": cmdStatus, "up": cmdUp, "down": cmdDown, "crash": cmdKill, "variables": cmdEnv, "mode": cmdMode,
+		"status": cmdStatus, "up": cmdUp, "up-where-it-likes": cmdUpAnywhere, "down": cmdDown, "crash": cmdKill, "variables": cmdEnv, "mode": cmdMode,
 	}
 }
 
@@ -55,8 +56,17 @@ func cmdUp(ts *testscript.TestScript, neg bool, args []string) {
 	if neg {
 		ts.Fatalf("up cannot be negated; use: status 1 latchkey up")
 	}
+	s, err := startServer(ts.Getenv("LATCHKEY_DATA"), args...)
+	keepServer(ts, s, err)
+}
+
+func cmdUpAnywhere(ts *testscript.TestScript, _ bool, args []string) {
 	dir := ts.Getenv("LATCHKEY_DATA")
-	s, err := startServer(dir, args...)
+	s, err := startCommand(dir, exec.Command(program, append([]string{"up", "--data", dir}, args...)...))
+	keepServer(ts, s, err)
+}
+
+func keepServer(ts *testscript.TestScript, s *server, err error) {
 	if err != nil {
 		ts.Fatalf("%v", err)
 	}

@@ -15,7 +15,7 @@ type adminFlags struct{ data, seal, format string }
 func (a *adminFlags) flags(f *flag.FlagSet) {
 	dataFlag(f, &a.data)
 	f.StringVar(&a.seal, "seal", "", "`SPEC` of the seal key's source, when no server runs; default the one that is noted")
-	f.StringVar(&a.format, "format", "text", "output: text or json")
+	f.StringVar(&a.format, "format", "text", "`FORMAT` of the output: text or json")
 }
 
 // do runs one operation on the directory, through the server that runs there or by opening it.

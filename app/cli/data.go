@@ -11,7 +11,7 @@ import (
 
 // dataFlag adds --data with the directory that `latchkey up` uses by default.
 func dataFlag(f *flag.FlagSet, dir *string) {
-	f.StringVar(dir, "data", "", "data `DIR`; default $LATCHKEY_DATA, else latchkey in the user's data directory")
+	f.StringVar(dir, "data", "", "the data directory, `DIR`; default $LATCHKEY_DATA, else latchkey in the user's data directory")
 }
 
 // dataDir is the directory that a --data flag means, absolute.

@@ -45,7 +45,7 @@ certificate (docs/credentials.md). Without --identity it walks as the connector 
 			f.StringVar(&addresses, "address", "", "comma-separated `HOST:PORT` list to try instead of what the name resolves to")
 			f.StringVar(&mapFile, "map", "", "`FILE` of the thumbprint map, checked for writing")
 			f.DurationVar(&d.Timeout, "timeout", 15*time.Second, "`DURATION` that a hop may take")
-			f.StringVar(&format, "format", "text", "output: text or json")
+			f.StringVar(&format, "format", "text", "`FORMAT` of the output: text or json")
 		},
 		run: func(ctx context.Context, c *call) error {
 			if format != "text" && format != "json" {

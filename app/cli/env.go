@@ -22,7 +22,7 @@ own authority alone: system roots are not in it, as nothing else can be reached.
 built-in ones.) The output holds a secret of this server's test tenant: do not print it into logs.`,
 		flags: func(f *flag.FlagSet) {
 			dataFlag(f, &data)
-			f.StringVar(&format, "format", "sh", "output: sh, powershell or json")
+			f.StringVar(&format, "format", "sh", "`FORMAT` of the output: sh, powershell or json")
 		},
 		run: func(_ context.Context, c *call) error {
 			write, ok := map[string]func(*errWriter, []running.Variable){"sh": writeSh, "powershell": writePowerShell, "json": writeJSON}[format]

@@ -13,7 +13,7 @@ func explainCommand() *command {
 		name: "explain", args: "CODE...", short: "tell what a provider code or SQL message means, its causes and the fix",
 		long: `CODE is a number in any form ("2058", "Msg 33049", "LK1401", "0xC000080A"), a symbol, or a whole message as copied from a screen.`,
 		flags: func(f *flag.FlagSet) {
-			f.StringVar(&format, "format", "text", "output: text or json")
+			f.StringVar(&format, "format", "text", "`FORMAT` of the output: text or json")
 		},
 		run: func(_ context.Context, c *call) error {
 			if format != "text" && format != "json" {

@@ -42,7 +42,7 @@ func (t *keyTarget) flags(f *flag.FlagSet) {
 	f.StringVar(&t.vault, "vault", "", "vault `URL`, https")
 	dataFlag(f, &t.data)
 	f.BoolVar(&t.hsm, "hsm", false, "the HSM of the running server instead of its vault")
-	f.StringVar(&t.format, "format", "text", "output: text or json")
+	f.StringVar(&t.format, "format", "text", "`FORMAT` of the output: text or json")
 }
 
 // client reaches the vault that the flags name.

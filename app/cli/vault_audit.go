@@ -74,7 +74,7 @@ func auditListCommand() *command {
 		flags: func(f *flag.FlagSet) {
 			dataFlag(f, &data)
 			f.Uint64Var(&from, "from", 0, "first record's `NUMBER`")
-			f.StringVar(&format, "format", "text", "output: text, or json with one record on a line")
+			f.StringVar(&format, "format", "text", "`FORMAT` of the output: text, or json with one record on a line")
 		},
 		run: func(ctx context.Context, c *call) error {
 			if format != "text" && format != "json" {

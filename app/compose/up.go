@@ -38,8 +38,8 @@ const (
 	managementHost = "management.azure.com"
 )
 
-// UpConfig says how to run everything in one process. Zero values are usable, but for Dir. Addresses are "127.0.0.1:0"
-// if "", a free port.
+// UpConfig says how to run everything in one process. Zero values are usable, but for Dir. Addresses are those of the
+// last start if "", or free ports on 127.0.0.1.
 type UpConfig struct {
 	install.Process
 	Dir  string // data directory, absolute
@@ -111,15 +111,15 @@ func StartUp(ctx context.Context, c UpConfig) (_ *Up, err error) {
 func (c *UpConfig) check() error {
 	for _, a := range []struct {
 		name string
-		addr *string
-	}{{"vault", &c.VaultAddr}, {"token authority", &c.EntraAddr}, {"proxy", &c.ProxyAddr}, {"IMDS", &c.IMDSAddr}} {
-		if *a.addr == "" {
-			*a.addr = "127.0.0.1:0"
-		}
-		if a.name == "IMDS" && (*a.addr == "none" || strings.HasPrefix(*a.addr, imdsAddress+":")) {
+		addr string
+	}{{"vault", c.VaultAddr}, {"token authority", c.EntraAddr}, {"proxy", c.ProxyAddr}, {"IMDS", c.IMDSAddr}} {
+		if a.addr == "" {
 			continue
 		}
-		if err := loopbackOnly(a.name, *a.addr); err != nil {
+		if a.name == "IMDS" && (a.addr == "none" || strings.HasPrefix(a.addr, imdsAddress+":")) {
+			continue
+		}
+		if err := loopbackOnly(a.name, a.addr); err != nil {
 			return err
 		}
 	}
@@ -138,6 +138,8 @@ func (l *listeners) closeUnused() {
 	}
 }
 
+// bindAll binds the ports. An address that nobody gave is the one of the last start, so that clients with the variables of an earlier
+// latchkey env go on; when it is taken, a free port.
 func (u *Up) bindAll(c UpConfig) (l *listeners, err error) {
 	l = &listeners{}
 	defer func() {
@@ -145,21 +147,32 @@ func (u *Up) bindAll(c UpConfig) (l *listeners, err error) {
 			l.closeUnused()
 		}
 	}()
-	if l.vault, err = bind("vault", c.VaultAddr); err != nil {
-		return l, err
-	}
-	if l.entra, err = bind("token authority", c.EntraAddr); err != nil {
-		return l, err
-	}
-	if l.proxy, err = bind("proxy", c.ProxyAddr); err != nil {
-		return l, err
-	}
-	if c.IMDSAddr != "none" {
-		if l.imds, err = bind("IMDS", c.IMDSAddr); err != nil {
+	now := make(map[string]string)
+	for _, p := range []struct {
+		name, addr string
+		to         *net.Listener
+	}{{"vault", c.VaultAddr, &l.vault}, {"entra", c.EntraAddr, &l.entra}, {"proxy", c.ProxyAddr, &l.proxy}, {"imds", c.IMDSAddr, &l.imds}} {
+		if p.addr == "none" {
+			continue
+		}
+		if *p.to, err = u.bindOne(p.name, p.addr); err != nil {
 			return l, err
 		}
+		now[p.name] = (*p.to).Addr().String()
 	}
-	return l, nil
+	return l, u.in.NoteAddresses(now)
+}
+
+func (u *Up) bindOne(name, addr string) (net.Listener, error) {
+	if addr != "" {
+		return bind(name, addr)
+	}
+	if last := u.in.LastAddress(name); last != "" && loopbackOnly(name, last) == nil {
+		if l, err := bind(name, last); err == nil {
+			return l, nil
+		}
+	}
+	return bind(name, "127.0.0.1:0")
 }
 
 // serveAll opens the parts in the order that docs/ARCHITECTURE.md writes down: token authority, local authority, vault, ports, proxy.

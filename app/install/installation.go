@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"path/filepath"
 
 	"latchkey/app/running"
@@ -87,6 +88,8 @@ type installation struct {
 	Seal    string `json:"seal"` // where the seal key comes from, as seal.ParseSource reads it
 	// Furnished says that the first start has made tenant, vaults and key; what was removed since stays removed.
 	Furnished bool `json:"furnished"`
+	// Addresses are where the parts listened last, by part, so that a restart does not move them.
+	Addresses map[string]string `json:"addresses,omitempty"`
 }
 
 const installationVersion = 1
@@ -301,6 +304,18 @@ func (in *Installation) SealSource() string { return in.record.Seal }
 // NoteSealSource notes durably where the seal key comes from at the next start.
 func (in *Installation) NoteSealSource(spec string) error {
 	in.record.Seal = spec
+	return in.writeRecord()
+}
+
+// LastAddress is where a part listened last; "" if it is not known.
+func (in *Installation) LastAddress(part string) string { return in.record.Addresses[part] }
+
+// NoteAddresses notes durably where the parts listen, if that changed.
+func (in *Installation) NoteAddresses(now map[string]string) error {
+	if maps.Equal(now, in.record.Addresses) {
+		return nil
+	}
+	in.record.Addresses = now
 	return in.writeRecord()
 }
 

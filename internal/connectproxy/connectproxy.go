@@ -267,12 +267,12 @@ func matchHost(pattern, host string) bool {
 	return true
 }
 
-// printable cuts what a client sent to what a log may hold.
+// printable cuts what a client sent to what a log may hold; slog quotes it.
 func printable(s string) string {
 	if len(s) > 256 {
 		s = s[:256]
 	}
-	return strconv.QuoteToASCII(s)
+	return s
 }
 
 // tick calls alive for every read that brought something.

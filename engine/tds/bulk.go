@@ -54,6 +54,20 @@ func (d *BulkDecoder) Write(b []byte) (int, error) {
 // Columns is the metadata, nil until it arrived.
 func (d *BulkDecoder) Columns() []Column { return d.columns }
 
+// Peek reads the metadata if it is there, and no row.
+func (d *BulkDecoder) Peek() {
+	if d.err != nil || d.started {
+		return
+	}
+	r := wire.Reader{B: d.buf, At: d.at}
+	switch _, err := d.token(&r); {
+	case err == nil:
+		d.at = r.At
+	case err != ErrIncomplete:
+		d.err = err
+	}
+}
+
 // Next is the next row's cells, nil ones being NULL; they refer to the decoder's buffer. ErrIncomplete asks for more bytes, and is
 // also what Next returns when the stream has ended ([BulkDecoder.Done]).
 func (d *BulkDecoder) Next() ([][]byte, error) {

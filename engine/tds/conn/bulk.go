@@ -1,0 +1,63 @@
+package conn
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"latchkey/engine/tds"
+)
+
+// BulkStream is the rows of a bulk load as they arrive.
+type BulkStream struct {
+	chunks <-chan []byte
+	d      *tds.BulkDecoder
+}
+
+// Columns reads up to the metadata and returns it.
+func (s *BulkStream) Columns(ctx context.Context) ([]tds.Column, error) {
+	for s.d.Columns() == nil {
+		if err := s.more(ctx); err != nil {
+			return nil, err
+		}
+		if s.d.Columns() == nil {
+			s.d.Peek()
+		}
+	}
+	return s.d.Columns(), nil
+}
+
+// Next is the next row's cells, nil ones being NULL, valid until the next call; io.EOF behind the last row.
+func (s *BulkStream) Next(ctx context.Context) ([][]byte, error) {
+	for {
+		cells, err := s.d.Next()
+		if !errors.Is(err, tds.ErrIncomplete) {
+			return cells, err
+		}
+		if err := s.more(ctx); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (s *BulkStream) more(ctx context.Context) error {
+	select {
+	case b, ok := <-s.chunks:
+		if !ok {
+			if err := s.d.Close(); err != nil {
+				return err
+			}
+			return io.EOF
+		}
+		_, err := s.d.Write(b)
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// drain reads what the session left.
+func (s *BulkStream) drain() {
+	for range s.chunks {
+	}
+}

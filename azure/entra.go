@@ -21,6 +21,7 @@ import (
 	"latchkey/ekm/keystore"
 	"latchkey/internal/secret"
 
+	"latchkey/azure/bounded"
 	"latchkey/azure/challenge"
 	"latchkey/azure/sqlcred"
 )
@@ -177,7 +178,7 @@ func (w *tokenWatch) Do(req *http.Request) (*http.Response, error) {
 		w.err = p.fail(req.Context(), op, on, err)
 		return nil, w.err
 	}
-	body, err := io.ReadAll(&limitBody{res.Body, maxReply})
+	body, err := io.ReadAll(bounded.Limit(res.Body, maxReply))
 	_ = res.Body.Close()
 	if err != nil {
 		w.err = code.Wrap(code.HTTPReadData, op, on, &keystore.Failure{Class: keystore.Outage, Status: res.StatusCode, Sent: true, Err: err})

@@ -142,7 +142,8 @@ type host struct {
 	challenge *challenge.Challenge
 
 	mu         sync.Mutex
-	identities map[string]*identity
+	identities map[string]*identity // by Credential.ID
+	pending    map[string]*identity // that have no token yet
 }
 
 func (h *host) close() {
@@ -163,6 +164,10 @@ type identity struct {
 
 	mu   sync.Mutex
 	cred *sqlcred.Credential
+
+	// while it is not in host.identities, under host.mu
+	users   int  // who wait for its first token
+	adopted bool // another has taken over what it has
 }
 
 // snapshot is a copy of the credential for one request for a token, to be destroyed by the caller.
@@ -220,7 +225,8 @@ func (o *Opener) host(t sqlcred.Target) (*host, error) {
 		return nil, err
 	}
 	if h == nil {
-		h = &host{o: o, target: t, identities: map[string]*identity{}}
+		o.forgetUnusedLocked()
+		h = &host{o: o, target: t, identities: map[string]*identity{}, pending: map[string]*identity{}}
 		o.hosts[t.URL] = h
 	}
 	if old := h.wire.Swap(w); old != nil {
@@ -228,6 +234,24 @@ func (o *Opener) host(t sqlcred.Target) (*host, error) {
 		h.forgetChallenge()
 	}
 	return h, nil
+}
+
+// maxHosts bounds the vaults that are remembered though nobody ever got a token for them.
+const maxHosts = 1000
+
+func (o *Opener) forgetUnusedLocked() {
+	if len(o.hosts) < maxHosts {
+		return
+	}
+	for url, h := range o.hosts {
+		h.mu.Lock()
+		unused := len(h.identities) == 0
+		h.mu.Unlock()
+		if unused {
+			h.wire.Load().close()
+			delete(o.hosts, url)
+		}
+	}
 }
 
 func (h *host) forgetChallenge() {
@@ -238,48 +262,73 @@ func (h *host) forgetChallenge() {
 
 func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
-// identify finds the identity of c at the vault, or makes it, and sees to it that there is a token. It takes c over.
+// identify finds the identity of c at the vault, or makes it, and sees to it that there is a token. It takes c over. Those who
+// come with the same new credential at the same time share the request for its first token.
 func (h *host) identify(ctx context.Context, c *sqlcred.Credential, ch challenge.Challenge) (*identity, error) {
+	key := c.ID()
 	h.mu.Lock()
-	id := h.identities[c.ID()]
+	cur, next := h.identities[key], h.pending[key]
+	switch {
+	case cur.sameSecrets(c):
+		h.mu.Unlock()
+		c.Destroy()
+		_, _, err := cur.tokens.get(ctx, ch, "")
+		return cur, err
+	case next.sameSecrets(c):
+		c.Destroy()
+	default:
+		next = h.newIdentity(c)
+		h.pending[key] = next
+	}
+	next.users++
 	h.mu.Unlock()
-	if id != nil {
-		id.mu.Lock()
-		same := id.cred.SameSecrets(c)
-		id.mu.Unlock()
-		if same {
-			c.Destroy()
-			_, _, err := id.tokens.get(ctx, ch, "")
-			return id, err
-		}
-	}
-	next := h.newIdentity(c)
-	if _, _, err := next.tokens.get(ctx, ch, ""); err != nil {
-		next.retire()
-		return nil, err
-	}
+
+	_, _, err := next.tokens.get(ctx, ch, "")
+
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	cur := h.identities[c.ID()]
-	if cur == nil {
-		h.identities[c.ID()] = next
-		return next, nil
+	next.users--
+	if h.pending[key] == next && (err == nil || next.users == 0) {
+		delete(h.pending, key)
 	}
-	cur.adopt(next)
+	cur = h.identities[key]
+	if err == nil && cur == nil {
+		h.identities[key], cur = next, next
+	}
+	if err == nil && cur != next && !next.adopted {
+		cur.adopt(next)
+		next.adopted = true
+	}
+	if next.users == 0 && cur != next {
+		next.retire()
+	}
+	if err != nil {
+		return nil, err
+	}
 	return cur, nil
 }
 
-// adopt takes the credential and token of next, which was shown to work. What runs with the old token finishes with it.
+// sameSecrets reports whether id has the credential c; not if id is nil.
+func (id *identity) sameSecrets(c *sqlcred.Credential) bool {
+	if id == nil {
+		return false
+	}
+	id.mu.Lock()
+	defer id.mu.Unlock()
+	return id.cred.SameSecrets(c)
+}
+
+// adopt takes over copies of the credential and the token of next, which was shown to work. What runs with the old token
+// finishes with it.
 func (id *identity) adopt(next *identity) {
-	next.mu.Lock()
+	c := next.snapshot()
 	id.mu.Lock()
 	id.cred.Destroy()
-	id.cred, next.cred = next.cred, &sqlcred.Credential{}
+	id.cred = c
 	id.mu.Unlock()
-	next.mu.Unlock()
 	next.tokens.mu.Lock()
 	t, ch := next.tokens.current, next.tokens.ch
-	next.tokens.current = token{}
+	t.value = t.value.Clone()
 	next.tokens.mu.Unlock()
 	id.tokens.mu.Lock()
 	defer id.tokens.mu.Unlock()

@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -174,28 +173,4 @@ func onProxyReply(_ context.Context, proxy *url.URL, _ *http.Request, res *http.
 		return fmt.Errorf("%w: %q answered %q", errProxyStatus, proxy.Host, keystore.Clip(res.Status))
 	}
 	return nil
-}
-
-// limitBody fails a read beyond n bytes.
-type limitBody struct {
-	io.ReadCloser
-	left int64
-}
-
-var errTooLarge = errors.New("the reply is larger than this client reads")
-
-func (b *limitBody) Read(p []byte) (int, error) {
-	if b.left <= 0 {
-		var one [1]byte
-		if n, err := b.ReadCloser.Read(one[:]); n == 0 {
-			return 0, err
-		}
-		return 0, errTooLarge
-	}
-	if int64(len(p)) > b.left {
-		p = p[:b.left]
-	}
-	n, err := b.ReadCloser.Read(p)
-	b.left -= int64(n)
-	return n, err
 }

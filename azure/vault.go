@@ -16,6 +16,7 @@ import (
 	"latchkey/ekm/keystore"
 	"latchkey/internal/secret"
 
+	"latchkey/azure/bounded"
 	"latchkey/azure/sqlcred"
 )
 
@@ -279,7 +280,7 @@ func (h *host) send(ctx context.Context, r request) (*http.Response, []byte, err
 	if limit == 0 {
 		limit = maxReply
 	}
-	body, err := readAll(&limitBody{res.Body, limit}, res.ContentLength)
+	body, err := bounded.ReadAll(bounded.Limit(res.Body, limit), res.ContentLength)
 	if err != nil {
 		f := &keystore.Failure{Class: keystore.Outage, Status: res.StatusCode, Sent: true, Err: networkCause(err)}
 		return nil, nil, code.Wrap(code.HTTPReadData, r.op, on, f)
@@ -299,7 +300,7 @@ func (h *host) newRequest(ctx context.Context, w *wire, r request) (*http.Reques
 	}
 	var body io.Reader
 	if r.body != nil {
-		body = newBody(r.body)
+		body = bounded.Body(r.body)
 	}
 	req, err := http.NewRequestWithContext(ctx, r.method, target, body)
 	if err != nil {
@@ -307,7 +308,7 @@ func (h *host) newRequest(ctx context.Context, w *wire, r request) (*http.Reques
 	}
 	if r.body != nil {
 		req.ContentLength = int64(len(r.body))
-		req.GetBody = func() (io.ReadCloser, error) { return newBody(r.body), nil }
+		req.GetBody = func() (io.ReadCloser, error) { return bounded.Body(r.body), nil }
 		req.Header.Set("Content-Type", "application/json")
 	}
 	if r.repeat { // lets the transport repeat it on a connection that was found dead; the header itself is not sent

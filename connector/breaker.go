@@ -135,3 +135,10 @@ func (b *breaker) leave(probe bool, err error) {
 		b.event(e)
 	}
 }
+
+// quiet reports that the breaker knows of no outage.
+func (b *breaker) quiet() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return !b.open && b.run == 0 && !b.probing
+}

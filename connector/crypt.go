@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"latchkey/connector/keyname"
 	"latchkey/ekm"
 	"latchkey/ekm/code"
 	"latchkey/ekm/keystore"
@@ -94,7 +95,7 @@ func (st *store) unwrap(ctx context.Context, t ekm.Thumbprint, w ekm.Wrapped) (*
 	if err != nil {
 		return nil, err
 	}
-	name, version, err := parseURI(st.url, uri)
+	name, version, err := keyname.ParseURI(st.url, uri)
 	if err != nil {
 		return nil, err
 	}

@@ -219,12 +219,28 @@ func (p *Provider) breakerOf(name string) *breaker {
 	defer p.mu.Unlock()
 	b := p.breakers[name]
 	if b == nil {
+		p.forgetQuietLocked()
 		vault := strings.TrimPrefix(name, opening)
 		vault, _, _ = strings.Cut(vault, "\x00")
 		b = newBreaker(p, vault)
 		p.breakers[name] = b
 	}
 	return b
+}
+
+// maxBreakers bounds what is remembered of names that somebody tried to open.
+const maxBreakers = 1000
+
+// forgetQuietLocked makes room by dropping breakers that know of no outage; another is made where one is needed.
+func (p *Provider) forgetQuietLocked() {
+	if len(p.breakers) < maxBreakers {
+		return
+	}
+	for name, b := range p.breakers {
+		if b.quiet() {
+			delete(p.breakers, name)
+		}
+	}
 }
 
 // storeOf finds or makes what the sessions of one identity at one vault share.

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"latchkey/connector/keyname"
 	"latchkey/ekm"
 	"latchkey/ekm/code"
 	"latchkey/ekm/keystore"
@@ -58,7 +59,7 @@ func during[T any](ctx context.Context, s *Session, op string, f func(context.Co
 // KeyByName finds a key by "name" or "name/version", pins the version and registers its thumbprint.
 func (s *Session) KeyByName(ctx context.Context, name string) (ekm.KeyInfo, error) {
 	return during(ctx, s, "finding the key", func(ctx context.Context, st *store) (ekm.KeyInfo, error) {
-		n, version, err := parseName(name, s.p.cfg.StrictNames)
+		n, version, err := keyname.Parse(name, s.p.cfg.StrictNames)
 		if err != nil {
 			return ekm.KeyInfo{}, err
 		}

@@ -12,6 +12,7 @@ import (
 
 	"latchkey/connector/flight"
 	"latchkey/connector/keymap"
+	"latchkey/connector/keyname"
 	"latchkey/ekm"
 	"latchkey/ekm/code"
 	"latchkey/ekm/keystore"
@@ -125,7 +126,7 @@ func (st *store) uri(ctx context.Context, t ekm.Thumbprint) (string, error) {
 	}
 	uri, err := st.p.cfg.Map.Get(ctx, st.url, t)
 	if err == nil {
-		if _, _, perr := parseURI(st.url, uri); perr == nil {
+		if _, _, perr := keyname.ParseURI(st.url, uri); perr == nil {
 			return uri, nil
 		} else if len(t) != ekm.ThumbprintLen {
 			return "", perr
@@ -164,7 +165,7 @@ func (st *store) byThumbprint(ctx context.Context, t ekm.Thumbprint) (keystore.K
 	st.mu.Unlock()
 	k := c.Key
 	if !ok {
-		name, version, err := parseURI(st.url, uri)
+		name, version, err := keyname.ParseURI(st.url, uri)
 		if err != nil {
 			return keystore.Key{}, err
 		}
@@ -185,7 +186,7 @@ func (st *store) backup(ctx context.Context, t ekm.Thumbprint) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	name, _, err := parseURI(st.url, uri)
+	name, _, err := keyname.ParseURI(st.url, uri)
 	if err != nil {
 		return nil, err
 	}

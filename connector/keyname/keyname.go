@@ -1,4 +1,6 @@
-package connector
+// Package keyname reads the two ways a key is named: PROVIDER_KEY_NAME of a SQL statement, and the pinned URI that the thumbprint
+// map keeps. It knows no network.
+package keyname
 
 import (
 	"fmt"
@@ -17,8 +19,8 @@ const (
 	versionLen    = 32  // hex digits
 )
 
-// parseName reads PROVIDER_KEY_NAME: "name" or "name/version". Errors are codes 6 and 2049.
-func parseName(s string, strict bool) (name, version string, err error) {
+// Parse reads PROVIDER_KEY_NAME: "name" or "name/version". Errors are codes 6 and 2049.
+func Parse(s string, strict bool) (name, version string, err error) {
 	const op = "reading the key name"
 	shown := s
 	if len(shown) > 160 {
@@ -63,9 +65,9 @@ func isHex(c byte) bool {
 	return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
 }
 
-// parseURI takes a pinned key URI of the vault apart: vault/keys/name/version. Errors are code 3104, as for any address that
+// ParseURI takes a pinned key URI of the vault apart: vault/keys/name/version. Errors are code 3104, as for any address that
 // no request can be made of.
-func parseURI(vault, uri string) (name, version string, err error) {
+func ParseURI(vault, uri string) (name, version string, err error) {
 	fail := func(format string, args ...any) (string, string, error) {
 		return "", "", code.Wrap(code.HTTPOpenRequest, "reading the key URI", uri, fmt.Errorf(format, args...))
 	}
@@ -80,7 +82,7 @@ func parseURI(vault, uri string) (name, version string, err error) {
 	if len(parts) != 3 || !strings.EqualFold(parts[0], "keys") {
 		return fail("it does not name a key and a version")
 	}
-	if name, version, err = parseName(parts[1]+"/"+parts[2], false); err != nil {
+	if name, version, err = Parse(parts[1]+"/"+parts[2], false); err != nil {
 		return fail("%w", err)
 	}
 	return name, version, nil

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"latchkey/engine/tsql/ast"
+	"latchkey/engine/tsql/token"
 )
 
 // Levels of binding of scalar expressions: what is below the level asked for goes into parentheses.
@@ -156,18 +157,26 @@ func (p *printer) caseExpr(e *ast.Case) {
 func (p *printer) call(e *ast.FuncCall) {
 	switch n := e.Name.Parts; {
 	case len(n) == 2 && n[0] == "$PARTITION":
-		p.s(n[0], ".", quote(n[1]))
+		p.s(n[0], ".", member(n[1]))
 	case len(n) > 1:
 		p.object(e.Name)
 	case e.NoParens:
 		p.s(n[0])
 		return
 	default:
-		switch n[0] { // words that parse as functions and nothing else
-		case "LEFT", "RIGHT", "COALESCE", "NULLIF", "TRIM":
+		switch up := strings.ToUpper(n[0]); {
+		case n[0] == "LEFT", n[0] == "RIGHT", n[0] == "COALESCE", n[0] == "NULLIF", n[0] == "TRIM" && len(e.Args) == 1 && !e.Distinct:
 			p.s(n[0])
+		case bare(n[0]) && !ownGrammar[up]: // a bracketed name would be no function of the server's
+			p.s(n[0])
+			if r, ok := firstColumn(e.Args); ok && datePartFunctions[up] && bare(r) {
+				p.s("(", r, ", ")
+				p.exprs(e.Args[1:])
+				p.s(")")
+				return
+			}
 		default:
-			p.s(quote(n[0]))
+			p.s(token.Quote(n[0]))
 		}
 	}
 	p.s("(")
@@ -182,6 +191,24 @@ func (p *printer) call(e *ast.FuncCall) {
 	}
 	p.when(e.Nulls != "", " "+e.Nulls+" NULLS")
 	p.over(e.Over)
+}
+
+// ownGrammar are the words that mean more than a function when a parenthesis follows.
+var ownGrammar = set(`CAST TRY_CAST PARSE TRY_PARSE IIF TRIM JSON_OBJECT JSON_ARRAY CHANGETABLE PREDICT ROLLUP CUBE`)
+
+// datePartFunctions take a bare word first.
+var datePartFunctions = set(`DATEADD DATEDIFF DATEDIFF_BIG DATENAME DATEPART DATETRUNC DATE_BUCKET`)
+
+// firstColumn is the name of the first of several arguments if it is a single word.
+func firstColumn(args []ast.Expr) (string, bool) {
+	if len(args) < 2 {
+		return "", false
+	}
+	r, ok := args[0].(*ast.ColumnRef)
+	if !ok || len(r.Name.Parts) != 1 {
+		return "", false
+	}
+	return r.Name.Parts[0], true
 }
 
 func (p *printer) over(w *ast.Window) {
@@ -279,7 +306,7 @@ func (p *printer) function(e ast.Expr) {
 		p.method(e)
 	case *ast.StaticCall:
 		p.object(e.Type)
-		p.s("::", quote(e.Name))
+		p.s("::", member(e.Name))
 		if !e.Property {
 			p.args(e.Args)
 		}
@@ -324,7 +351,7 @@ func (p *printer) method(e *ast.MethodCall) {
 	default:
 		p.operand(e.X, levelPrimary)
 	}
-	p.s(".", quote(e.Name))
+	p.s(".", member(e.Name))
 	if !e.Property {
 		p.args(e.Args)
 	}
@@ -419,7 +446,7 @@ func cursorName(n ast.Name) string {
 
 func dataType(t *ast.DataType) string {
 	var s string
-	if n := t.Name.Parts; len(n) == 1 && n[0] == strings.ToLower(n[0]) && (plain(n[0]) || systemType[n[0]]) {
+	if n := t.Name.Parts; len(n) == 1 && (bare(n[0]) || n[0] == "cursor") {
 		s = n[0]
 	} else {
 		s = object(t.Name)
@@ -438,6 +465,3 @@ func dataType(t *ast.DataType) string {
 	}
 	return s
 }
-
-// systemType are the types whose names are words of the grammar, too.
-var systemType = map[string]bool{"cursor": true, "xml": true, "json": true, "table": true}

@@ -93,6 +93,17 @@ func quote(s string) string {
 	return token.Quote(s)
 }
 
+// bare reports whether a name needs no brackets where only a name can stand, as behind a point.
+func bare(s string) bool { return token.IsRegular(s) && !token.IsReserved(s) }
+
+// member quotes a name that stands behind a point.
+func member(s string) string {
+	if s == "" || bare(s) {
+		return s
+	}
+	return token.Quote(s)
+}
+
 // quoteOrVar is quote for the few places where a variable may stand for a name.
 func quoteOrVar(s string) string {
 	if strings.HasPrefix(s, "@") {
@@ -124,7 +135,11 @@ func (p *printer) parenNames(before string, list []string) {
 func object(n ast.ObjectName) string {
 	parts := make([]string, len(n.Parts))
 	for i, s := range n.Parts {
-		parts[i] = quote(s)
+		if i == 0 {
+			parts[i] = quote(s)
+		} else {
+			parts[i] = member(s)
+		}
 	}
 	return strings.Join(parts, ".")
 }

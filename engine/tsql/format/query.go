@@ -1,9 +1,6 @@
 package format
 
-import (
-	"latchkey/engine/tsql/ast"
-	"latchkey/engine/tsql/token"
-)
+import "latchkey/engine/tsql/ast"
 
 func (p *printer) subquery(q *ast.Query) {
 	p.s("(")
@@ -442,10 +439,9 @@ func (p *printer) insert(s *ast.Insert) {
 // insertColumns prints names, of which $IDENTITY and its like are words.
 func (p *printer) insertColumns(list []string) {
 	p.each(len(list), func(i int) {
-		switch n := list[i]; {
-		case token.IsReserved(n) && (n[0]|0x20 == 'i' || n[0]|0x20 == 'r') && len(n) > 9, n != "" && n[0] == '$':
+		if n := list[i]; n == "$IDENTITY" || n == "$ROWGUID" {
 			p.s(n)
-		default:
+		} else {
 			p.s(quote(n))
 		}
 	})

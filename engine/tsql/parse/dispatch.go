@@ -101,11 +101,12 @@ func plain(c *cursor.Cursor) ast.Statement {
 	case c.IsSeq("ENABLE", "TRIGGER"), c.IsSeq("DISABLE", "TRIGGER"):
 		return ddl.SwitchTrigger(c)
 	case c.IsSeq("GET", "CONVERSATION"), c.IsSeq("MOVE", "CONVERSATION"):
-		return ddl.Swallow(c, c.AnyWord()+" CONVERSATION")
+		w := c.AnyWord()
+		return ddl.Swallow(c, w+" CONVERSATION", w)
 	case c.IsSeq("SEND", "ON"):
-		return ddl.Swallow(c, "SEND")
+		return ddl.Swallow(c, "SEND", "")
 	case c.Is("RECEIVE") && (c.Scope.Later || c.SymAt(1, token.LParen) || c.SymAt(1, token.Star) || c.IsAt(1, "TOP")):
-		return ddl.Swallow(c, "RECEIVE")
+		return ddl.Swallow(c, "RECEIVE", "")
 	case !c.Scope.Later && c.Scope.Module == "":
 		return implicitExec(c)
 	}
@@ -153,10 +154,10 @@ func admin(c *cursor.Cursor, w string) ast.Statement {
 		}
 	case "END":
 		if c.IsAt(1, "CONVERSATION") {
-			return ddl.Swallow(c, "END CONVERSATION")
+			return ddl.Swallow(c, "END CONVERSATION", "")
 		}
 	case "SETUSER", "READTEXT", "WRITETEXT", "UPDATETEXT", "DUMP", "LOAD", "LINENO":
-		return ddl.Swallow(c, w)
+		return ddl.Swallow(c, w, "")
 	}
 	return nil
 }

@@ -109,7 +109,8 @@ func begin(c *cursor.Cursor) ast.Statement {
 	case c.Is("TRY"):
 		return tryCatch(c)
 	case c.IsAny("DIALOG", "CONVERSATION"):
-		return ddl.Swallow(c, "BEGIN "+c.AnyWord())
+		w := "BEGIN " + c.AnyWord()
+		return ddl.Swallow(c, w, w)
 	}
 	s := &ast.Block{}
 	if c.IsSeq("ATOMIC", "WITH") {
@@ -209,7 +210,7 @@ func returnStmt(c *cursor.Cursor) ast.Statement {
 func waitFor(c *cursor.Cursor) ast.Statement {
 	c.Expect("WAITFOR")
 	if c.IsSym(token.LParen) {
-		return ddl.Swallow(c, "WAITFOR (statement)")
+		return ddl.Swallow(c, "WAITFOR (statement)", "WAITFOR")
 	}
 	s := &ast.WaitFor{Kind: c.ExpectAny("DELAY", "TIME")}
 	if c.Kind() == token.Variable {

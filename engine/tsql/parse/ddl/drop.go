@@ -164,16 +164,21 @@ func Unsupported(c *cursor.Cursor, verb string) ast.Statement {
 	}
 	for _, words := range unsupported {
 		if c.IsSeq(words...) {
-			return Swallow(c, verb+" "+strings.Join(words, " "))
+			return Swallow(c, verb+" "+strings.Join(words, " "), verb)
 		}
 	}
 	if verb == "CREATE" && (c.Is("DEFAULT") || c.Is("RULE")) {
-		return Swallow(c, verb+" "+strings.ToUpper(c.Source()))
+		return Swallow(c, verb+" "+strings.ToUpper(c.Source()), verb)
 	}
 	return nil
 }
 
-// Swallow consumes a statement by force, to the next semicolon or the end of the block or batch.
-func Swallow(c *cursor.Cursor, feature string) ast.Statement {
-	return &ast.Unsupported{Feature: feature, Text: c.Raw(c.EndOfStatement)}
+// Swallow consumes a statement by force, to the next semicolon or the end of the block or batch; lead is what has been
+// consumed of it.
+func Swallow(c *cursor.Cursor, feature, lead string) ast.Statement {
+	rest := c.Raw(c.EndOfStatement)
+	if lead != "" && rest != "" {
+		lead += " "
+	}
+	return &ast.Unsupported{Feature: feature, Text: lead + rest}
 }

@@ -49,8 +49,8 @@ func DataType(c *cursor.Cursor) *ast.DataType {
 		if !ok {
 			break
 		}
-		if (name == "char" || name == "binary" || name == "nchar") && c.Accept("VARYING") {
-			name = strings.Replace(strings.Replace("var"+name, "varnchar", "nvarchar", 1), "varvar", "var", 1)
+		if varying, ok := map[string]string{"char": "varchar", "nchar": "nvarchar", "binary": "varbinary"}[name]; ok && c.Accept("VARYING") {
+			name = varying
 		}
 		system(name)
 	}

@@ -1,6 +1,8 @@
 package query
 
 import (
+	"strings"
+
 	"latchkey/engine/tsql/ast"
 	"latchkey/engine/tsql/parse/cursor"
 	"latchkey/engine/tsql/parse/expr"
@@ -165,15 +167,21 @@ func insert(c *cursor.Cursor, w *ast.With) ast.Statement {
 	return s
 }
 
-// insertColumns parses (column, ...); a column may carry its table, which is dropped as the server does.
+// insertColumns parses (column, ...); a column may carry its table, which is dropped as the server does. IDENTITYCOL and
+// ROWGUIDCOL become $IDENTITY and $ROWGUID.
 func insertColumns(c *cursor.Cursor) []string {
 	var list []string
 	c.ExpectSym(token.LParen)
 	for {
-		if c.Kind() == token.Dollar || c.IsAny("IDENTITYCOL", "ROWGUIDCOL") {
-			list = append(list, c.Source())
+		switch {
+		case c.Accept("IDENTITYCOL"):
+			list = append(list, "$IDENTITY")
+		case c.Accept("ROWGUIDCOL"):
+			list = append(list, "$ROWGUID")
+		case c.Kind() == token.Dollar:
+			list = append(list, strings.ToUpper(c.Source()))
 			c.Advance()
-		} else {
+		default:
 			list = append(list, c.ColumnName().Name())
 		}
 		if !c.Comma() {

@@ -1,0 +1,189 @@
+SELECT 1
+GO
+SELECT @@VERSION
+GO
+SELECT @@SPID spid
+GO
+SELECT * FROM t
+GO
+SELECT t.*, dbo.t.a, d..t.b FROM t, dbo.t AS x, d..t y, srv.d.dbo.z
+GO
+SELECT DISTINCT a, b AS [B b], c 'C', d = e + 1, 'x' = 2, N'y' AS N'Ü' FROM t
+GO
+SELECT ALL a FROM t
+GO
+SELECT TOP 10 a FROM t
+SELECT TOP (@n) PERCENT WITH TIES a FROM t ORDER BY a DESC, b ASC
+SELECT TOP 5.5 PERCENT a FROM t
+SELECT DISTINCT TOP (10) a FROM t
+GO
+SELECT @a = 1, @b += x, @c -= 1, @d *= 2, @e /= 2, @f %= 3, @g &= 1, @h |= 1, @i ^= 1 FROM t
+GO
+SELECT 1 + 2 * 3 - (4 - 5) / -6 % 7, (1 + 2) * 3, 1 - (2 - 3), ~5 & 3 | 1 ^ 2, -(-1), - -1, +1, 1-1, 'a' + 'b' || 'c'
+GO
+SELECT 1., .5, 1.5e10, 1e, 1E-5, 12345678901, 2147483647, 2147483648, 0x, 0xABCDEF, $1, $12.50, £3, NULL, 'it''s', N'ü', -$5
+GO
+SELECT CASE a WHEN 1 THEN 'x' WHEN 2 THEN 'y' ELSE 'z' END, CASE WHEN a = 1 AND b > 2 THEN 1 END FROM t
+GO
+SELECT CAST(a AS int), TRY_CAST(a AS decimal(18, 2)), CONVERT(varchar(max), a), CONVERT(nvarchar(30), d, 121), TRY_CONVERT(datetime2(7), d), PARSE('1' AS int USING 'en-US'), TRY_PARSE('1' AS date)
+GO
+SELECT CAST(a AS NATIONAL CHARACTER VARYING(10)), CAST(a AS CHAR VARYING(5)), CAST(a AS DOUBLE PRECISION), CAST(a AS dbo.mytype), CAST(x AS xml(CONTENT dbo.coll)), CAST(a AS sysname), CAST(b AS binary varying(3)), CAST(c AS dec(5)), CAST(c AS character(5)), CAST(c AS [int]), CAST(c AS national text)
+GO
+SELECT IIF(a > b OR c IS NULL, 1, 0), COALESCE(a, b, 0), NULLIF(a, b), ISNULL(a, 0), CHOOSE(1, 'a', 'b'), LEFT(a, 1), RIGHT(a, 2), REPLACE(a, 'x', 'y')
+GO
+SELECT CURRENT_TIMESTAMP, CURRENT_USER, SESSION_USER, SYSTEM_USER, USER, GETDATE(), SUSER_SNAME(), DB_NAME()
+GO
+SELECT DATEADD(day, 1, d), DATEDIFF(ms, a, b), DATEPART(ISO_WEEK, d), DATENAME(month, d) FROM t
+GO
+SELECT TRIM(a), TRIM('x' FROM a), TRIM(LEADING '0' FROM a), LTRIM(a), JSON_OBJECT('a': 1, 'b': b NULL ON NULL), JSON_ARRAY(1, 'x', NULL ABSENT ON NULL), JSON_OBJECT(), JSON_ARRAY(NULL ON NULL)
+GO
+SELECT a COLLATE Latin1_General_BIN2, b + c COLLATE DATABASE_DEFAULT, d AT TIME ZONE 'UTC' AT TIME ZONE @tz FROM t
+GO
+SELECT COUNT(*), COUNT(DISTINCT a), COUNT(ALL a), SUM(a) OVER (PARTITION BY b ORDER BY c ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW), STRING_AGG(a, ',') WITHIN GROUP (ORDER BY a DESC) FROM t
+GO
+SELECT ROW_NUMBER() OVER (ORDER BY (SELECT NULL)), RANK() OVER (PARTITION BY a, b ORDER BY c DESC), LAG(a, 1, 0) IGNORE NULLS OVER (ORDER BY b), LAST_VALUE(a) OVER (ORDER BY b RANGE BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING), SUM(a) OVER (ORDER BY b ROWS 2 PRECEDING), AVG(a) OVER (ORDER BY b ROWS BETWEEN 1 PRECEDING AND 2 FOLLOWING), SUM(a) OVER () FROM t
+GO
+SELECT SUM(a) OVER w, AVG(a) OVER (w ROWS UNBOUNDED PRECEDING) FROM t WINDOW w AS (PARTITION BY b ORDER BY c), v AS (w)
+GO
+SELECT PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY a) OVER (PARTITION BY b) FROM t
+GO
+SELECT (SELECT MAX(a) FROM t), EXISTS_col FROM u WHERE EXISTS (SELECT 1 FROM v WHERE v.id = u.id) AND NOT EXISTS (SELECT * FROM w)
+GO
+SELECT a FROM t WHERE a = 1 AND b <> 2 OR c != 3 AND NOT (d < 4 OR e > 5) AND f <= 6 AND g >= 7 AND h !< 8 AND i !> 9 AND j < = 1 AND k < > 2 AND l > = 3 AND m ! = 4
+GO
+SELECT a FROM t WHERE (a = 1) AND ((b + 1) * 2 > 3) AND (((c))) = 4 AND NOT NOT d = 1 AND (e = 1 AND (f = 2 AND g = 3)) AND (h = 1 OR i = 2)
+GO
+SELECT a FROM t WHERE a BETWEEN 1 AND 2 + 3 AND b NOT BETWEEN 'a' AND 'b' AND c IN (1, 2, 3) AND d NOT IN (SELECT x FROM y) AND e LIKE 'a[_]%' AND f NOT LIKE '%\%' ESCAPE '\' AND g IS NULL AND h IS NOT NULL
+GO
+SELECT a FROM t WHERE a = ANY (SELECT b FROM u) AND c > ALL (SELECT d FROM v) AND e <> SOME (SELECT f FROM w) AND g IS DISTINCT FROM h AND i IS NOT DISTINCT FROM NULL AND j IN ((SELECT 1)) AND k IN ((SELECT 1) UNION (SELECT 2))
+GO
+SELECT a FROM t WHERE CONTAINS((a, b), '"x" NEAR "y"') AND FREETEXT(*, 'z')
+GO
+SELECT a FROM t WHERE x IS JSON AND y LIKE 'a!_' {escape '!'}
+GO
+SELECT {fn NOW()}, {fn CONCAT({fn UCASE(a)}, 'x')}, {d '2020-01-01'}, {t '10:00:00'}, {ts '2020-01-01 10:00:00'}, {guid '6F9619FF-8B86-D011-B42D-00C04FC964FF'}
+GO
+SELECT a FROM t JOIN u ON t.id = u.id INNER JOIN v ON v.id = u.id LEFT JOIN w ON 1 = 1 RIGHT OUTER JOIN x ON x.a = w.a FULL OUTER JOIN y ON y.b = x.b CROSS JOIN z
+GO
+SELECT a FROM t INNER HASH JOIN u ON t.id = u.id LEFT LOOP JOIN v ON 1 = 1 INNER MERGE JOIN w ON 1 = 1 INNER REMOTE JOIN x ON 1 = 1
+GO
+SELECT a FROM t JOIN u JOIN v ON u.a = v.a ON t.a = u.a
+GO
+SELECT a FROM t JOIN (u JOIN v ON u.a = v.a) ON t.a = u.a, (w CROSS JOIN x)
+GO
+SELECT * FROM t CROSS APPLY dbo.f(t.a, DEFAULT) AS x(c1, c2) OUTER APPLY (SELECT TOP 1 * FROM u WHERE u.id = t.id ORDER BY u.d) y
+GO
+SELECT * FROM (SELECT a FROM t) AS x (b), (VALUES (1, 'a'), (2, 'b')) v (id, name), ((SELECT 1 AS a) UNION (SELECT 2)) AS q
+GO
+SELECT * FROM ((SELECT 1 AS a) AS p CROSS JOIN (SELECT 2 AS b) AS q)
+GO
+SELECT * FROM {oj t LEFT OUTER JOIN u ON t.a = u.a}
+GO
+SELECT * FROM t WITH (NOLOCK), u (NOLOCK), v x (READPAST, UPDLOCK), w WITH (INDEX (ix1, ix2), FORCESEEK (ix (a, b))), y WITH (INDEX = 1 HOLDLOCK TABLOCKX), z WITH (INDEX(0))
+GO
+SELECT * FROM t FOR SYSTEM_TIME AS OF '2020-01-01' AS x, u FOR SYSTEM_TIME ALL, v FOR SYSTEM_TIME BETWEEN @a AND @b y, w FOR SYSTEM_TIME FROM '1' TO '2', z FOR SYSTEM_TIME CONTAINED IN ('1', '2')
+GO
+SELECT * FROM t TABLESAMPLE SYSTEM (10 PERCENT) REPEATABLE (5)
+GO
+SELECT * FROM @t AS x JOIN #tmp ON #tmp.id = x.id JOIN ##g ON 1 = 1 JOIN tempdb..#u ON 1 = 1
+GO
+SELECT * FROM OPENJSON(@j, '$.a') WITH (id int '$.id', name nvarchar(50), doc nvarchar(max) '$' AS JSON) AS o
+GO
+SELECT * FROM OPENJSON(@j) o CROSS APPLY STRING_SPLIT(o.value, ',')
+GO
+SELECT * FROM OPENROWSET(BULK 'c:\x.csv', SINGLE_CLOB) AS r(c), OPENQUERY(srv, 'select 1') q, OPENDATASOURCE('SQLNCLI', 'x').db.dbo.t, OPENXML(@h, '/a', 1) WITH (id int), CONTAINSTABLE(t, a, 'x') AS k, CHANGETABLE(CHANGES t, @v) AS ct
+GO
+SELECT T.c.value('@id', 'int'), T.c.query('.') FROM @x.nodes('/a/b') AS T(c) CROSS APPLY T.c.nodes('x') U(d)
+GO
+SELECT @x.value('(/a)[1]', 'int'), (SELECT x FROM t).query('a'), hierarchyid::GetRoot(), geometry::STGeomFromText('POINT(1 1)', 0).STX, @g.STX, sys.hierarchyid::Parse('/1/')
+GO
+SELECT * FROM p PIVOT (SUM(v) FOR m IN ([1], [2], Mar)) AS pv
+GO
+SELECT * FROM (SELECT a, b FROM t) s UNPIVOT (v FOR n IN (a, s.b)) AS u WHERE v > 1
+GO
+SELECT a, COUNT(*) FROM t GROUP BY a HAVING COUNT(*) > 1 ORDER BY 2 DESC
+GO
+SELECT a, b FROM t GROUP BY a, b WITH ROLLUP
+SELECT a, b FROM t GROUP BY a, b WITH CUBE
+SELECT a FROM t GROUP BY ALL a
+SELECT a, b FROM t GROUP BY ROLLUP (a, (b, c)), CUBE (d), GROUPING SETS ((a, b), ROLLUP (c), a, ()), (a + b) * 2
+SELECT COUNT(*) FROM t GROUP BY ()
+GO
+SELECT a FROM t UNION SELECT b FROM u UNION ALL SELECT c FROM v EXCEPT SELECT d FROM w INTERSECT SELECT e FROM x ORDER BY 1
+GO
+(SELECT 1) UNION ALL (SELECT 2 EXCEPT (SELECT 3 UNION SELECT 4))
+GO
+SELECT 1 UNION (SELECT 2 INTERSECT SELECT 3)
+GO
+(SELECT 1 UNION SELECT 2) INTERSECT SELECT 3
+GO
+((SELECT 1))
+GO
+SELECT ((SELECT 1) + 1), ((SELECT 1) UNION (SELECT 2)), (((SELECT 3)))
+GO
+SELECT a FROM t ORDER BY a OFFSET 10 ROWS
+SELECT a FROM t ORDER BY a OFFSET (@p - 1) * @n ROWS FETCH NEXT @n ROWS ONLY
+SELECT a FROM t ORDER BY a OFFSET 1 ROW FETCH FIRST 1 ROW ONLY
+GO
+WITH c AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM c WHERE n < 10), d (x, y) AS (SELECT n, n * 2 FROM c) SELECT * FROM d OPTION (MAXRECURSION 100)
+GO
+;WITH x AS (SELECT 1 a) SELECT * FROM x
+GO
+WITH XMLNAMESPACES ('uri:x' AS p, DEFAULT 'uri:d'), c AS (SELECT 1 AS a) SELECT a FROM c FOR XML PATH('p:r'), ROOT('root'), ELEMENTS XSINIL, TYPE, BINARY BASE64
+GO
+SELECT a FROM t FOR XML RAW
+SELECT a FROM t FOR XML AUTO, ELEMENTS
+SELECT a FROM t FOR JSON PATH, ROOT('x'), INCLUDE_NULL_VALUES, WITHOUT_ARRAY_WRAPPER
+SELECT a FROM t FOR JSON AUTO
+SELECT a FROM t FOR BROWSE
+GO
+SELECT a FROM t OPTION (RECOMPILE, MAXDOP 1, HASH JOIN, OPTIMIZE FOR (@x = 1, @y UNKNOWN), OPTIMIZE FOR UNKNOWN, FAST 10, USE HINT ('DISABLE_OPTIMIZED_NESTED_LOOP'), QUERYTRACEON 9481, FORCE ORDER, LABEL = 'x', MIN_GRANT_PERCENT = 10, TABLE HINT (t, INDEX (ix)), KEEPFIXED PLAN)
+GO
+SELECT a INTO #t FROM u WHERE 1 = 0
+SELECT IDENTITY(int, 1, 1) AS id, a INTO dbo.n FROM u
+GO
+SELECT $IDENTITY, $ROWGUID, IDENTITYCOL, t.ROWGUIDCOL, t.$IDENTITY, $PARTITION.pf(a) FROM t
+GO
+SELECT NEXT VALUE FOR dbo.seq, NEXT VALUE FOR seq OVER (ORDER BY a) FROM t
+GO
+SELECT [select], "from", [a]]b], [x y] FROM [group] AS [order]
+GO
+SELECT name, type, value, status, id, date, level, key_name FROM offset WHERE first = 1
+GO
+SELECT a AS output, b AS encryption, c provider FROM credential login
+GO
+-- comment
+SELECT /* a /* nested */ comment */ 1 -- 'quote" [bracket
+, 2 /**/ , 3
+GO
+SELECT 1; SELECT 2 SELECT 3;; SELECT 4
+GO
+SELECT 1lbl, 0x1F a, 1.5e3x
+GO
+SELECT 'line one\
+ continued', N'a\
+b', 'back\slash'
+GO
+SELECT Übung, 数据 FROM 表 AS ελ
+GO
+SELECT * FROM ::fn_helpcollations()
+GO
+SELECT * FROM (DELETE FROM t OUTPUT deleted.id) AS d
+GO
+SELECT CONVERT(sysname, SERVERPROPERTY(N'Collation')), CAST(SERVERPROPERTY('EngineEdition') AS INT)
+GO
+SELECT a, b, FROM_date FROM t WHERE a=1AND b=2
+GO
+SELECT * FROM sys.databases order by name
+GO
+SELECT encryptor_type, encryption_state_desc, encryptor_thumbprint
+FROM sys.dm_database_encryption_keys
+WHERE database_id = DB_ID('TestTDE');
+GO
+SELECT * from sys.dm_cryptographic_provider_algorithms(65536)
+GO
+SELECT dek.*, c.name FROM sys.dm_database_encryption_keys dek LEFT JOIN master.sys.certificates c ON c.thumbprint = dek.encryptor_thumbprint LEFT OUTER JOIN master.sys.asymmetric_keys AS ak ON ak.thumbprint = dek.encryptor_thumbprint
+GO
+SELECT COUNT_BIG(*), CHECKSUM(*), BINARY_CHECKSUM(*) FROM t
+GO
+SELECT a.b.c.d.e FROM a.b.c.d

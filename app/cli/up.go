@@ -43,6 +43,7 @@ default of a new directory. A directory keeps the source that it was made with; 
 			logFlag(f, &level)
 		},
 		run: func(ctx context.Context, c *call) error {
+			c.tuneGC()
 			start := c.Clock.Now()
 			var err error
 			if u.Process, err = c.process(level); err != nil {

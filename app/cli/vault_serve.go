@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"runtime/debug"
 
 	"latchkey/app/compose"
 )
@@ -61,6 +62,7 @@ func serveCommand(short, long string, fits func(*compose.ServeConfig) error) *co
 			if err != nil {
 				return err
 			}
+			c.tuneGC()
 			start := c.Clock.Now()
 			server, err := compose.StartServe(ctx, p, config)
 			if err != nil {
@@ -72,6 +74,17 @@ func serveCommand(short, long string, fits func(*compose.ServeConfig) error) *co
 			fmt.Fprintf(c.Stderr, "latchkey: ready in %d ms\n", c.Clock.Now().Sub(start).Milliseconds())
 			return wait(ctx, c, &server.Up)
 		},
+	}
+}
+
+// serverGC lets a server's heap grow to four times what lives before it is swept. What lives is a few MB, so sweeping at twice that comes every
+// few milliseconds under load; this way a tenth of the work beside RSA is saved (internal/bench), for some MB.
+const serverGC = 300
+
+// tuneGC sets it, unless the operator said otherwise.
+func (c *call) tuneGC() {
+	if _, set := c.LookupEnv("GOGC"); !set {
+		debug.SetGCPercent(serverGC)
 	}
 }
 

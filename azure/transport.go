@@ -55,7 +55,7 @@ func newTransport(t sqlcred.Target, s Settings, ca []byte) (*http.Transport, err
 		IdleConnTimeout:        90 * time.Second,
 		ExpectContinueTimeout:  time.Second,
 		// without it, a vault that moved would be noticed only when the kernel gives up on the old connection
-		HTTP2: &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 5 * time.Second},
+		HTTP2: &http.HTTP2Config{SendPingTimeout: 5 * time.Second, PingTimeout: 3 * time.Second},
 	}, nil
 }
 

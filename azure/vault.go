@@ -272,6 +272,9 @@ func (h *host) send(ctx context.Context, r request) (*http.Response, []byte, err
 	}
 	res, err := w.http.Do(req)
 	if err != nil {
+		if ctx.Err() == context.DeadlineExceeded { // the connection may be dead: the next try gets another
+			w.http.CloseIdleConnections()
+		}
 		return nil, nil, p.fail(ctx, r.op, on, err)
 	}
 	defer drain(res.Body)

@@ -173,7 +173,7 @@ func TestSoakUnderFaults(t *testing.T) {
 		h := w.hold(t, 8)
 		f := chaos
 		w.around.Store(&f)
-		total := int64(900)
+		total := int64(700)
 		if long() {
 			total = 30_000
 		}
@@ -261,11 +261,12 @@ func TestCredentialSwapUnderLoadLosesNoCall(t *testing.T) {
 	}
 }
 
-// relay carries TCP connections to a server until it is stopped, which cuts them all.
+// relay carries TCP connections to a server until it is stopped, which cuts them all, or frozen, which tells nobody.
 type relay struct {
-	l     net.Listener
-	mu    sync.Mutex
-	conns []net.Conn
+	l      net.Listener
+	frozen atomic.Bool
+	mu     sync.Mutex
+	conns  []net.Conn
 }
 
 func newRelay(t testing.TB, to string) *relay {
@@ -285,12 +286,31 @@ func newRelay(t testing.TB, to string) *relay {
 			r.mu.Lock()
 			r.conns = append(r.conns, in, out)
 			r.mu.Unlock()
-			go func() { _, _ = io.Copy(out, in); out.Close() }()
-			go func() { _, _ = io.Copy(in, out); in.Close() }()
+			go r.carry(out, in)
+			go r.carry(in, out)
 		}
 	}()
 	t.Cleanup(r.stop)
 	return r
+}
+
+func (r *relay) carry(to, from net.Conn) {
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := from.Read(buf)
+		if r.frozen.Load() && err == nil {
+			continue // swallowed
+		}
+		if n > 0 {
+			if _, werr := to.Write(buf[:n]); werr != nil {
+				err = werr
+			}
+		}
+		if err != nil {
+			to.Close()
+			return
+		}
+	}
 }
 
 func (r *relay) stop() {
@@ -326,6 +346,30 @@ func TestVaultFailoverUnderLoadLosesNoCall(t *testing.T) {
 	w.vault.Start(t)
 	at = w.unwraps.Load()
 	waitFor(t, func() bool { return w.unwraps.Load() > at+60 })
+	done.Store(true)
+	if failures := <-result; len(failures) > 0 {
+		t.Errorf("%d calls failed, the first: %v", len(failures), failures[0])
+	}
+}
+
+func TestVaultThatFallsSilentLosesNoCall(t *testing.T) {
+	w := newWorld(t, func(c *connector.Config) { c.TryTimeout = time.Second })
+	a, b := newRelay(t, w.vault.Addr), newRelay(t, w.vault.Addr)
+	s := *w.settings.Load()
+	s.Addresses = []string{a.l.Addr().String(), b.l.Addr().String()}
+	w.settings.Store(&s)
+	h := w.hold(t, 4)
+	var done atomic.Bool
+	result := make(chan []error, 1)
+	go func() {
+		_, failures := load(h, 8, func(int64) bool { return done.Load() })
+		result <- failures
+	}()
+	waitFor(t, func() bool { return w.unwraps.Load() > 40 })
+	a.frozen.Store(true)
+	a.l.Close()
+	at := w.unwraps.Load()
+	waitFor(t, func() bool { return w.unwraps.Load() > at+100 })
 	done.Store(true)
 	if failures := <-result; len(failures) > 0 {
 		t.Errorf("%d calls failed, the first: %v", len(failures), failures[0])

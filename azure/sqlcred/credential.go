@@ -130,8 +130,8 @@ func (c *Credential) parseSecret(in *ekm.Credential) error {
 	case len(s) > maxSecret:
 		return code.Wrap(code.InvalidArgument, op, c.Target.Host, fmt.Errorf("SECRET has %d bytes, at most %d are read", len(s), maxSecret))
 	}
-	form, rest := splitForm(s)
 	guid, ok := clientGUID(s)
+	form, rest := splitForm(s, ok)
 	if !ok {
 		c := code.HTTPBadRequest
 		switch form {
@@ -176,11 +176,11 @@ func (c *Credential) parseSecret(in *ekm.Credential) error {
 	return nil
 }
 
-// splitForm tells a keyword after the client id from a client secret. The client id may be damaged: hyphens in it move the
-// keyword, which is then found at its place for a GUID with hyphens.
-func splitForm(s []byte) (form string, rest []byte) {
+// splitForm tells a keyword after the client id from a client secret. Behind a client id that is damaged, a keyword is looked
+// for where hyphens in the id would have moved it to, for the error's sake.
+func splitForm(s []byte, sound bool) (form string, rest []byte) {
 	for _, at := range []int{clientIDLen, clientIDLen + 4} {
-		if len(s) < at {
+		if len(s) < at || sound && at > clientIDLen {
 			break
 		}
 		for _, f := range []string{"pem-file", "pem", "pfx-file", "pfx", "federated-token-file"} {

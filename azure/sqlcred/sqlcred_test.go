@@ -61,6 +61,7 @@ func TestParseForms(t *testing.T) {
 		{"ContosoDevKeyVault", "", hex32 + "AADsecret123456789=", sqlcred.ClientSecret, guid, "", "", "AADsecret123456789="},
 		{"ContosoDevKeyVault", "", hex32 + "with-hyphens-kept-pem=x", sqlcred.ClientSecret, guid, "", "", "with-hyphens-kept-pem=x"},
 		{"v.vault.azure.net", "", hex32 + "pfx-file=C:\\sp;1.pfx;password=a;password=b", sqlcred.Certificate, guid, "pfx", "C:\\sp;1.pfx", "a;password=b"},
+		{"ContosoDevKeyVault", "", hex32 + "~~~~pem=x", sqlcred.ClientSecret, guid, "", "", "~~~~pem=x"},
 		{"v.vault.azure.net", "", hex32 + "pem-file=/etc/sp.pem", sqlcred.Certificate, guid, "pem", "/etc/sp.pem", ""},
 		{"v.vault.azure.net", "", hex32 + "federated-token-file=/var/run/t", sqlcred.WorkloadIdentity, guid, "", "/var/run/t", ""},
 		{"Managed Identity", "v.vault.azure.net", "", sqlcred.ManagedIdentity, "", "", "", ""},

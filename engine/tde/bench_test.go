@@ -103,7 +103,7 @@ func benchOne(t *testing.T, s subject, cacheMB int) map[string]float64 {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "b.db")
 	var c *sqlite3.Conn
-	closeAll := func() {}
+	var closeAll func()
 	if s.name == "native" {
 		var err error
 		c, err = sqlite3.Open("file:" + path)
@@ -124,7 +124,7 @@ func benchOne(t *testing.T, s subject, cacheMB int) map[string]float64 {
 		c = conn.Conn
 		closeAll = func() { must(t, conn.Close()); must(t, db.Close()) }
 	}
-	defer closeAll()
+	defer func() { closeAll() }()
 	must(t, c.Exec(fmt.Sprintf("PRAGMA cache_size=-%d", cacheMB*1024)))
 	return workload(t, c)
 }

@@ -190,6 +190,9 @@ func (db *DB) open(ctx context.Context, keys Keys) error {
 	if db.keeper.c, err = db.connect(ctx); err != nil {
 		return err
 	}
+	if err := db.store.PinIndex(); err != nil {
+		return err
+	}
 	// Copy back what a crash left in the log, so that scans and backups may rely on the main file.
 	if err := db.checkpoint(ctx); err != nil {
 		return err

@@ -153,8 +153,14 @@ func (db *DB) ReWrap(ctx context.Context, p Protector, keys Keys) error {
 	for i := range h.Keys {
 		g := h.Keys[i].Generation
 		db.hdr.Lock()
-		dek := db.hdr.deks[g].Clone() // a scan that ends meanwhile destroys the old one
+		var dek *secret.Bytes
+		if d := db.hdr.deks[g]; d != nil { // a scan that ends meanwhile destroys the old one
+			dek = d.Clone()
+		}
 		db.hdr.Unlock()
+		if dek == nil {
+			continue
+		}
 		w, err := db.wrap(ctx, keys, p, dek)
 		dek.Destroy()
 		if err != nil {

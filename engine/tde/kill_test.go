@@ -88,7 +88,7 @@ func TestKill(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts 100 processes")
 	}
-	rounds := 100
+	rounds := 100 / raced
 	if long() {
 		rounds = 1000
 	}
@@ -149,7 +149,7 @@ func TestKill(t *testing.T) {
 		must(t, errors.Join(c.Close(), db.Close()))
 	}
 	t.Logf("%d commits; states found: %v", acked, states)
-	if acked < int64(rounds) || len(states) < 3 {
+	if acked < int64(rounds) || len(states) < 3 && raced == 1 {
 		t.Errorf("%d commits, states %v: the test saw too little", acked, states)
 	}
 }

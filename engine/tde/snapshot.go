@@ -38,7 +38,11 @@ func (db *DB) Snapshot(ctx context.Context) (*Snapshot, error) {
 	if db.closed.Load() {
 		return nil, ErrClosed
 	}
-	db.freeze.RLock()
+	for !db.freeze.TryRLock() { // a scan is ending; it may wait for readers
+		if err := sleep(ctx, db.cfg.Clock, checkpointRetry); err != nil {
+			return nil, err
+		}
+	}
 	db.snaps.Add(1)
 	db.freeze.RUnlock()
 	s, err := db.snapshot(ctx)

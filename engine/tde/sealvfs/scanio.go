@@ -136,7 +136,7 @@ func (s *Store) Restore(c *pagecipher.Codec, page uint32, image []byte) (bool, e
 	if _, err := s.main.WriteAt(image, offset(page)); err != nil {
 		return false, s.ioErr("restoring a page of", s.cfg.Path, err)
 	}
-	s.cache.drop(uint64(page))
+	s.cache.Drop(uint64(page))
 	return true, nil
 }
 

@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 
 	"latchkey/engine/tde/header"
+	"latchkey/engine/tde/pagecache"
 	"latchkey/engine/tde/pagecipher"
 	"latchkey/internal/fsys"
 )
@@ -51,7 +51,7 @@ type Store struct {
 	cfg    Config
 	main   fsys.File
 	log    *wal
-	cache  *cache
+	cache  *pagecache.Cache
 	locks  lockTable
 	policy atomic.Pointer[Policy]
 	failed atomic.Pointer[Error]
@@ -71,6 +71,7 @@ type Store struct {
 	overlay sync.Map // page number -> its image on disk, while a scan writes it in place
 
 	indexDir string
+	index    atomic.Pointer[os.FileInfo] // of the index, once a connection made it
 	mainName string
 	vfsName  string
 }
@@ -83,7 +84,7 @@ type stripe struct {
 
 // Open makes a Store over the files of cfg.
 func Open(cfg Config) (*Store, error) {
-	s := &Store{cfg: cfg, main: cfg.Main, cache: newCache(cfg.CachePages)}
+	s := &Store{cfg: cfg, main: cfg.Main, cache: pagecache.New(cfg.CachePages)}
 	s.SetPolicy(Policy{})
 	size, err := s.main.Size()
 	if err != nil {
@@ -122,7 +123,7 @@ func (s *Store) Close() error {
 	if cerr := s.main.Close(); err == nil {
 		err = cerr
 	}
-	s.cache.wipe()
+	s.cache.Wipe()
 	if rerr := os.RemoveAll(s.indexDir); err == nil {
 		err = rerr
 	}
@@ -185,13 +186,13 @@ func (s *Store) readPage(c *pagecipher.Codec, raw, dst []byte, page uint32) erro
 	l := s.stripe(page)
 	l.RLock()
 	defer l.RUnlock()
-	if s.cache.get(uint64(page), dst) {
+	if s.cache.Get(uint64(page), dst) {
 		return nil
 	}
 	if err := s.fetch(c, raw, dst, page); err != nil {
 		return err
 	}
-	s.cache.put(uint64(page), dst)
+	s.cache.Put(uint64(page), dst)
 	return nil
 }
 
@@ -264,14 +265,14 @@ func (s *Store) writeRun(c *pagecipher.Codec, out, pages []byte, first uint32, f
 	}
 	if _, err := s.main.WriteAt(out, offset(first)); err != nil {
 		for i := range froms {
-			s.cache.drop(uint64(first) + uint64(i))
+			s.cache.Drop(uint64(first) + uint64(i))
 		}
 		return s.ioErr("writing", s.cfg.Path, err)
 	}
 	for i, from := range froms {
 		page := first + uint32(i)
 		s.overlay.Delete(page)
-		s.cache.move(from, uint64(page), pages[i*pagecipher.PageSize:])
+		s.cache.Move(from, uint64(page), pages[i*pagecipher.PageSize:])
 	}
 	s.grow.Lock()
 	defer s.grow.Unlock()
@@ -316,7 +317,7 @@ func (s *Store) Repair() error {
 			if err := s.blank(c, p); err != nil {
 				return err
 			}
-			s.cache.drop(uint64(p))
+			s.cache.Drop(uint64(p))
 		}
 	}
 	s.settled.Store(true)
@@ -366,17 +367,10 @@ func (s *Store) truncate(pages uint32) error {
 		}
 		s.filled.Store(pages)
 	}
-	s.cache.dropPages(pages+1, have)
+	s.cache.DropRange(pages+1, have)
 	if err := s.main.Truncate(offset(pages + 1)); err != nil {
 		return s.ioErr("truncating", s.cfg.Path, err)
 	}
 	s.pages.Store(pages)
 	return nil
-}
-
-func (s *Store) tempDir() string {
-	if s.cfg.TempDir != "" {
-		return s.cfg.TempDir
-	}
-	return filepath.Dir(s.cfg.Path)
 }

@@ -78,7 +78,7 @@ func copyFrame(p []byte, e *pagecipher.FrameBuf, at int) int {
 // body reads a frame's body, which the connection knows to be committed or its own.
 func (w *wal) body(c *mainFile, p []byte, frame uint64) error {
 	key := w.cacheKey(w.gen.Load(), frame)
-	if !w.s.cache.get(key, p) {
+	if !w.s.cache.Get(key, p) {
 		if err := w.load(c.codec, c.raw[:], &c.frame, frame); err != nil {
 			return err
 		}
@@ -86,7 +86,7 @@ func (w *wal) body(c *mainFile, p []byte, frame uint64) error {
 			return w.s.corrupt(w.name, frame, "it belongs to an earlier log")
 		}
 		copy(p, c.frame.Payload())
-		w.s.cache.put(key, p)
+		w.s.cache.Put(key, p)
 	}
 	clear(p[pagecipher.Payload:])
 	c.read = key

@@ -1,4 +1,6 @@
-package sealvfs
+// Package tempfile is SQLite's temporary files, sealed under a key that nobody keeps: temporary databases, sorters, statement
+// journals. They are sealed whatever the state of the database, as SQL Server encrypts tempdb.
+package tempfile
 
 import (
 	"crypto/rand"
@@ -19,10 +21,9 @@ import (
 
 const block = pagecipher.Payload
 
-// tempFile is a temporary database, sorter or statement journal: always sealed, whatever the state of the database, under a
-// key that exists only in memory and only as long as the file. It belongs to one connection.
-type tempFile struct {
-	s     *Store
+// File is a temporary file, a vfs.File. It belongs to one connection; its key goes with it.
+type File struct {
+	fs    fsys.FS
 	name  string
 	f     fsys.File // nil until the first block goes to disk
 	ring  *pagecipher.Ring
@@ -37,13 +38,19 @@ type tempFile struct {
 	raw   [pagecipher.PageSize]byte
 }
 
-// tempPrefix begins the names of temporary files, so that those a crash left can be told.
-func (s *Store) tempPrefix() string { return filepath.Base(s.cfg.Path) + "-tmp-" }
+// Config says where temporary files go.
+type Config struct {
+	FS  fsys.FS
+	Dir string
+	// Prefix begins the names, so that those a crash left can be told. Two databases that share Dir have different ones.
+	Prefix string
+}
 
-func (s *Store) openTemp() (*tempFile, error) {
+// Open makes a file; it goes to disk with its second block.
+func Open(cfg Config) (*File, error) {
 	var b [12]byte
 	rand.Read(b[:])
-	f := &tempFile{s: s, name: filepath.Join(s.tempDir(), s.tempPrefix()+hex.EncodeToString(b[:])), at: -1}
+	f := &File{fs: cfg.FS, name: filepath.Join(cfg.Dir, cfg.Prefix+hex.EncodeToString(b[:])), at: -1}
 	var salt [16]byte
 	rand.Read(salt[:])
 	next := uint16(1)
@@ -62,16 +69,16 @@ func (s *Store) openTemp() (*tempFile, error) {
 	return f, nil
 }
 
-// RemoveTemp removes temporary files that a crash left.
-func (s *Store) RemoveTemp() error {
-	entries, err := s.cfg.FS.ReadDir(s.tempDir())
+// RemoveAll removes files that a crash left.
+func RemoveAll(cfg Config) error {
+	entries, err := cfg.FS.ReadDir(cfg.Dir)
 	if err != nil {
-		return s.ioErr("listing", s.tempDir(), err)
+		return fmt.Errorf("listing temporary files: %w", err)
 	}
 	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), s.tempPrefix()) {
-			if err := s.cfg.FS.Remove(filepath.Join(s.tempDir(), e.Name())); err != nil {
-				return s.ioErr("removing", e.Name(), err)
+		if strings.HasPrefix(e.Name(), cfg.Prefix) {
+			if err := cfg.FS.Remove(filepath.Join(cfg.Dir, e.Name())); err != nil {
+				return fmt.Errorf("removing a temporary file: %w", err)
 			}
 		}
 	}
@@ -79,7 +86,7 @@ func (s *Store) RemoveTemp() error {
 }
 
 // Close forgets the key and removes the file.
-func (f *tempFile) Close() error {
+func (f *File) Close() error {
 	f.ring.Close()
 	clear(f.buf[:])
 	if f.f == nil {
@@ -87,14 +94,14 @@ func (f *tempFile) Close() error {
 	}
 	err := f.f.Close()
 	f.f = nil
-	if rerr := f.s.cfg.FS.Remove(f.name); err == nil {
+	if rerr := f.fs.Remove(f.name); err == nil {
 		err = rerr
 	}
 	return err
 }
 
 // load brings a block into buf.
-func (f *tempFile) load(n int64) error {
+func (f *File) load(n int64) error {
 	if f.at == n {
 		return nil
 	}
@@ -111,19 +118,19 @@ func (f *tempFile) load(n int64) error {
 		return fmt.Errorf("reading %q: %w", f.name, err)
 	}
 	if err := f.codec.OpenBlock(f.buf[:], f.raw[:], uint64(n), f.vers[n]); err != nil {
-		return &Error{File: f.name, Number: uint64(n), Err: err, bad: true}
+		return fmt.Errorf("%q: %w", f.name, err)
 	}
 	f.at = n
 	return nil
 }
 
 // flush writes the block in memory.
-func (f *tempFile) flush() error {
+func (f *File) flush() error {
 	if f.at < 0 || !f.dirty {
 		return nil
 	}
 	if f.f == nil {
-		file, err := f.s.cfg.FS.OpenFile(f.name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+		file, err := f.fs.OpenFile(f.name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 		if err != nil {
 			return fmt.Errorf("creating a temporary file: %w", err)
 		}
@@ -143,7 +150,8 @@ func (f *tempFile) flush() error {
 	return nil
 }
 
-func (f *tempFile) ReadAt(p []byte, off int64) (int, error) {
+// ReadAt reads; past the end io.EOF.
+func (f *File) ReadAt(p []byte, off int64) (int, error) {
 	done := 0
 	for done < len(p) && off < f.size {
 		if err := f.load(off / block); err != nil {
@@ -158,7 +166,8 @@ func (f *tempFile) ReadAt(p []byte, off int64) (int, error) {
 	return done, nil
 }
 
-func (f *tempFile) WriteAt(p []byte, off int64) (int, error) {
+// WriteAt writes.
+func (f *File) WriteAt(p []byte, off int64) (int, error) {
 	if off < 0 {
 		return 0, errors.New("negative offset")
 	}
@@ -175,7 +184,8 @@ func (f *tempFile) WriteAt(p []byte, off int64) (int, error) {
 	return done, nil
 }
 
-func (f *tempFile) Truncate(size int64) error {
+// Truncate sets the size in bytes.
+func (f *File) Truncate(size int64) error {
 	if size >= f.size {
 		f.size = size
 		return nil
@@ -199,12 +209,25 @@ func (f *tempFile) Truncate(size int64) error {
 	return nil
 }
 
-func (f *tempFile) Sync(vfs.SyncFlag) error          { return nil } // nobody reopens it
-func (f *tempFile) Size() (int64, error)             { return f.size, nil }
-func (f *tempFile) Lock(vfs.LockLevel) error         { return nil }
-func (f *tempFile) Unlock(vfs.LockLevel) error       { return nil }
-func (f *tempFile) CheckReservedLock() (bool, error) { return false, nil }
-func (f *tempFile) SectorSize() int                  { return pagecipher.PageSize }
-func (f *tempFile) DeviceCharacteristics() vfs.DeviceCharacteristic {
+// Sync does nothing: nobody reopens the file.
+func (f *File) Sync(vfs.SyncFlag) error { return nil }
+
+// Size is the size in bytes.
+func (f *File) Size() (int64, error) { return f.size, nil }
+
+// Lock does nothing: there is one connection.
+func (f *File) Lock(vfs.LockLevel) error { return nil }
+
+// Unlock does nothing.
+func (f *File) Unlock(vfs.LockLevel) error { return nil }
+
+// CheckReservedLock is false.
+func (f *File) CheckReservedLock() (bool, error) { return false, nil }
+
+// SectorSize is a page.
+func (f *File) SectorSize() int { return pagecipher.PageSize }
+
+// DeviceCharacteristics are those of the main file.
+func (f *File) DeviceCharacteristics() vfs.DeviceCharacteristic {
 	return vfs.IOCAP_POWERSAFE_OVERWRITE | vfs.IOCAP_SUBPAGE_READ
 }

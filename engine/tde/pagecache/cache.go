@@ -1,4 +1,9 @@
-package sealvfs
+// Package pagecache keeps decrypted pages and log frames in memory for all connections of a database.
+//
+// It pays because SQLite caches per connection, and a copy from here costs a fraction of a read and a decryption; see DESIGN.md
+// of package tde for the figures. Which version of a page is current is for the caller to order: readers and writers of one key
+// hold its lock, or write a frame before anybody can know of it. What it holds is in clear: [Cache.Wipe] overwrites it.
+package pagecache
 
 import (
 	"bytes"
@@ -9,10 +14,8 @@ import (
 
 const shardCount = 16
 
-// cache keeps decrypted pages and log frames for all connections. It pays because SQLite caches per connection, and a copy
-// from here costs a fraction of a read and a decryption; see DESIGN.md for the figures. Which version is current is for
-// the caller to order: readers and writers of one key hold its stripe, or write a frame before anybody can know of it.
-type cache struct {
+// Cache is a cache with second chances. It is safe for concurrent use. A nil-sized one ([New] with 0) holds nothing.
+type Cache struct {
 	shards [shardCount]shard
 	limit  int // pages in each shard
 }
@@ -28,17 +31,19 @@ type shard struct {
 	hand  int
 }
 
-func newCache(pages int) *cache {
-	c := &cache{limit: (pages + shardCount - 1) / shardCount}
+// New makes a cache of at most pages entries.
+func New(pages int) *Cache {
+	c := &Cache{limit: (pages + shardCount - 1) / shardCount}
 	for i := range c.shards {
 		c.shards[i].at = map[uint64]int{}
 	}
 	return c
 }
 
-func (c *cache) shard(key uint64) *shard { return &c.shards[(key*0x9E3779B97F4A7C15)>>60] }
+func (c *Cache) shard(key uint64) *shard { return &c.shards[(key*0x9E3779B97F4A7C15)>>60] }
 
-func (c *cache) get(key uint64, dst []byte) bool {
+// Get copies the entry of key, Payload bytes, to dst and reports whether there is one.
+func (c *Cache) Get(key uint64, dst []byte) bool {
 	if c.limit == 0 {
 		return false
 	}
@@ -53,8 +58,8 @@ func (c *cache) get(key uint64, dst []byte) bool {
 	return ok
 }
 
-// put stores the first Payload bytes of src; it never fails, at worst something else goes.
-func (c *cache) put(key uint64, src []byte) {
+// Put stores the first Payload bytes of src; it never fails, at worst something else goes.
+func (c *Cache) Put(key uint64, src []byte) {
 	if c.limit == 0 {
 		return
 	}
@@ -78,8 +83,8 @@ func (s *shard) buffer() *pagecipher.FrameBuf {
 	return b
 }
 
-// trade is put without a copy: it keeps b and returns another buffer for the caller, nil if there is none to spare.
-func (c *cache) trade(key uint64, b *pagecipher.FrameBuf) *pagecipher.FrameBuf {
+// Trade is Put without a copy: it keeps b and returns another buffer for the caller, nil if there is none to spare.
+func (c *Cache) Trade(key uint64, b *pagecipher.FrameBuf) *pagecipher.FrameBuf {
 	if c.limit == 0 {
 		return b
 	}
@@ -94,9 +99,9 @@ func (c *cache) trade(key uint64, b *pagecipher.FrameBuf) *pagecipher.FrameBuf {
 	return b
 }
 
-// move makes the entry of one key that of another, if its content is page; else it puts page. That is what a checkpoint does
+// Move makes the entry of one key that of another, if its content is page; else it stores page. That is what a checkpoint does
 // with a frame's content: nothing needs to be copied.
-func (c *cache) move(from, to uint64, page []byte) {
+func (c *Cache) Move(from, to uint64, page []byte) {
 	if c.limit == 0 {
 		return
 	}
@@ -111,10 +116,10 @@ func (c *cache) move(from, to uint64, page []byte) {
 	}
 	s.Unlock()
 	if b == nil {
-		c.put(to, page)
+		c.Put(to, page)
 		return
 	}
-	if old := c.trade(to, b); old != nil { // for the next frames
+	if old := c.Trade(to, b); old != nil { // for the next frames
 		s.Lock()
 		s.spare = append(s.spare, old)
 		s.Unlock()
@@ -156,7 +161,8 @@ func (s *shard) place(limit int) int {
 	return i
 }
 
-func (c *cache) drop(key uint64) {
+// Drop forgets the entry of key.
+func (c *Cache) Drop(key uint64) {
 	s := c.shard(key)
 	s.Lock()
 	defer s.Unlock()
@@ -167,14 +173,15 @@ func (c *cache) drop(key uint64) {
 	}
 }
 
-func (c *cache) dropPages(first, last uint32) {
+// DropRange forgets the entries of keys first to last.
+func (c *Cache) DropRange(first, last uint32) {
 	for p := uint64(first); p <= uint64(last); p++ {
-		c.drop(p)
+		c.Drop(p)
 	}
 }
 
-// wipe overwrites and forgets everything.
-func (c *cache) wipe() {
+// Wipe overwrites and forgets everything.
+func (c *Cache) Wipe() {
 	for i := range c.shards {
 		s := &c.shards[i]
 		s.Lock()

@@ -1,0 +1,5 @@
+//go:build !race
+
+package tde_test
+
+const raced = 1

@@ -88,6 +88,11 @@ func (v *Vault) list(ctx context.Context, path string) ([]keystore.Version, erro
 			return nil, err
 		}
 		all = append(all, items...)
+		for _, it := range items {
+			if it.Version != "" {
+				v.h.o.saw(keystore.Expiry{Kind: "key", Object: it.URI, NotBefore: it.NotBefore, NotAfter: it.Expires})
+			}
+		}
 		if next == "" {
 			return all, nil
 		}

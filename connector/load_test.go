@@ -175,7 +175,7 @@ func TestSoakUnderFaults(t *testing.T) {
 		w.around.Store(&f)
 		total := int64(700)
 		if long() {
-			total = 30_000
+			total = 20_000
 		}
 		began := time.Now()
 		calls, failures := load(h, 16, func(n int64) bool { return n > total })
@@ -377,7 +377,7 @@ func TestVaultThatFallsSilentLosesNoCall(t *testing.T) {
 }
 
 func TestFiveHundredDatabasesOpenAtOnce(t *testing.T) {
-	w := newWorld(t, nil)
+	w := newWorld(t, func(c *connector.Config) { c.LocalWrap = true }) // quicker to prepare
 	const databases, keys = 500, 10
 	type database struct {
 		thumb ekm.Thumbprint

@@ -3,12 +3,15 @@ package doctor_test
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
+	"crypto/rsa"
 	"encoding/json"
 	"errors"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -28,10 +31,19 @@ type mapStub struct{ err error }
 func (m mapStub) Check(context.Context) error { return m.err }
 func (m mapStub) String() string              { return "/var/lib/latchkey/keymap" }
 
+// rsaKey makes one key for all tests.
+var rsaKey = sync.OnceValue(func() *rsa.PrivateKey {
+	k, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		panic(err)
+	}
+	return k
+})
+
 func setUp(t *testing.T) (*azuretest.Peer, doctor.Config) {
 	t.Helper()
 	p := azuretest.New(t)
-	p.AddKey(t, "k", 2048)
+	p.PutKey(t, "k", rsaKey())
 	return p, doctor.Config{
 		Credential: &ekm.Credential{Identity: p.Vault.URL, Secret: secret.FromString(azuretest.ClientHex + azuretest.Secret)},
 		Settings:   azure.Settings{CAFile: p.CAFile, Authority: p.Authority.URL, Proxy: "direct"},
@@ -67,7 +79,9 @@ func TestWalkNamesTheFirstBrokenHop(t *testing.T) {
 			c.Settings.Resolver = deadDNS(t)
 			c.Credential.Identity = "gone-vault"
 		}},
-		{"tcp", code.HTTPConnectSession, func(t *testing.T, _ *azuretest.Peer, c *doctor.Config) { c.Credential.Identity = "https://" + closedPort(t) }},
+		{"tcp", code.HTTPConnectSession, func(t *testing.T, _ *azuretest.Peer, c *doctor.Config) {
+			c.Credential.Identity = "https://" + closedPort(t)
+		}},
 		{"tcp", code.HTTPAttemptConnect, func(t *testing.T, _ *azuretest.Peer, c *doctor.Config) { c.Settings.Proxy = "http://" + closedPort(t) }},
 		{"proxy", code.HTTPAttemptConnect, func(t *testing.T, _ *azuretest.Peer, c *doctor.Config) {
 			s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(407) }))

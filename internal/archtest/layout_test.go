@@ -77,7 +77,7 @@ var layout = []rule{
 	{"engine/sqltype/...", []string{"engine/sqltype/..."}, "conversion and arithmetic of values"},
 	{"engine/tde/...", []string{"engine/tde/...", "ekm", "ekm/code"}, "encryption sees the provider's contract, never a vault"},
 	{"engine/catalog/...", []string{"engine/catalog/...", "engine/sqltype/...", "keywrap", "ekm", "ekm/code"}, "metadata; keywrap for native keys"},
-	{"engine/exec", []string{"engine/tsql", "engine/catalog/...", "engine/sqltype/...", "engine/tde", "ekm", "ekm/code"}, "binder and executor"},
+	{"engine/exec", []string{"engine/tsql/...", "engine/catalog/...", "engine/sqltype/...", "engine/tde", "ekm", "ekm/code"}, "binder and executor"},
 	{"engine/backup", []string{"engine/tde", "ekm", "ekm/code"}, "backup sets"},
 	{"engine/...", []string{"engine/...", "ekm", "ekm/code"}, "the SQL engine"},
 	{"monitor", []string{"ekm/code"}, "pure: (check result, time) to (state, events)"},

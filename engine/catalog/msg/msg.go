@@ -1,6 +1,7 @@
 package msg
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -74,4 +75,38 @@ func Provider(number int, err error, args ...any) *Error {
 		c = code.Failure
 	}
 	return New(number, append(args, c, code.Words(c))...).Because(err)
+}
+
+// List is a failure of several messages, in the order in which they are sent, such as 33107 and 5069.
+type List []*Error
+
+// Error joins the messages.
+func (l List) Error() string {
+	s := make([]string, len(l))
+	for i, e := range l {
+		s[i] = e.Error()
+	}
+	return strings.Join(s, "; ")
+}
+
+// Unwrap gives the messages.
+func (l List) Unwrap() []error {
+	out := make([]error, len(l))
+	for i, e := range l {
+		out[i] = e
+	}
+	return out
+}
+
+// Messages lists the messages that an error is made of, in order; an error without any gives nil.
+func Messages(err error) []*Error {
+	var l List
+	if errors.As(err, &l) {
+		return l
+	}
+	var e *Error
+	if errors.As(err, &e) {
+		return []*Error{e}
+	}
+	return nil
 }

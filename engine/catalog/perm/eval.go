@@ -345,3 +345,19 @@ func (e *Eval) Any(s Securable) bool {
 func (e *Eval) DeniedOn(s Securable, name string) bool {
 	return !e.sys && !e.owner && e.rows(e.db, s.Class, s.ID, e.ids, []string{name}) == denied
 }
+
+// Reaches reports whether a principal is in a role, directly or through other roles, or is the role itself.
+func Reaches(s *model.State, db, id, role int) bool {
+	seen := []int{id}
+	for i := 0; i < len(seen); i++ {
+		if seen[i] == role {
+			return true
+		}
+		for _, m := range s.Members.All(db) {
+			if m.Member == seen[i] && !slices.Contains(seen, m.Role) {
+				seen = append(seen, m.Role)
+			}
+		}
+	}
+	return false
+}

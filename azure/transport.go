@@ -112,7 +112,7 @@ func (p *phase) fail(ctx context.Context, op, on string, err error) error {
 		return coded
 	}
 	f := &keystore.Failure{Class: keystore.Outage, Sent: p.wrote.Load(), Err: networkCause(err)}
-	if ctx.Err() != nil && errors.Is(context.Cause(ctx), context.Canceled) {
+	if ctx.Err() == context.Canceled { // whatever its cause: the caller ended it, the vault did nothing
 		f.Class = keystore.Canceled
 		return code.Wrap(code.Failure, op, on, f)
 	}

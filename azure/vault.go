@@ -1,6 +1,7 @@
 package azure
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -245,17 +246,23 @@ func (v *Vault) call(ctx context.Context, r request) ([]byte, error) {
 		return nil, err
 	}
 	if res.StatusCode != http.StatusOK {
-		return nil, replyError(r.op, v.h.target.URL+r.path, res, scrubToken(body, tok), v.h.o.clock.Now())
+		return nil, replyError(r.op, v.h.target.URL+r.path, res, scrub(body, tok, r.body), v.h.o.clock.Now())
 	}
 	return body, nil
 }
 
-// scrubToken takes a token that a server echoes out of its text.
-func scrubToken(body []byte, tok string) []byte {
-	if len(tok) < 8 {
+// scrub takes out of a reply's text what was sent and a server may echo: the token, and a request's body, which may hold a DEK.
+func scrub(body []byte, tok string, sent []byte) []byte {
+	const telling = 8 // characters of base64: six bytes, not there by chance
+	if i := bytes.Index(sent, []byte(`"value":"`)); i >= 0 {
+		if value := sent[i+len(`"value":"`):]; len(value) > telling && bytes.Contains(body, value[:telling]) {
+			return nil
+		}
+	}
+	if len(tok) < telling {
 		return body
 	}
-	return []byte(strings.ReplaceAll(string(body), tok, secret.Redacted))
+	return bytes.ReplaceAll(body, []byte(tok), []byte(secret.Redacted))
 }
 
 func (r request) with(token string) request {

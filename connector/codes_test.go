@@ -418,6 +418,10 @@ func faults() []fault {
 			azuretest.Error(w, 429, "Throttled", "", "Request was not processed because too many requests were received.")
 		}), unwrapIt), text: "429"},
 		{code: code.HTTPResponseCodeClientError, name: "400 for every algorithm", op: then(on("/unwrapkey", status(400, "BadParameter", "", "The parameter is incorrect.")), unwrapIt), text: "RSA1_5"},
+		{code: code.HTTPResponseCodeClientError, name: "echo of what was to be wrapped", op: then(on("/wrapkey", func(w http.ResponseWriter, r *http.Request) {
+			b, _ := io.ReadAll(r.Body)
+			azuretest.Error(w, 400, "BadParameter", "", "cannot read "+string(b))
+		}), wrapIt)},
 		{code: code.HTTPResponseCodeClientError, name: "409", op: then(on("/backup", status(409, "Conflict", "ObjectIsBeingDeleted", "Key is currently being deleted.")), backUp), text: "ObjectIsBeingDeleted"},
 		{code: code.HTTPResponseCodeServerError, name: "503", op: then(on("/unwrapkey", status(503, "ServiceUnavailable", "", "busy")), unwrapIt), text: "503"},
 		{code: code.HTTPResponseCodeServerError, name: "503 of the authority", prepare: tokenError(503, "temporarily_unavailable", 90033, "later"), op: opOpen, text: "503"},

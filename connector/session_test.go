@@ -9,6 +9,7 @@ import (
 	"latchkey/connector"
 	"latchkey/ekm"
 	"latchkey/ekm/code"
+	"latchkey/ekm/keystore"
 	"latchkey/internal/secret"
 )
 
@@ -214,6 +215,11 @@ func TestAbortEndsCallsInFlight(t *testing.T) {
 	}
 	if err := <-result; code.Of(err) != code.Failure {
 		t.Errorf("the aborted call = %v", err)
+	}
+	for _, e := range append(r.seen(connector.CallDone), r.seen(connector.Retried)...) {
+		if e.Class == keystore.Outage {
+			t.Errorf("an abort was taken for an outage: %+v", e)
+		}
 	}
 }
 

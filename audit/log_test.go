@@ -392,3 +392,58 @@ func write(t *testing.T, f fsys.FS, name string, b []byte) {
 		t.Fatal(err)
 	}
 }
+
+// While operations are at work the log waits for their records, but no longer than it says; a caller alone never waits.
+func TestGatherWaitsForOperationsAtWork(t *testing.T) {
+	c := clock.NewFake(start)
+	l, err := audit.Open(fsys.NewMem(), dir, audit.Options{Clock: c, HeadEvery: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	done := make(chan error, 8)
+	add := func() { // as an operation does that comes to its end
+		l.Leave()
+		done <- l.Append(t.Context(), record(1))
+	}
+	l.Enter()
+	go add() // alone: a wait would hang here, as nobody moves the clock
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+
+	for range 8 {
+		l.Enter()
+	}
+	for range 5 {
+		go add()
+	}
+	if err := c.BlockUntil(t.Context(), 2); err != nil { // the head file's timer, and the wait for the others
+		t.Fatal(err)
+	}
+	select {
+	case <-done:
+		t.Error("a record was synced while others were at work")
+	default:
+	}
+	for range 3 {
+		go add() // all eight came: the log goes on without the clock
+	}
+	for range 8 {
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	for range 3 { // two that never come hold one up for 2 ms only
+		l.Enter()
+	}
+	go add()
+	if err := c.BlockUntil(t.Context(), 2); err != nil {
+		t.Fatal(err)
+	}
+	c.Advance(2 * time.Millisecond)
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+}

@@ -15,11 +15,11 @@ import (
 // Entry is a record as it stands in the log.
 type Entry struct {
 	Record
-	Seq  uint64
-	Prev Hash
-	Hash Hash
-	File string // path
-	Line int    // in File, from 1
+	Seq  uint64 `json:"seq"`
+	Prev Hash   `json:"prev"`
+	Hash Hash   `json:"hash"`
+	File string `json:"file"` // path
+	Line int    `json:"line"` // in File, from 1
 }
 
 // ReadOptions choose what Read yields.

@@ -17,6 +17,12 @@ type Auditor interface {
 	Append(ctx context.Context, r audit.Record) error
 }
 
+// Gatherer is an Auditor that makes records of operations durable together when it knows that more are on their way.
+type Gatherer interface {
+	Enter() // an operation began; its record will follow
+	Leave() // its record comes now, or will not come
+}
+
 // Tokens says who the bearer of a token is; token.Validator is one. A refusal is an *akv.Error with status 401.
 type Tokens interface {
 	Validate(ctx context.Context, raw, audience string) (rbac.Principal, error)
@@ -38,6 +44,7 @@ type Config struct {
 type Door struct {
 	db       *keydb.DB
 	audit    Auditor
+	gather   Gatherer // nil if audit is none
 	tokens   Tokens
 	clock    clock.Clock
 	limits   *throttle.Limiter
@@ -47,7 +54,9 @@ type Door struct {
 
 // New makes a Door.
 func New(c Config) *Door {
+	gather, _ := c.Audit.(Gatherer)
 	return &Door{
-		db: c.DB, audit: c.Audit, tokens: c.Tokens, clock: c.Clock, limits: c.Limits, log: c.Logger, mayAdmin: c.MayAdminister,
+		gather: gather,
+		db:     c.DB, audit: c.Audit, tokens: c.Tokens, clock: c.Clock, limits: c.Limits, log: c.Logger, mayAdmin: c.MayAdminister,
 	}
 }

@@ -10,9 +10,10 @@ require (
 	github.com/go-jose/go-jose/v4 v4.1.8 // entra, entra/directory, internal/jwks, keywrap, vault/release, vault/token, vault/vaulttest
 	github.com/google/go-cmp v0.7.0 // vault/store/storetest
 	github.com/google/uuid v1.6.0 // app/admin, app/compose, entra, entra/directory, vault/armapi, vault/httpapi, vault/token
-	github.com/ncruces/go-sqlite3 v0.35.6 // engine/tde, engine/tde/sealvfs
+	github.com/ncruces/go-sqlite3 v0.35.6 // engine/tde, engine/tde/sealvfs, engine/tde/tempfile
 	github.com/prometheus/client_golang v1.25.0 // connector
 	github.com/rogpeppe/go-internal v1.16.0 // tests
+	github.com/sqlc-dev/teesql v1.1.0 // tests
 	github.com/tink-crypto/tink-go/v2 v2.9.0 // keywrap
 	go.etcd.io/bbolt v1.5.0 // vault/store/boltstore
 	golang.org/x/crypto v0.58.0 // vault/seal
@@ -44,7 +45,6 @@ require (
 	github.com/prometheus/common v0.72.0 // indirect
 	github.com/prometheus/procfs v0.22.0 // indirect
 	github.com/shopspring/decimal v1.4.0 // indirect
-	github.com/sqlc-dev/teesql v1.1.0 // indirect
 	golang.org/x/exp/typeparams v0.0.0-20231108232855-2478ac86f678 // indirect
 	golang.org/x/mod v0.41.0 // indirect
 	golang.org/x/text v0.43.0 // indirect

@@ -1,6 +1,7 @@
 package tsql_test
 
 import (
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -74,6 +75,10 @@ func TestTimeIsLinear(t *testing.T) {
 	if testing.Short() {
 		t.Skip("measures")
 	}
+	n := 500
+	if os.Getenv("LATCHKEY_LONG") == "1" {
+		n = 8_000
+	}
 	for name, unit := range map[string]string{
 		"items":      "a, ",
 		"statements": "SELECT a FROM t WHERE b = 1 ",
@@ -94,10 +99,17 @@ func TestTimeIsLinear(t *testing.T) {
 		"labels":     "a: ",
 	} {
 		for _, prefix := range []string{"", "SELECT ", "SELECT 1 WHERE ", "INSERT t VALUES ", "SELECT * FROM t WITH (", "CREATE EVENT SESSION ", "BACKUP DATABASE d TO DISK = 'x' WITH "} {
-			small := best(prefix + strings.Repeat(unit, 2_000))
-			large := best(prefix + strings.Repeat(unit, 16_000))
-			if large > 40*small && large > 50*time.Millisecond {
-				t.Errorf("%s after %q: %v for 2,000, %v for 16,000", name, prefix, small, large)
+			var small, large time.Duration
+			ok := false
+			for range 4 { // a busy machine may disturb one measurement, not all
+				small = best(prefix + strings.Repeat(unit, n))
+				large = best(prefix + strings.Repeat(unit, 8*n))
+				if ok = large <= 40*small || large < 50*time.Millisecond; ok {
+					break
+				}
+			}
+			if !ok {
+				t.Errorf("%s after %q: %v for %d, %v for %d", name, prefix, small, n, large, 8*n)
 			}
 		}
 	}

@@ -41,10 +41,10 @@ func TestNamesLikeWords(t *testing.T) {
 	if len(words) < 500 {
 		t.Fatalf("only %d words found", len(words))
 	}
-	listed := readFile(t, "format/words.go")
+	listed := readFile(t, "format/phrase/words.go")
 	for _, w := range words {
 		if !token.IsReserved(w) && !strings.Contains(listed, w) {
-			t.Errorf("format/words.go lacks %s", w)
+			t.Errorf("format/phrase/words.go lacks %s", w)
 		}
 		for _, tmpl := range []string{
 			"SELECT [W], [W] AS [W], t.[W] [W], [W].[W] FROM [W] AS [W], [W] [W], dbo.[W] JOIN [W] ON [W] = [W] WHERE [W] LIKE [W] GROUP BY [W] ORDER BY [W]",

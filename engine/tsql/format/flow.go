@@ -5,16 +5,17 @@ import (
 	"strings"
 
 	"latchkey/engine/tsql/ast"
+	"latchkey/engine/tsql/format/phrase"
 )
 
 func (p *printer) statements(list []ast.Statement) {
 	for i, s := range list {
 		if i > 0 {
-			p.s("\n")
+			p.S("\n")
 		}
 		p.stmt(s)
 		if _, ok := s.(*ast.Label); !ok {
-			p.s(";")
+			p.S(";")
 		}
 	}
 }
@@ -28,82 +29,82 @@ func (p *printer) stmt(s ast.Statement) {
 }
 
 func (p *printer) block(list []ast.Statement) {
-	p.s("\n")
+	p.S("\n")
 	p.statements(list)
-	p.when(len(list) > 0, "\n")
+	p.When(len(list) > 0, "\n")
 }
 
 // nested prints a statement inside IF or WHILE; a MERGE needs its semicolon there.
 func (p *printer) nested(s ast.Statement) {
 	p.stmt(s)
 	if _, ok := s.(*ast.Merge); ok {
-		p.s(";")
+		p.S(";")
 	}
 }
 
 func (p *printer) flow(s ast.Statement) bool {
 	switch s := s.(type) {
 	case *ast.Block:
-		p.s("BEGIN")
+		p.S("BEGIN")
 		if s.Atomic != nil {
-			p.s(" ATOMIC WITH (")
-			p.raw(s.Atomic[0].Name)
-			p.s(")")
+			p.S(" ATOMIC WITH (")
+			p.Raw(s.Atomic[0].Name)
+			p.S(")")
 		}
 		p.block(s.Body)
-		p.s("END")
+		p.S("END")
 	case *ast.If:
-		p.s("IF ")
-		p.expr(s.Cond)
-		p.s(" ")
+		p.S("IF ")
+		p.Expr(s.Cond)
+		p.S(" ")
 		if inner, ok := s.Then.(*ast.If); ok && s.Else != nil && inner.Else == nil {
-			p.s("BEGIN\n") // or the ELSE would be the inner one's: only a tree made by hand has this
+			p.S("BEGIN\n") // or the ELSE would be the inner one's: only a tree made by hand has this
 			p.stmt(inner)
-			p.s(";\nEND")
+			p.S(";\nEND")
 		} else {
 			p.nested(s.Then)
 		}
 		if s.Else != nil {
-			p.s(" ELSE ")
+			p.S(" ELSE ")
 			p.nested(s.Else)
 		}
 	case *ast.While:
-		p.s("WHILE ")
-		p.expr(s.Cond)
-		p.s(" ")
+		p.S("WHILE ")
+		p.Expr(s.Cond)
+		p.S(" ")
 		p.nested(s.Body)
 	case *ast.Break:
-		p.s("BREAK")
+		p.S("BREAK")
 	case *ast.Continue:
-		p.s("CONTINUE")
+		p.S("CONTINUE")
 	case *ast.Return:
-		p.s("RETURN")
-		p.optExpr(" ", s.Value)
+		p.S("RETURN")
+		p.OptExpr(" ", s.Value)
 	case *ast.Goto:
-		p.name("GOTO ", s.Label)
+		p.Name("GOTO ", s.Label)
 	case *ast.Label:
-		p.s(quote(s.Name), ":")
+		p.S(phrase.Quote(s.Name), ":")
 	case *ast.WaitFor:
-		p.s("WAITFOR ", s.Kind)
-		p.optExpr(" ", s.Value)
+		p.S("WAITFOR ", s.Kind)
+		p.OptExpr(" ", s.Value)
 	case *ast.TryCatch:
-		p.s("BEGIN TRY")
+		p.S("BEGIN TRY")
 		p.block(s.Try)
-		p.s("END TRY\nBEGIN CATCH")
+		p.S("END TRY\nBEGIN CATCH")
 		p.block(s.Catch)
-		p.s("END CATCH")
+		p.S("END CATCH")
 	case *ast.Throw:
-		p.s("THROW")
+		p.S("THROW")
 		if s.Number != nil {
-			p.s(" ")
-			p.exprs([]ast.Expr{s.Number, s.Message, s.State})
+			p.S(" ")
+			p.Exprs([]ast.Expr{s.Number, s.Message, s.State})
 		}
 	case *ast.Print:
-		p.optExpr("PRINT ", s.X)
+		p.OptExpr("PRINT ", s.X)
 	case *ast.RaisError:
-		p.s("RAISERROR ")
-		p.args(s.Args)
-		p.when(s.Options != nil, " WITH "+strings.Join(s.Options, ", "))
+		p.S("RAISERROR ")
+		p.Args(s.Args)
+		p.When(s.Options != nil, " WITH "+strings.Join(s.Options, ", "))
 	default:
 		return p.transaction(s)
 	}
@@ -112,8 +113,8 @@ func (p *printer) flow(s ast.Statement) bool {
 
 func (p *printer) transaction(s ast.Statement) bool {
 	tran := func(verb, name string) {
-		p.s(verb, " TRANSACTION")
-		p.when(name != "", " "+quoteOrVar(name))
+		p.S(verb, " TRANSACTION")
+		p.When(name != "", " "+phrase.QuoteOrVar(name))
 	}
 	switch s := s.(type) {
 	case *ast.BeginTran:
@@ -122,13 +123,13 @@ func (p *printer) transaction(s ast.Statement) bool {
 			verb = "BEGIN DISTRIBUTED"
 		}
 		tran(verb, s.Name)
-		p.when(s.Mark, " WITH MARK")
+		p.When(s.Mark, " WITH MARK")
 		if s.MarkText != nil {
-			p.optExpr(" ", s.MarkText)
+			p.OptExpr(" ", s.MarkText)
 		}
 	case *ast.CommitTran:
 		tran("COMMIT", s.Name)
-		p.when(s.Durable != "", " WITH (DELAYED_DURABILITY = "+s.Durable+")")
+		p.When(s.Durable != "", " WITH (DELAYED_DURABILITY = "+s.Durable+")")
 	case *ast.RollbackTran:
 		tran("ROLLBACK", s.Name)
 	case *ast.SaveTran:
@@ -144,49 +145,49 @@ func (p *printer) exec(s ast.Statement) bool {
 	case *ast.Exec:
 		p.execStmt(s)
 	case *ast.Declare:
-		p.s("DECLARE ")
-		p.each(len(s.Variables), func(i int) { p.variable(s.Variables[i]) })
+		p.S("DECLARE ")
+		p.Each(len(s.Variables), func(i int) { p.variable(s.Variables[i]) })
 	case *ast.SetVariable:
-		p.s("SET ")
+		p.S("SET ")
 		switch {
 		case s.Method != nil && s.Method.Property:
-			p.expr(s.Method)
-			p.optExpr(" "+s.Op+" ", s.Value)
+			p.Expr(s.Method)
+			p.OptExpr(" "+s.Op+" ", s.Value)
 		case s.Method != nil:
-			p.expr(s.Method)
+			p.Expr(s.Method)
 		case s.Cursor != nil:
-			p.s(s.Name, " = CURSOR")
+			p.S(s.Name, " = CURSOR")
 			p.cursor(s.Cursor)
 		default:
-			p.s(s.Name)
-			p.masked(assignsSecret(s.Name), func() { p.optExpr(" "+s.Op+" ", s.Value) })
+			p.S(s.Name)
+			p.Masked(phrase.AssignsSecret(s.Name), func() { p.OptExpr(" "+s.Op+" ", s.Value) })
 		}
 	case *ast.SetOption:
-		p.s("SET ")
+		p.S("SET ")
 		names := append([]string(nil), s.Names...)
 		for i := range names {
 			if w, rest, ok := strings.Cut(names[i], " "); ok && i > 0 && (w == "STATISTICS" || w == "OFFSETS") {
 				names[i] = rest
 			}
 		}
-		p.s(strings.Join(names, ", "))
-		p.optExpr(" ", s.Value)
+		p.S(strings.Join(names, ", "))
+		p.OptExpr(" ", s.Value)
 	case *ast.SetIdentityInsert:
-		p.s("SET IDENTITY_INSERT ", object(s.Table), onOff(s.On))
+		p.S("SET IDENTITY_INSERT ", phrase.ObjectName(s.Table), onOff(s.On))
 	case *ast.DeclareCursor:
-		p.s("DECLARE ", quote(s.Name))
-		p.when(s.Def.Insensitive, " INSENSITIVE")
-		p.when(s.Def.Scroll, " SCROLL")
-		p.s(" CURSOR")
+		p.S("DECLARE ", phrase.Quote(s.Name))
+		p.When(s.Def.Insensitive, " INSENSITIVE")
+		p.When(s.Def.Scroll, " SCROLL")
+		p.S(" CURSOR")
 		p.cursor(s.Def)
 	case *ast.CursorStmt:
-		p.s(s.Action, " ", cursorName(s.Cursor))
+		p.S(s.Action, " ", phrase.CursorName(s.Cursor))
 	case *ast.Fetch:
-		p.s("FETCH")
-		p.when(s.Direction != "", " "+s.Direction)
-		p.optExpr(" ", s.Offset)
-		p.s(" FROM ", cursorName(s.Cursor))
-		p.when(s.Into != nil, " INTO "+strings.Join(s.Into, ", "))
+		p.S("FETCH")
+		p.When(s.Direction != "", " "+s.Direction)
+		p.OptExpr(" ", s.Offset)
+		p.S(" FROM ", phrase.CursorName(s.Cursor))
+		p.When(s.Into != nil, " INTO "+strings.Join(s.Into, ", "))
 	default:
 		return false
 	}
@@ -201,75 +202,75 @@ func onOff(on bool) string {
 }
 
 func (p *printer) variable(v *ast.VariableDecl) {
-	p.s(v.Name, " ")
+	p.S(v.Name, " ")
 	switch {
 	case v.Cursor:
-		p.s("CURSOR")
+		p.S("CURSOR")
 	case v.Table != nil:
-		p.s("TABLE ")
+		p.S("TABLE ")
 		p.tableDef(v.Table)
 	default:
-		p.s(dataType(v.Type))
-		p.masked(assignsSecret(v.Name), func() { p.optExpr(" = ", v.Value) })
+		p.S(phrase.DataType(v.Type))
+		p.Masked(phrase.AssignsSecret(v.Name), func() { p.OptExpr(" = ", v.Value) })
 	}
 }
 
 func (p *printer) cursor(d *ast.CursorDef) {
-	p.when(d.Options != nil, " "+strings.Join(d.Options, " "))
-	p.s(" FOR ")
-	p.selectStmt(d.Query)
-	p.when(d.ReadOnly, " FOR READ ONLY")
-	p.when(d.Update, " FOR UPDATE")
+	p.When(d.Options != nil, " "+strings.Join(d.Options, " "))
+	p.S(" FOR ")
+	p.SelectStmt(d.Query)
+	p.When(d.ReadOnly, " FOR READ ONLY")
+	p.When(d.Update, " FOR UPDATE")
 	if d.UpdateOf != nil {
-		p.s(" OF ")
-		p.names(d.UpdateOf)
+		p.S(" OF ")
+		p.Names(d.UpdateOf)
 	}
 }
 
 func (p *printer) execStmt(s *ast.Exec) {
-	p.when(!s.Implicit, "EXEC ")
-	p.when(s.Return != "", s.Return+" = ")
+	p.When(!s.Implicit, "EXEC ")
+	p.When(s.Return != "", s.Return+" = ")
 	switch {
 	case s.Strings != nil:
-		p.s("(")
+		p.S("(")
 		for i, x := range s.Strings {
-			p.when(i > 0, " + ")
-			p.expr(x)
+			p.When(i > 0, " + ")
+			p.Expr(x)
 		}
 		if s.StringArgs != nil {
-			p.s(", ")
+			p.S(", ")
 			p.execArgs(s.StringArgs)
 		}
-		p.s(")")
-		p.when(s.Context != "", " AS "+s.Context+" = "+stringLit(s.ContextName))
-		p.name(" AT ", s.Linked)
+		p.S(")")
+		p.When(s.Context != "", " AS "+s.Context+" = "+phrase.StringLit(s.ContextName))
+		p.Name(" AT ", s.Linked)
 	case s.ProcVariable != "":
-		p.s(s.ProcVariable)
+		p.S(s.ProcVariable)
 	default:
-		p.object(s.Proc)
-		p.when(s.Number != 0, ";"+strconv.Itoa(s.Number))
+		p.Object(s.Proc)
+		p.When(s.Number != 0, ";"+strconv.Itoa(s.Number))
 	}
 	if s.Args != nil {
-		p.s(" ")
-		p.masked(isSecretProcedure(s.Proc), func() { p.execArgs(s.Args) })
+		p.S(" ")
+		p.Masked(phrase.IsSecretProcedure(s.Proc), func() { p.execArgs(s.Args) })
 	}
 	sep := " WITH "
 	for _, o := range s.Options {
-		p.s(sep, o.Name)
+		p.S(sep, o.Name)
 		sep = ", "
 	}
 	if s.ResultSets != "" {
-		p.s(sep, "RESULT SETS ")
-		p.raw(s.ResultSets)
+		p.S(sep, "RESULT SETS ")
+		p.Raw(s.ResultSets)
 	}
 }
 
 func (p *printer) execArgs(list []*ast.ExecArg) {
-	p.each(len(list), func(i int) {
+	p.Each(len(list), func(i int) {
 		a := list[i]
-		p.when(a.Name != "", a.Name+" = ")
-		p.masked(assignsSecret(a.Name), func() { p.expr(a.Value) })
-		p.when(a.Output, " OUTPUT")
+		p.When(a.Name != "", a.Name+" = ")
+		p.Masked(phrase.AssignsSecret(a.Name), func() { p.Expr(a.Value) })
+		p.When(a.Output, " OUTPUT")
 	})
 }
 
@@ -277,37 +278,37 @@ func (p *printer) execArgs(list []*ast.ExecArg) {
 func (p *printer) rest(s ast.Statement) {
 	switch s := s.(type) {
 	case *ast.Use:
-		p.name("USE ", s.Database)
+		p.Name("USE ", s.Database)
 	case *ast.Dbcc:
-		p.s("DBCC ", s.Command)
+		p.S("DBCC ", s.Command)
 		if s.Paren {
-			p.s(" (")
-			p.each(len(s.Args), func(i int) { p.dbccArg(s.Args[i].Value) })
-			p.s(")")
+			p.S(" (")
+			p.Each(len(s.Args), func(i int) { p.dbccArg(s.Args[i].Value) })
+			p.S(")")
 		}
 		if s.Options != nil {
-			p.s(" WITH ")
-			p.options(s.Options)
+			p.S(" WITH ")
+			p.Options(s.Options)
 		}
 	case *ast.Kill:
-		p.s("KILL ")
-		p.when(s.Kind != "", s.Kind+" ")
-		p.expr(s.ID)
-		p.when(s.StatusOnly, " WITH STATUSONLY")
+		p.S("KILL ")
+		p.When(s.Kind != "", s.Kind+" ")
+		p.Expr(s.ID)
+		p.When(s.StatusOnly, " WITH STATUSONLY")
 	case *ast.Checkpoint:
-		p.s("CHECKPOINT")
-		p.optExpr(" ", s.Duration)
+		p.S("CHECKPOINT")
+		p.OptExpr(" ", s.Duration)
 	case *ast.Reconfigure:
-		p.s("RECONFIGURE")
-		p.when(s.Override, " WITH OVERRIDE")
+		p.S("RECONFIGURE")
+		p.When(s.Override, " WITH OVERRIDE")
 	case *ast.Shutdown:
-		p.s("SHUTDOWN")
-		p.when(s.NoWait, " WITH NOWAIT")
+		p.S("SHUTDOWN")
+		p.When(s.NoWait, " WITH NOWAIT")
 	case *ast.Unsupported:
-		p.raw(s.Text)
+		p.Raw(s.Text)
 	}
 }
 
 func (p *printer) dbccArg(e ast.Expr) {
-	p.expr(e)
+	p.Expr(e)
 }

@@ -4,43 +4,44 @@ import (
 	"strconv"
 
 	"latchkey/engine/tsql/ast"
+	"latchkey/engine/tsql/format/phrase"
 )
 
 func (p *printer) module(s ast.Statement) bool {
 	switch s := s.(type) {
 	case *ast.CreateView:
-		p.s(string(s.Mode), " VIEW ", object(s.Name))
-		p.parenNames(" ", s.Columns)
-		p.when(s.Options != nil, " WITH "+joinUpper(s.Options))
-		p.s(" AS\n")
-		p.selectStmt(s.Query)
-		p.when(s.CheckOption, " WITH CHECK OPTION")
+		p.S(string(s.Mode), " VIEW ", phrase.ObjectName(s.Name))
+		p.ParenNames(" ", s.Columns)
+		p.When(s.Options != nil, " WITH "+joinUpper(s.Options))
+		p.S(" AS\n")
+		p.SelectStmt(s.Query)
+		p.When(s.CheckOption, " WITH CHECK OPTION")
 	case *ast.CreateProc:
-		p.s(string(s.Mode), " PROCEDURE ", object(s.Name))
-		p.when(s.Number != 0, ";"+strconv.Itoa(s.Number))
-		p.when(s.Params != nil, " ")
+		p.S(string(s.Mode), " PROCEDURE ", phrase.ObjectName(s.Name))
+		p.When(s.Number != 0, ";"+strconv.Itoa(s.Number))
+		p.When(s.Params != nil, " ")
 		p.params(s.Params)
 		p.moduleOptions(s.Options)
-		p.when(s.ForReplication, " FOR REPLICATION")
-		p.s(" AS\n")
+		p.When(s.ForReplication, " FOR REPLICATION")
+		p.S(" AS\n")
 		p.externalOr(s.External, s.Body)
 	case *ast.CreateFunction:
 		p.createFunction(s)
 	case *ast.CreateTrigger:
-		p.s(string(s.Mode), " TRIGGER ", object(s.Name), " ON ", s.Scope, object(s.On))
+		p.S(string(s.Mode), " TRIGGER ", phrase.ObjectName(s.Name), " ON ", s.Scope, phrase.ObjectName(s.On))
 		p.moduleOptions(s.Options)
-		p.s(" ", s.When, " ", joinUpper(s.Events))
-		p.when(s.Append, " WITH APPEND")
-		p.when(s.NotForReplication, " NOT FOR REPLICATION")
-		p.s(" AS\n")
+		p.S(" ", s.When, " ", joinUpper(s.Events))
+		p.When(s.Append, " WITH APPEND")
+		p.When(s.NotForReplication, " NOT FOR REPLICATION")
+		p.S(" AS\n")
 		p.externalOr(s.External, s.Body)
 	case *ast.SwitchTrigger:
-		p.s(map[bool]string{true: "ENABLE", false: "DISABLE"}[s.Enable], " TRIGGER ")
+		p.S(map[bool]string{true: "ENABLE", false: "DISABLE"}[s.Enable], " TRIGGER ")
 		if s.Names == nil {
-			p.s("ALL")
+			p.S("ALL")
 		}
-		p.objects(s.Names)
-		p.s(" ON ", s.Scope, object(s.On))
+		p.Objects(s.Names)
+		p.S(" ON ", s.Scope, phrase.ObjectName(s.On))
 	default:
 		return p.otherObject(s)
 	}
@@ -48,74 +49,74 @@ func (p *printer) module(s ast.Statement) bool {
 }
 
 func (p *printer) createFunction(s *ast.CreateFunction) {
-	p.s(string(s.Mode), " FUNCTION ", object(s.Name), " (")
+	p.S(string(s.Mode), " FUNCTION ", phrase.ObjectName(s.Name), " (")
 	p.params(s.Params)
-	p.s(") RETURNS ")
+	p.S(") RETURNS ")
 	switch {
 	case s.Returns != nil:
-		p.s(dataType(s.Returns))
+		p.S(phrase.DataType(s.Returns))
 	case s.TableVariable != "":
-		p.s(s.TableVariable, " TABLE ")
+		p.S(s.TableVariable, " TABLE ")
 		p.tableDef(s.Table)
 	default:
-		p.s("TABLE")
+		p.S("TABLE")
 		if s.Table != nil {
-			p.s(" ")
+			p.S(" ")
 			p.tableDef(s.Table)
 		}
 	}
 	p.moduleOptions(s.Options)
-	p.s(" AS\n")
+	p.S(" AS\n")
 	switch {
 	case s.External != nil:
 		p.externalOr(s.External, nil)
 	case s.Query != nil:
-		p.s("RETURN (")
-		p.selectStmt(s.Query)
-		p.s(")")
+		p.S("RETURN (")
+		p.SelectStmt(s.Query)
+		p.S(")")
 	default:
-		p.s("BEGIN")
+		p.S("BEGIN")
 		p.block(s.Body)
-		p.s("END")
+		p.S("END")
 	}
 }
 
 func (p *printer) otherObject(s ast.Statement) bool {
 	switch s := s.(type) {
 	case *ast.CreateSchema:
-		p.s("CREATE SCHEMA ", quote(s.Name))
-		p.name(" AUTHORIZATION ", s.Authorization)
+		p.S("CREATE SCHEMA ", phrase.Quote(s.Name))
+		p.Name(" AUTHORIZATION ", s.Authorization)
 		for _, e := range s.Elements {
-			p.s("\n")
+			p.S("\n")
 			p.stmt(e)
 		}
 	case *ast.TransferSchema:
-		p.s("ALTER SCHEMA ", quote(s.Name), " TRANSFER ")
-		p.when(s.Class != "", s.Class+"::")
-		p.object(s.Object)
+		p.S("ALTER SCHEMA ", phrase.Quote(s.Name), " TRANSFER ")
+		p.When(s.Class != "", s.Class+"::")
+		p.Object(s.Object)
 	case *ast.Sequence:
-		p.s(string(s.Mode), " SEQUENCE ", object(s.Name))
+		p.S(string(s.Mode), " SEQUENCE ", phrase.ObjectName(s.Name))
 		if s.Type != nil {
-			p.s(" AS ", dataType(s.Type))
+			p.S(" AS ", phrase.DataType(s.Type))
 		}
 		for _, o := range s.Options {
-			p.s(" ", o.Name)
-			p.optExpr(" ", o.Value)
+			p.S(" ", o.Name)
+			p.OptExpr(" ", o.Value)
 		}
 	case *ast.CreateSynonym:
-		p.s("CREATE SYNONYM ", object(s.Name), " FOR ", object(s.For))
+		p.S("CREATE SYNONYM ", phrase.ObjectName(s.Name), " FOR ", phrase.ObjectName(s.For))
 	case *ast.CreateType:
-		p.s("CREATE TYPE ", object(s.Name))
+		p.S("CREATE TYPE ", phrase.ObjectName(s.Name))
 		switch {
 		case s.Base != nil:
-			p.s(" FROM ", dataType(s.Base))
-			p.when(s.Nullable != "", " "+s.Nullable)
+			p.S(" FROM ", phrase.DataType(s.Base))
+			p.When(s.Nullable != "", " "+s.Nullable)
 		case s.Table != nil:
-			p.s(" AS TABLE ")
+			p.S(" AS TABLE ")
 			p.tableDef(s.Table)
-			p.optionList(s.Options)
+			p.OptionList(s.Options)
 		default:
-			p.s(" ")
+			p.S(" ")
 			p.externalOr(s.External, nil)
 		}
 	default:

@@ -1,27 +1,30 @@
 package format
 
-import "latchkey/engine/tsql/ast"
+import (
+	"latchkey/engine/tsql/ast"
+	"latchkey/engine/tsql/format/phrase"
+)
 
 // password prints PASSWORD = with its flags.
 func (p *printer) password(w *ast.Password) {
-	p.secret("PASSWORD = ", w.Secret)
-	p.when(w.Hashed, " HASHED")
-	p.secret(" OLD_PASSWORD = ", w.Old)
-	p.when(w.MustChange, " MUST_CHANGE")
-	p.when(w.Unlock, " UNLOCK")
+	p.Secret("PASSWORD = ", w.Secret)
+	p.When(w.Hashed, " HASHED")
+	p.Secret(" OLD_PASSWORD = ", w.Old)
+	p.When(w.MustChange, " MUST_CHANGE")
+	p.When(w.Unlock, " UNLOCK")
 }
 
 // principalOptions prints WITH PASSWORD = ..., option, ...; nothing if there is none.
 func (p *printer) principalOptions(w *ast.Password, list []*ast.Option) {
 	sep := " WITH "
 	if w != nil {
-		p.s(sep)
+		p.S(sep)
 		p.password(w)
 		sep = ", "
 	}
 	for _, o := range list {
-		p.s(sep)
-		p.option(o)
+		p.S(sep)
+		p.Option(o)
 		sep = ", "
 	}
 }
@@ -29,37 +32,37 @@ func (p *printer) principalOptions(w *ast.Password, list []*ast.Option) {
 func (p *printer) principal(s ast.Statement) bool {
 	switch s := s.(type) {
 	case *ast.Provider:
-		p.s(string(s.Mode), " CRYPTOGRAPHIC PROVIDER ", quote(s.Name))
-		p.text(" FROM FILE = ", s.File)
-		p.when(s.State != "", " "+s.State)
+		p.S(string(s.Mode), " CRYPTOGRAPHIC PROVIDER ", phrase.Quote(s.Name))
+		p.Text(" FROM FILE = ", s.File)
+		p.When(s.State != "", " "+s.State)
 	case *ast.Credential:
-		p.s(string(s.Mode))
-		p.when(s.DatabaseScoped, " DATABASE SCOPED")
-		p.s(" CREDENTIAL ", quote(s.Name), " WITH IDENTITY = ", stringLit(s.Identity))
-		p.secret(", SECRET = ", s.Secret)
-		p.name(" FOR CRYPTOGRAPHIC PROVIDER ", s.Provider)
+		p.S(string(s.Mode))
+		p.When(s.DatabaseScoped, " DATABASE SCOPED")
+		p.S(" CREDENTIAL ", phrase.Quote(s.Name), " WITH IDENTITY = ", phrase.StringLit(s.Identity))
+		p.Secret(", SECRET = ", s.Secret)
+		p.Name(" FOR CRYPTOGRAPHIC PROVIDER ", s.Provider)
 	case *ast.CreateLogin:
-		p.s("CREATE LOGIN ", quote(s.Name))
+		p.S("CREATE LOGIN ", phrase.Quote(s.Name))
 		if s.From != "" {
-			p.s(" FROM ", s.From)
-			p.name(" ", s.FromName)
+			p.S(" FROM ", s.From)
+			p.Name(" ", s.FromName)
 		}
 		p.principalOptions(s.Password, s.Options)
 	case *ast.AlterLogin:
-		p.s("ALTER LOGIN ", quote(s.Name))
-		p.when(s.State != "", " "+s.State)
-		p.name(" ADD CREDENTIAL ", s.AddCredential)
-		p.name(" DROP CREDENTIAL ", s.DropCredential)
+		p.S("ALTER LOGIN ", phrase.Quote(s.Name))
+		p.When(s.State != "", " "+s.State)
+		p.Name(" ADD CREDENTIAL ", s.AddCredential)
+		p.Name(" DROP CREDENTIAL ", s.DropCredential)
 		p.principalOptions(s.Password, s.Options)
 	case *ast.User:
-		p.s(string(s.Mode), " USER ", quote(s.Name))
+		p.S(string(s.Mode), " USER ", phrase.Quote(s.Name))
 		switch s.For {
 		case "":
 		case "WITHOUT LOGIN":
-			p.s(" WITHOUT LOGIN")
+			p.S(" WITHOUT LOGIN")
 		default:
-			p.s(" FROM ", s.For)
-			p.name(" ", s.ForName)
+			p.S(" FROM ", s.For)
+			p.Name(" ", s.ForName)
 		}
 		p.principalOptions(s.Password, s.Options)
 	case *ast.Role:
@@ -67,21 +70,21 @@ func (p *printer) principal(s ast.Statement) bool {
 	case *ast.Permission:
 		p.permission(s)
 	case *ast.ExecuteAs:
-		p.s("EXECUTE AS ", s.Kind)
-		p.optExpr(" = ", s.Name)
-		p.when(s.NoRevert, " WITH NO REVERT")
-		p.when(s.Cookie != "", " WITH COOKIE INTO "+s.Cookie)
+		p.S("EXECUTE AS ", s.Kind)
+		p.OptExpr(" = ", s.Name)
+		p.When(s.NoRevert, " WITH NO REVERT")
+		p.When(s.Cookie != "", " WITH COOKIE INTO "+s.Cookie)
 	case *ast.Revert:
-		p.s("REVERT")
-		p.when(s.Cookie != "", " WITH COOKIE = "+s.Cookie)
+		p.S("REVERT")
+		p.When(s.Cookie != "", " WITH COOKIE = "+s.Cookie)
 	case *ast.AlterAuthorization:
-		p.s("ALTER AUTHORIZATION ON ")
-		p.when(s.Class != "", s.Class+"::")
-		p.s(object(s.Name), " TO ")
+		p.S("ALTER AUTHORIZATION ON ")
+		p.When(s.Class != "", s.Class+"::")
+		p.S(phrase.ObjectName(s.Name), " TO ")
 		if s.Owner == "" {
-			p.s("SCHEMA OWNER")
+			p.S("SCHEMA OWNER")
 		}
-		p.s(quote(s.Owner))
+		p.S(phrase.Quote(s.Owner))
 	default:
 		return false
 	}
@@ -89,11 +92,11 @@ func (p *printer) principal(s ast.Statement) bool {
 }
 
 func (p *printer) role(s *ast.Role) {
-	p.s(string(s.Mode), " ", s.Kind, " ", quote(s.Name))
-	p.name(" AUTHORIZATION ", s.Owner)
-	p.name(" ADD MEMBER ", s.AddMember)
-	p.name(" DROP MEMBER ", s.DropMember)
-	p.name(" WITH NAME = ", s.Rename)
+	p.S(string(s.Mode), " ", s.Kind, " ", phrase.Quote(s.Name))
+	p.Name(" AUTHORIZATION ", s.Owner)
+	p.Name(" ADD MEMBER ", s.AddMember)
+	p.Name(" DROP MEMBER ", s.DropMember)
+	p.Name(" WITH NAME = ", s.Rename)
 	var w *ast.Password
 	if s.Password != nil {
 		w = &ast.Password{Secret: s.Password}
@@ -102,22 +105,22 @@ func (p *printer) role(s *ast.Role) {
 }
 
 func (p *printer) permission(s *ast.Permission) {
-	p.s(s.Verb, " ")
-	p.when(s.GrantOptionFor, "GRANT OPTION FOR ")
-	p.when(s.All, "ALL")
-	p.each(len(s.Permissions), func(i int) {
-		p.s(s.Permissions[i].Name)
-		p.parenNames(" ", s.Permissions[i].Columns)
+	p.S(s.Verb, " ")
+	p.When(s.GrantOptionFor, "GRANT OPTION FOR ")
+	p.When(s.All, "ALL")
+	p.Each(len(s.Permissions), func(i int) {
+		p.S(s.Permissions[i].Name)
+		p.ParenNames(" ", s.Permissions[i].Columns)
 	})
 	if s.Securable != nil {
-		p.s(" ON ")
-		p.when(s.Class != "", s.Class+"::")
-		p.object(*s.Securable)
-		p.parenNames(" ", s.Columns)
+		p.S(" ON ")
+		p.When(s.Class != "", s.Class+"::")
+		p.Object(*s.Securable)
+		p.ParenNames(" ", s.Columns)
 	}
-	p.s(map[bool]string{true: " FROM ", false: " TO "}[s.Verb == "REVOKE"])
-	p.names(s.Principals)
-	p.when(s.GrantOption, " WITH GRANT OPTION")
-	p.when(s.Cascade, " CASCADE")
-	p.name(" AS ", s.As)
+	p.S(map[bool]string{true: " FROM ", false: " TO "}[s.Verb == "REVOKE"])
+	p.Names(s.Principals)
+	p.When(s.GrantOption, " WITH GRANT OPTION")
+	p.When(s.Cascade, " CASCADE")
+	p.Name(" AS ", s.As)
 }

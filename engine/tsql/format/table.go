@@ -4,13 +4,20 @@ import (
 	"strings"
 
 	"latchkey/engine/tsql/ast"
+	"latchkey/engine/tsql/format/phrase"
 )
 
 func (p *printer) tableDef(d *ast.TableDef) {
-	p.s("(")
+	p.S("(")
+	p.elements(d)
+	p.S(")")
+}
+
+// elements prints the content of a table without parentheses.
+func (p *printer) elements(d *ast.TableDef) {
 	sep := ""
 	next := func() {
-		p.s(sep)
+		p.S(sep)
 		sep = ", "
 	}
 	for _, c := range d.Columns {
@@ -27,54 +34,53 @@ func (p *printer) tableDef(d *ast.TableDef) {
 	}
 	if d.Period != nil {
 		next()
-		p.parenNames("PERIOD FOR SYSTEM_TIME ", d.Period)
+		p.ParenNames("PERIOD FOR SYSTEM_TIME ", d.Period)
 	}
-	p.s(")")
 }
 
 func (p *printer) column(c *ast.ColumnDef) {
-	p.s(quote(c.Name))
+	p.S(phrase.Quote(c.Name))
 	if c.Computed != nil {
-		p.optExpr(" AS ", c.Computed)
+		p.OptExpr(" AS ", c.Computed)
 	} else if c.Type != nil {
-		p.s(" ", dataType(c.Type))
+		p.S(" ", phrase.DataType(c.Type))
 	}
-	p.when(c.Persisted, " PERSISTED")
-	p.name(" COLLATE ", c.Collation)
-	p.when(c.FileStream, " FILESTREAM")
-	p.when(c.Sparse, " SPARSE")
+	p.When(c.Persisted, " PERSISTED")
+	p.Name(" COLLATE ", c.Collation)
+	p.When(c.FileStream, " FILESTREAM")
+	p.When(c.Sparse, " SPARSE")
 	if c.Masked != nil {
-		p.s(" MASKED WITH (FUNCTION = ")
-		p.literal(c.Masked)
-		p.s(")")
+		p.S(" MASKED WITH (FUNCTION = ")
+		p.Literal(c.Masked)
+		p.S(")")
 	}
 	switch {
 	case c.Generated == "COLUMN_SET":
-		p.s(" COLUMN_SET FOR ALL_SPARSE_COLUMNS")
+		p.S(" COLUMN_SET FOR ALL_SPARSE_COLUMNS")
 	case c.Generated != "":
-		p.s(" GENERATED ALWAYS AS ", c.Generated)
+		p.S(" GENERATED ALWAYS AS ", c.Generated)
 	}
-	p.when(c.Hidden, " HIDDEN")
+	p.When(c.Hidden, " HIDDEN")
 	if c.Encrypted != "" {
-		p.s(" ENCRYPTED WITH (")
-		p.raw(c.Encrypted)
-		p.s(")")
+		p.S(" ENCRYPTED WITH (")
+		p.Raw(c.Encrypted)
+		p.S(")")
 	}
 	if i := c.Identity; i != nil {
-		p.s(" IDENTITY")
+		p.S(" IDENTITY")
 		if i.Seed != nil {
-			p.args([]ast.Expr{i.Seed, i.Increment})
+			p.Args([]ast.Expr{i.Seed, i.Increment})
 		}
-		p.when(i.NotForReplication, " NOT FOR REPLICATION")
+		p.When(i.NotForReplication, " NOT FOR REPLICATION")
 	}
-	p.when(c.RowGUID, " ROWGUIDCOL")
-	p.when(c.Nullable != "", " "+c.Nullable)
+	p.When(c.RowGUID, " ROWGUIDCOL")
+	p.When(c.Nullable != "", " "+c.Nullable)
 	for _, k := range c.Constraints {
-		p.s(" ")
+		p.S(" ")
 		p.constraint(k)
 	}
 	if c.Index != nil {
-		p.s(" ")
+		p.S(" ")
 		p.inlineIndex(c.Index)
 	}
 }
@@ -83,108 +89,108 @@ func (p *printer) indexColumns(list []ast.IndexColumn) {
 	if list == nil {
 		return
 	}
-	p.s(" (")
-	p.each(len(list), func(i int) {
-		p.s(quote(list[i].Name))
-		p.when(list[i].Desc, " DESC")
+	p.S(" (")
+	p.Each(len(list), func(i int) {
+		p.S(phrase.Quote(list[i].Name))
+		p.When(list[i].Desc, " DESC")
 	})
-	p.s(")")
+	p.S(")")
 }
 
 func (p *printer) constraint(k *ast.Constraint) {
 	if k.Name != "" {
-		p.s("CONSTRAINT ", quote(k.Name), " ")
+		p.S("CONSTRAINT ", phrase.Quote(k.Name), " ")
 	}
 	switch k.Kind {
 	case "FOREIGN KEY":
-		p.when(k.Columns != nil, "FOREIGN KEY")
+		p.When(k.Columns != nil, "FOREIGN KEY")
 		p.indexColumns(k.Columns)
-		p.when(k.Columns != nil, " ")
-		p.s("REFERENCES ", object(*k.RefTable))
-		p.parenNames(" ", k.RefColumns)
-		p.when(k.OnDelete != "", " ON DELETE "+k.OnDelete)
-		p.when(k.OnUpdate != "", " ON UPDATE "+k.OnUpdate)
-		p.when(k.NotForReplication, " NOT FOR REPLICATION")
+		p.When(k.Columns != nil, " ")
+		p.S("REFERENCES ", phrase.ObjectName(*k.RefTable))
+		p.ParenNames(" ", k.RefColumns)
+		p.When(k.OnDelete != "", " ON DELETE "+k.OnDelete)
+		p.When(k.OnUpdate != "", " ON UPDATE "+k.OnUpdate)
+		p.When(k.NotForReplication, " NOT FOR REPLICATION")
 	case "CHECK":
-		p.s("CHECK ")
-		p.when(k.NotForReplication, "NOT FOR REPLICATION ")
-		p.s("(")
-		p.expr(k.Check)
-		p.s(")")
+		p.S("CHECK ")
+		p.When(k.NotForReplication, "NOT FOR REPLICATION ")
+		p.S("(")
+		p.Expr(k.Check)
+		p.S(")")
 	case "DEFAULT":
-		p.s("DEFAULT (")
-		p.expr(k.Default)
-		p.s(")")
-		p.name(" FOR ", k.For)
-		p.when(k.WithValues, " WITH VALUES")
+		p.S("DEFAULT (")
+		p.Expr(k.Default)
+		p.S(")")
+		p.Name(" FOR ", k.For)
+		p.When(k.WithValues, " WITH VALUES")
 	case "CONNECTION":
-		p.s("CONNECTION (", k.For, ")")
+		p.S("CONNECTION (", k.For, ")")
 	default:
-		p.s(k.Kind)
-		p.when(k.Clustering != "", " "+k.Clustering)
-		p.when(k.Hash, " HASH")
+		p.S(k.Kind)
+		p.When(k.Clustering != "", " "+k.Clustering)
+		p.When(k.Hash, " HASH")
 		p.indexColumns(k.Columns)
-		p.optionList(k.Options)
-		p.when(k.On != "", " ON "+k.On)
-		p.when(k.NotEnforced, " NOT ENFORCED")
+		p.OptionList(k.Options)
+		p.When(k.On != "", " ON "+k.On)
+		p.When(k.NotEnforced, " NOT ENFORCED")
 	}
 }
 
 func (p *printer) inlineIndex(d *ast.IndexDef) {
-	p.s("INDEX ", quote(d.Name))
-	p.when(d.Unique, " UNIQUE")
-	p.when(d.Clustering != "", " "+d.Clustering)
-	p.when(d.Hash, " HASH")
+	p.S("INDEX ", phrase.Quote(d.Name))
+	p.When(d.Unique, " UNIQUE")
+	p.When(d.Clustering != "", " "+d.Clustering)
+	p.When(d.Hash, " HASH")
 	p.indexBody(d)
 }
 
 func (p *printer) indexBody(d *ast.IndexDef) {
 	p.indexColumns(d.Columns)
-	p.parenNames(" INCLUDE ", d.Include)
-	p.where(d.Where)
-	p.optionList(d.Options)
-	p.when(d.On != "", " ON "+d.On)
-	p.when(d.FileStream != "", " FILESTREAM_ON "+d.FileStream)
+	p.ParenNames(" INCLUDE ", d.Include)
+	p.Where(d.Where)
+	p.OptionList(d.Options)
+	p.When(d.On != "", " ON "+d.On)
+	p.When(d.FileStream != "", " FILESTREAM_ON "+d.FileStream)
 }
 
 func (p *printer) table(s ast.Statement) bool {
 	switch s := s.(type) {
 	case *ast.CreateTable:
-		p.s("CREATE TABLE ", object(s.Name))
-		p.when(s.Kind == "FILETABLE", " AS FILETABLE")
+		p.S("CREATE TABLE ", phrase.ObjectName(s.Name))
+		p.When(s.Kind == "FILETABLE", " AS FILETABLE")
 		if s.Def != nil {
-			p.s(" ")
+			p.S(" ")
 			p.tableDef(s.Def)
 		}
-		p.when(s.Kind == "NODE" || s.Kind == "EDGE", " AS "+s.Kind)
-		p.when(s.On != "", " ON "+s.On)
-		p.when(s.TextImage != "", " TEXTIMAGE_ON "+s.TextImage)
-		p.when(s.FileStream != "", " FILESTREAM_ON "+s.FileStream)
-		p.optionList(s.Options)
+		p.When(s.Kind == "NODE" || s.Kind == "EDGE", " AS "+s.Kind)
+		p.When(s.On != "", " ON "+s.On)
+		p.When(s.TextImage != "", " TEXTIMAGE_ON "+s.TextImage)
+		p.When(s.FileStream != "", " FILESTREAM_ON "+s.FileStream)
+		p.OptionList(s.Options)
 	case *ast.AlterTable:
-		p.s("ALTER TABLE ", object(s.Name), " ")
-		p.when(s.WithCheck != "", "WITH "+s.WithCheck+" ")
+		p.S("ALTER TABLE ", phrase.ObjectName(s.Name), " ")
+		p.When(s.WithCheck != "", "WITH "+s.WithCheck+" ")
 		p.alterTable(s.Action)
 	case *ast.CreateIndex:
-		p.s("CREATE ")
-		p.when(s.Index.Unique, "UNIQUE ")
-		p.when(s.Index.Clustering != "", s.Index.Clustering+" ")
-		p.s("INDEX ", quote(s.Index.Name), " ON ", object(s.Table))
+		p.S("CREATE ")
+		p.When(s.Index.Unique, "UNIQUE ")
+		p.When(s.Index.Clustering != "", s.Index.Clustering+" ")
+		p.S("INDEX ", phrase.Quote(s.Index.Name), " ON ", phrase.ObjectName(s.Table))
 		p.indexBody(s.Index)
 	case *ast.AlterIndex:
-		p.s("ALTER INDEX ")
+		p.S("ALTER INDEX ")
 		if s.Name == "" {
-			p.s("ALL")
+			p.S("ALL")
 		}
-		p.s(quote(s.Name), " ON ", object(s.Table), " ", s.Action)
+		p.S(phrase.Quote(s.Name), " ON ", phrase.ObjectName(s.Table), " ", s.Action)
 		if s.Action == "SET" {
-			p.s(" (")
-			p.options(s.Options)
-			p.s(")")
+			p.S(" (")
+			p.Options(s.Options)
+			p.S(")")
 			return true
 		}
-		p.optExpr(" PARTITION = ", s.Partition)
-		p.optionList(s.Options)
+		p.OptExpr(" PARTITION = ", s.Partition)
+		p.OptionList(s.Options)
 	case *ast.Statistics:
 		p.statistics(s)
 	case *ast.Drop:
@@ -198,109 +204,106 @@ func (p *printer) table(s ast.Statement) bool {
 func (p *printer) alterTable(a ast.AlterTableAction) {
 	switch a := a.(type) {
 	case *ast.AddColumns:
-		p.s("ADD ")
-		sub := &printer{show: p.show, mask: p.mask}
-		sub.tableDef(a.Def)
-		s := sub.b.String()
-		p.s(s[1 : len(s)-1]) // the list without its parentheses
+		p.S("ADD ")
+		p.elements(a.Def)
 	case *ast.AlterColumn:
-		p.s("ALTER COLUMN ")
+		p.S("ALTER COLUMN ")
 		if a.Toggle != "" {
-			p.s(quote(a.Column.Name), " ")
-			p.raw(a.Toggle)
+			p.S(phrase.Quote(a.Column.Name), " ")
+			p.Raw(a.Toggle)
 			return
 		}
 		p.column(a.Column)
-		p.optionList(a.Options)
+		p.OptionList(a.Options)
 	case *ast.DropElements:
-		p.s("DROP ")
-		p.each(len(a.Items), func(i int) {
+		p.S("DROP ")
+		p.Each(len(a.Items), func(i int) {
 			e := a.Items[i]
 			if e.Kind == "PERIOD" {
-				p.s("PERIOD FOR SYSTEM_TIME")
+				p.S("PERIOD FOR SYSTEM_TIME")
 				return
 			}
-			p.s(e.Kind, " ")
-			p.when(e.IfExists, "IF EXISTS ")
-			p.s(quote(e.Name))
-			p.optionList(e.Options)
+			p.S(e.Kind, " ")
+			p.When(e.IfExists, "IF EXISTS ")
+			p.S(phrase.Quote(e.Name))
+			p.OptionList(e.Options)
 		})
 	case *ast.SwitchConstraints:
-		p.s(a.Verb, " ", a.What, " ")
+		p.S(a.Verb, " ", a.What, " ")
 		if a.Names == nil {
-			p.s("ALL")
+			p.S("ALL")
 		}
-		p.names(a.Names)
+		p.Names(a.Names)
 	case *ast.OtherTableAction:
-		p.s(a.Verb)
-		p.when(a.Text != "", " ")
-		p.raw(a.Text)
+		p.S(a.Verb)
+		p.When(a.Text != "", " ")
+		p.Raw(a.Text)
 	}
 }
 
 func (p *printer) statistics(s *ast.Statistics) {
-	p.s(string(s.Mode), " STATISTICS ")
+	p.S(string(s.Mode), " STATISTICS ")
 	if s.Mode == "CREATE" {
-		p.s(quote(s.Names[0]), " ON ", object(s.Table))
-		p.parenNames(" ", s.Columns)
-		p.where(s.Where)
+		p.S(phrase.Quote(s.Names[0]), " ON ", phrase.ObjectName(s.Table))
+		p.ParenNames(" ", s.Columns)
+		p.Where(s.Where)
 	} else {
-		p.object(s.Table)
-		p.parenNames(" ", s.Names)
+		p.Object(s.Table)
+		p.ParenNames(" ", s.Names)
 	}
 	for i, o := range s.Options {
-		p.s(map[bool]string{true: " WITH ", false: ", "}[i == 0])
+		p.S(map[bool]string{true: " WITH ", false: ", "}[i == 0])
 		if o.Name == "SAMPLE" {
-			p.optExpr("SAMPLE ", o.Value)
-			p.s(" ", o.Unit)
+			p.OptExpr("SAMPLE ", o.Value)
+			p.S(" ", o.Unit)
 			continue
 		}
-		p.option(o)
+		p.Option(o)
 	}
 }
 
 func (p *printer) drop(s *ast.Drop) {
-	p.s("DROP ", s.Kind)
-	p.when(s.IfExists, " IF EXISTS")
-	p.when(s.Names != nil, " ")
-	p.objects(s.Names)
+	p.S("DROP ", s.Kind)
+	p.When(s.IfExists, " IF EXISTS")
+	p.When(s.Names != nil, " ")
+	p.Objects(s.Names)
 	switch {
 	case len(s.On.Parts) == 0:
 	case s.Kind == "TRIGGER":
-		p.s(" ON ", s.On.Parts[0])
+		p.S(" ON ", s.On.Parts[0])
 	default:
-		p.s(" ON ", object(s.On))
+		p.S(" ON ", phrase.ObjectName(s.On))
 	}
-	p.optionList(s.Options)
-	p.when(s.RemoveProviderKey, " REMOVE PROVIDER KEY")
+	p.OptionList(s.Options)
+	p.When(s.RemoveProviderKey, " REMOVE PROVIDER KEY")
 }
 
 func (p *printer) params(list []*ast.Param) {
-	p.each(len(list), func(i int) {
+	p.Each(len(list), func(i int) {
 		a := list[i]
-		p.s(a.Name, " ", dataType(a.Type))
-		p.when(a.Varying, " VARYING")
-		p.when(a.Nullable != "", " "+a.Nullable)
-		p.masked(assignsSecret(a.Name), func() { p.optExpr(" = ", a.Default) })
-		p.when(a.Output, " OUTPUT")
-		p.when(a.ReadOnly, " READONLY")
+		p.S(a.Name, " ", phrase.DataType(a.Type))
+		p.When(a.Varying, " VARYING")
+		p.When(a.Nullable != "", " "+a.Nullable)
+		p.Masked(phrase.AssignsSecret(a.Name), func() { p.OptExpr(" = ", a.Default) })
+		p.When(a.Output, " OUTPUT")
+		p.When(a.ReadOnly, " READONLY")
 	})
 }
 
 func (p *printer) moduleOptions(list []*ast.Option) {
 	for i, o := range list {
-		p.s(map[bool]string{true: " WITH ", false: ", "}[i == 0], o.Name)
+		p.S(map[bool]string{true: " WITH ", false: ", "}[i == 0], o.Name)
 		if o.Name == "EXECUTE AS" {
-			p.optExpr(" ", o.Value)
+			p.OptExpr(" ", o.Value)
 		} else {
-			p.optExpr(" = ", o.Value)
+			p.OptExpr(" = ", o.Value)
 		}
 	}
 }
 
 func (p *printer) externalOr(n *ast.ObjectName, body []ast.Statement) {
 	if n != nil {
-		p.s("EXTERNAL NAME ", object(*n))
+		p.S("EXTERNAL NAME ", phrase.ObjectName(*n))
 		return
 	}
 	p.statements(body)

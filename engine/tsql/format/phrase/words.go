@@ -1,10 +1,10 @@
-package format
+package phrase
 
 import "strings"
 
 // contextual are the words that are not reserved but mean something to the parser somewhere. Names spelt so are printed in
 // brackets everywhere, so that no place has to know which words it must fear. A test keeps the list equal to the parser's.
-var contextual = set(`
+var contextual = Words(`
 ABORT ABSENT ABSOLUTE ACCELERATED_DATABASE_RECOVERY ACTION ACTIVE AES_128 AES_192 AES_256 AFTER AGGREGATE ALGORITHM
 ALLOW_ENCRYPTED_VALUE_MODIFICATIONS ALLOW_SNAPSHOT_ISOLATION ALL_SPARSE_COLUMNS ALWAYS ANSI_DEFAULTS ANSI_NULLS ANSI_NULL_DEFAULT
 ANSI_NULL_DFLT_OFF ANSI_NULL_DFLT_ON ANSI_PADDING ANSI_WARNINGS APPEND APPLICATION APPLY ARITHABORT ARITHIGNORE ASSEMBLY
@@ -50,7 +50,8 @@ TWO_DIGIT_YEAR_CUTOFF TYPE TYPE_WARNING UNBOUNDED UNCOMMITTED UNDEFINED UNLOAD U
 VARDECIMAL_STORAGE_FORMAT VECTOR VERIFYONLY VIEW_METADATA VIRTUAL_DEVICE WEEK WEEKS WINDOW WINDOWS WITHIN WITHOUT WITNESS WORK
 WORKLOAD XACT_ABORT XLOCK XML XMLNAMESPACES XSINIL YEAR YEARS ZONE`)
 
-func set(words string) map[string]bool {
+// Words is the set of words in a string.
+func Words(words string) map[string]bool {
 	m := make(map[string]bool)
 	for _, w := range strings.Fields(words) {
 		m[w] = true

@@ -1,4 +1,4 @@
-package format
+package phrase
 
 import (
 	"regexp"
@@ -16,15 +16,15 @@ func holdsSecret(s string) bool { return secretClause.MatchString(s) }
 var secretName = regexp.MustCompile(`(?i)(secret|passw|passphrase|pwd)`)
 
 // secretFunctions take a password or passphrase among their arguments, or give away what they hash.
-var secretFunctions = set(`ENCRYPTBYPASSPHRASE DECRYPTBYPASSPHRASE DECRYPTBYASYMKEY DECRYPTBYCERT DECRYPTBYKEYAUTOASYMKEY
+var secretFunctions = Words(`ENCRYPTBYPASSPHRASE DECRYPTBYPASSPHRASE DECRYPTBYASYMKEY DECRYPTBYCERT DECRYPTBYKEYAUTOASYMKEY
 DECRYPTBYKEYAUTOCERT SIGNBYASYMKEY SIGNBYCERT PWDENCRYPT PWDCOMPARE`)
 
 // secretProcedures take a password among their arguments.
-var secretProcedures = set(`SP_ADDLOGIN SP_PASSWORD SP_ADDLINKEDSRVLOGIN SP_SETAPPROLE SP_ADDAPPROLE SP_APPROLEPASSWORD
+var secretProcedures = Words(`SP_ADDLOGIN SP_PASSWORD SP_ADDLINKEDSRVLOGIN SP_SETAPPROLE SP_ADDAPPROLE SP_APPROLEPASSWORD
 SP_ADDREMOTELOGIN SP_CHANGE_USERS_LOGIN SP_CONTROL_DBMASTERKEY_PASSWORD SP_ADDLINKEDSERVER SP_ADD_PROXY`)
 
-// masked runs f with string constants hidden if hide is true.
-func (p *printer) masked(hide bool, f func()) {
+// Masked runs f with string constants hidden if hide is true.
+func (p *Printer) Masked(hide bool, f func()) {
 	if hide {
 		p.mask++
 		defer func() { p.mask-- }()
@@ -34,21 +34,22 @@ func (p *printer) masked(hide bool, f func()) {
 
 func isSecretFunction(n ast.ObjectName) bool { return secretFunctions[strings.ToUpper(n.Name())] }
 
-func isSecretProcedure(n ast.ObjectName) bool { return secretProcedures[strings.ToUpper(n.Name())] }
+// IsSecretProcedure reports whether a procedure takes a password.
+func IsSecretProcedure(n ast.ObjectName) bool { return secretProcedures[strings.ToUpper(n.Name())] }
 
-// assignsSecret reports whether an expression is kept under a name that says it is a secret.
-func assignsSecret(name string) bool { return secretName.MatchString(name) }
+// AssignsSecret reports whether an expression is kept under a name that says it is a secret.
+func AssignsSecret(name string) bool { return secretName.MatchString(name) }
 
 // comparesSecret reports whether a condition compares something named like a secret.
 func comparesSecret(list ...ast.Expr) bool {
 	for _, e := range list {
 		switch e := e.(type) {
 		case *ast.Variable:
-			if assignsSecret(e.Name) {
+			if AssignsSecret(e.Name) {
 				return true
 			}
 		case *ast.ColumnRef:
-			if assignsSecret(e.Name.Name()) {
+			if AssignsSecret(e.Name.Name()) {
 				return true
 			}
 		}

@@ -35,4 +35,4 @@ docs: ## regenerates the pages that come from the code
 	$(GO) run ./internal/gendocs
 
 clean: ## removes what was built
-	rm -rf latchkey dist e2e/node/node_modules
+	rm -rf latchkey dist e2e/node/node_modules engine/tds/testdata/tedious/node_modules

@@ -18,13 +18,15 @@ func (m *Bulk) Append(dst []byte) []byte {
 }
 
 // BulkDecoder reads the stream of a bulk load piece by piece, so that it is never in memory as a whole. Feed it with Write, then
-// call Next until it reports ErrIncomplete; after the last byte, Close says whether the stream was whole.
+// call Next until it reports ErrIncomplete. After the last byte call End and Next again, then Close says whether the stream was whole.
 type BulkDecoder struct {
 	limits  Limits
 	buf     []byte
 	at      int
 	started bool
 	done    bool
+	ended   bool // no more bytes come
+	retryAt int  // how many bytes must be there before an incomplete row is looked at again
 	columns []Column
 	row     Row
 	err     error
@@ -42,6 +44,11 @@ func (d *BulkDecoder) Write(b []byte) (int, error) {
 	if d.err == nil && len(d.buf)+len(b) > d.limits.Value {
 		r := wire.Reader{}
 		r.Fail("a row of a bulk load is over %d bytes", d.limits.Value)
+		d.err = r.Err
+	}
+	if d.err == nil && d.done && len(b) > 0 {
+		r := wire.Reader{}
+		r.Fail("%d bytes behind the end of a bulk load", len(b))
 		d.err = r.Err
 	}
 	if d.err != nil {
@@ -74,17 +81,20 @@ func (d *BulkDecoder) Next() ([][]byte, error) {
 	if d.err != nil {
 		return nil, d.err
 	}
-	for !d.done {
+	for !d.done && (d.ended || len(d.buf)-d.at >= d.retryAt) {
 		r := wire.Reader{B: d.buf, At: d.at}
 		cells, err := d.token(&r)
 		if err == ErrIncomplete {
+			// A quarter more each time, so that a large row in small pieces is not read again for each piece.
+			left := len(d.buf) - d.at
+			d.retryAt = left + left/4 + 1
 			return nil, err
 		}
 		if err != nil {
 			d.err = err
 			return nil, err
 		}
-		d.at = r.At
+		d.at, d.retryAt = r.At, 0
 		if cells != nil {
 			return cells, nil
 		}
@@ -121,6 +131,9 @@ func (d *BulkDecoder) token(r *wire.Reader) ([][]byte, error) {
 	}
 	return nil, r.Err
 }
+
+// End says that no more bytes come: what is there is all. Call Next until ErrIncomplete once more behind it.
+func (d *BulkDecoder) End() { d.ended = true }
 
 // Done reports whether the closing DONE was read.
 func (d *BulkDecoder) Done() bool { return d.done }

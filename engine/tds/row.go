@@ -54,8 +54,12 @@ func (m *Row) decode(r *wire.Reader, l Limits) {
 	if r.Err != nil {
 		return
 	}
-	m.Cells = make([][]byte, len(m.Columns))
+	if cap(m.Cells) < len(m.Columns) {
+		m.Cells = make([][]byte, len(m.Columns))
+	}
+	m.Cells = m.Cells[:len(m.Columns)]
 	for i := range m.Columns {
+		m.Cells[i] = nil
 		if nulls == nil || nulls[i/8]&(1<<(i%8)) == 0 {
 			m.Cells[i] = m.Columns[i].Type.cell(r, l, true)
 		}

@@ -12,6 +12,7 @@ import (
 type BulkStream struct {
 	chunks <-chan []byte
 	d      *tds.BulkDecoder
+	ended  bool
 }
 
 // Columns reads up to the metadata and returns it.
@@ -43,7 +44,13 @@ func (s *BulkStream) Next(ctx context.Context) ([][]byte, error) {
 func (s *BulkStream) more(ctx context.Context) error {
 	select {
 	case b, ok := <-s.chunks:
-		if !ok {
+		switch {
+		case ok:
+		case !s.ended:
+			s.ended = true
+			s.d.End()
+			return nil
+		default:
 			if err := s.d.Close(); err != nil {
 				return err
 			}

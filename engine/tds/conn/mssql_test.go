@@ -16,7 +16,7 @@ import (
 )
 
 func dsn(s *server, params string) string {
-	u := url.URL{Scheme: "sqlserver", User: url.UserPassword(testUser, testPassword), Host: fmt.Sprintf("localhost:%d", s.port), RawQuery: params}
+	u := url.URL{Scheme: "sqlserver", User: url.UserPassword(testUser, testPassword), Host: fmt.Sprintf("localhost:%d", s.port), RawQuery: params + "&workstation+id=client"}
 	return u.String()
 }
 

@@ -43,8 +43,10 @@ func (c *conn) serve(r *request, out *Reply) error {
 	switch {
 	case out.err != nil:
 		return out.err
-	case attention || r.typ == tds.PacketAttention:
+	case r.typ == tds.PacketAttention:
 		err = out.token(&tds.Done{Status: tds.DoneAttention})
+	case attention:
+		err = c.acknowledge(out)
 	case err != nil:
 		err = c.failed(err, out)
 	case !out.ended:
@@ -57,6 +59,20 @@ func (c *conn) serve(r *request, out *Reply) error {
 		err = errClosing
 	}
 	return err
+}
+
+// acknowledge ends the reply that was cut short, and answers the attention in a message of its own: tedious looks for it there.
+func (c *conn) acknowledge(out *Reply) error {
+	if !out.ended {
+		if err := out.token(&tds.Done{Status: tds.DoneError}); err != nil {
+			return err
+		}
+	}
+	if err := out.send(len(out.buf), tds.StatusEnd); err != nil {
+		return err
+	}
+	out.id = 1
+	return out.token(&tds.Done{Status: tds.DoneAttention})
 }
 
 // failed tells the client about an error and decides whether the connection goes on: with SQL errors and malformed data types it

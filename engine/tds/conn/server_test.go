@@ -78,7 +78,7 @@ func start(t *testing.T, change func(*conn.Config)) *server {
 			}
 			wg.Go(func() {
 				if *capture {
-					c = &recorder{Conn: c}
+					c = &recorder{Conn: c, name: t.Name()}
 				}
 				err := conn.Serve(ctx, c, cfg, s)
 				t.Log("served: ", err)
@@ -480,8 +480,9 @@ var guidType = sqltype.Of(sqltype.UniqueIdentifier)
 // recorder writes each message of a client that speaks in clear to a file.
 type recorder struct {
 	net.Conn
-	buf []byte
-	n   int
+	name string
+	buf  []byte
+	n    int
 }
 
 func (r *recorder) Read(b []byte) (int, error) {
@@ -507,8 +508,8 @@ func (r *recorder) save() {
 		if h.Status&tds.StatusEnd == 0 {
 			continue
 		}
-		name := fmt.Sprintf("%s-%02d-%02x", os.Getenv("CAPTURE_AS"), r.n, uint8(h.Type))
-		if len(body) <= 16<<10 {
+		name := fmt.Sprintf("%s-%02d-%02x", r.name, r.n, uint8(h.Type))
+		if len(body) <= 4<<10 && r.n < 25 {
 			_ = os.WriteFile(filepath.Join(dir, name), body, 0o644)
 		}
 		r.n++

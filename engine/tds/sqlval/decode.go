@@ -85,7 +85,7 @@ func decodeInt(k sqltype.Kind, b []byte) (sqltype.Value, bool) {
 	case k == sqltype.Bit:
 		return sqltype.NewBit(n != 0), true
 	case k.IsMoney():
-		return sqltype.NewMoney(k, n), len(b) >= 4
+		return sqltype.NewMoney(k, n), len(b) == 4 || len(b) == 8 && k == sqltype.Money
 	}
 	lo, hi := sqltype.IntRange(k)
 	return sqltype.NewInt(k, n), n >= lo && n <= hi

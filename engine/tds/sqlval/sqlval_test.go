@@ -169,7 +169,7 @@ func FuzzDecode(f *testing.F) {
 			return
 		}
 		info := sqlval.Info(typ, tds.V74)
-		if typ.Length != 0 && len(b) > typ.StorageBytes() {
+		if k := typ.Kind; (k.IsText() || k.IsBinary()) && !typ.IsLarge() && len(b) > typ.StorageBytes() {
 			return
 		}
 		enc := sqlval.Append(nil, info, typ, v, false)

@@ -63,6 +63,8 @@ func readHead(f fsys.FS, dir string, h *hasher) (mark, error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return mark{}, errNoHead
+	case errors.Is(err, fsys.ErrTooLarge):
+		return mark{}, code.Wrap(code.AuditDamaged, op, name, err)
 	case err != nil:
 		return mark{}, code.Wrap(code.AuditUnavailable, op, name, err)
 	}

@@ -33,6 +33,15 @@ func ParseHash(s string) (Hash, error) {
 	return h, nil
 }
 
+// MarshalText is String, so that JSON has the digits.
+func (h Hash) MarshalText() ([]byte, error) { return []byte(h.String()), nil }
+
+// UnmarshalText is ParseHash.
+func (h *Hash) UnmarshalText(b []byte) (err error) {
+	*h, err = ParseHash(string(b))
+	return err
+}
+
 func parseHash(h *Hash, s []byte) bool {
 	if len(s) != 2*len(h) || bytes.ContainsAny(s, "ABCDEF") {
 		return false

@@ -2,10 +2,12 @@ package audit_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"latchkey/audit"
@@ -235,6 +237,7 @@ func TestOpenRefusesDamage(t *testing.T) {
 		}},
 		{"last file removed", func(f *fsys.Mem) { _ = f.Remove(lastFile(t, f)) }},
 		{"head removed", func(f *fsys.Mem) { _ = f.Remove(filepath.Join(dir, "head")) }},
+		{"head too large", func(f *fsys.Mem) { write(t, f, filepath.Join(dir, "head"), make([]byte, 5000)) }},
 		{"head damaged", func(f *fsys.Mem) { write(t, f, filepath.Join(dir, "head"), []byte("{}")) }},
 	} {
 		f, _ := writtenLog(t, nil)
@@ -259,6 +262,31 @@ func TestNewerFormatsAreRefused(t *testing.T) {
 	if _, err := audit.Verify(t.Context(), f, dir, audit.VerifyOptions{}); !errors.Is(err, code.AuditVersion) {
 		t.Errorf("verify: %v", err)
 	}
+}
+
+// An entry in JSON has the file's own names, and hashes as people compare them.
+func TestEntryJSON(t *testing.T) {
+	f, _ := writtenLog(t, nil)
+	for e, err := range audit.Read(t.Context(), f, dir, audit.ReadOptions{From: 2}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := json.Marshal(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []string{`"seq":2`, `"prev":"` + e.Prev.String() + `"`, `"hash":"` + e.Hash.String() + `"`, `"operationName":`, `"line":`} {
+			if !strings.Contains(string(b), want) {
+				t.Errorf("no %s in %s", want, b)
+			}
+		}
+		var back audit.Entry
+		if err := json.Unmarshal(b, &back); err != nil || back.Hash != e.Hash {
+			t.Errorf("read back: %v, %v", back.Hash, err)
+		}
+		return
+	}
+	t.Error("no record 2")
 }
 
 func TestReadGoesOnBehindDamage(t *testing.T) {

@@ -75,7 +75,10 @@ type Durable interface {
 // ErrLocked means that another holder has the lock.
 var ErrLocked = errors.New("locked by another process")
 
-// ReadFile reads the whole of name, at most limit bytes (an error beyond; limit <= 0 means 1 GiB).
+// ErrTooLarge means that a file is larger than what it is read for can be.
+var ErrTooLarge = errors.New("the file is too large")
+
+// ReadFile reads the whole of name, at most limit bytes ([ErrTooLarge] beyond; limit <= 0 means 1 GiB).
 func ReadFile(fsys FS, name string, limit int64) ([]byte, error) {
 	if limit <= 0 {
 		limit = 1 << 30
@@ -90,7 +93,7 @@ func ReadFile(fsys FS, name string, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	if size > limit {
-		return nil, fmt.Errorf("reading %q: %d bytes exceed the limit of %d", name, size, limit)
+		return nil, fmt.Errorf("reading %q: %w: %d bytes exceed the limit of %d", name, ErrTooLarge, size, limit)
 	}
 	b := make([]byte, size)
 	if n, err := f.ReadAt(b, 0); err != nil && (err != io.EOF || n < len(b)) {

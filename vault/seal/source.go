@@ -125,6 +125,10 @@ func (s Source) Load(ctx context.Context, e Environment) (*RootKey, error) {
 	}
 	switch s.kind {
 	case fromFile, fromPassphraseFile:
+		if e.Dir != "" && within(s.arg, e.Dir) {
+			return nil, code.Wrap(code.SealKeyExposed, "reading the seal key", s.arg,
+				errors.New("it lies in the data directory, beside what it seals: who copies one has both; keep it elsewhere"))
+		}
 		b, err := readPrivate(s.arg, ownerOnly)
 		return s.root(b, err)
 	case fromCredential:
@@ -161,6 +165,31 @@ func (s Source) Load(ctx context.Context, e Environment) (*RootKey, error) {
 		return LoadInsecureDevelopmentKey(e.FS, e.Dir)
 	}
 	return nil, code.New(code.SealKeyInvalid, "reading the seal key", "no source")
+}
+
+// within reports whether a file lies in or below a directory, by whatever names and links. What does not exist lies nowhere.
+func within(file, dir string) bool {
+	want, err := os.Stat(dir)
+	if err != nil {
+		return false
+	}
+	at, err := filepath.EvalSymlinks(file)
+	if err != nil {
+		return false
+	}
+	if at, err = filepath.Abs(at); err != nil {
+		return false
+	}
+	for {
+		up := filepath.Dir(at)
+		if up == at {
+			return false
+		}
+		at = up
+		if fi, err := os.Stat(at); err == nil && os.SameFile(fi, want) {
+			return true
+		}
+	}
 }
 
 func (s Source) missing(err error) error {

@@ -46,6 +46,14 @@ func TestSources(t *testing.T) {
 	prompting := e
 	prompting.Prompt = func(context.Context) (*secret.Bytes, error) { return secret.FromString(words), nil }
 	file("cred", hexKey+"\n", 0o440)
+	if err := os.Mkdir(e.Dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	// A key in the data directory is the development mode by another name, also by way of a link.
+	link := filepath.Join(dir, "link")
+	if err := os.Symlink(file("data/linked", hexKey, 0o600), link); err != nil {
+		t.Fatal(err)
+	}
 	for _, tc := range []struct {
 		spec string
 		env  seal.Environment
@@ -72,6 +80,9 @@ func TestSources(t *testing.T) {
 		{"file:" + file("group", hexKey, 0o640), e, code.SealKeyExposed, ""},
 		{"file:" + file("other", hexKey, 0o604), e, code.SealKeyExposed, ""},
 		{"credential:other", e, code.SealKeyExposed, ""},
+		{"file:" + file("data/beside", hexKey, 0o600), e, code.SealKeyExposed, ""},
+		{"passphrase-file:" + file("data/words", words, 0o600), e, code.SealKeyExposed, ""},
+		{"file:" + link, e, code.SealKeyExposed, ""},
 		{"passphrase-file:" + file("short", "qwerty", 0o600), e, code.SealKeyInvalid, ""},
 		{"file:" + file("long", strings.Repeat("a", 5000), 0o600), e, code.SealKeyInvalid, ""},
 		{"file:" + file("nothex", strings.Repeat("z", 64), 0o600), e, code.SealKeyInvalid, ""},

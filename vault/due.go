@@ -47,12 +47,12 @@ func (s *Service) RunDue(ctx context.Context) (done int) {
 	for ctx.Err() == nil {
 		list, err := s.db.DueBefore(ctx, now, after, duePage)
 		if err != nil {
-			s.log.Error("listing due keys", "error", err)
+			s.logDue(ctx, "listing due keys", err)
 		}
 		for _, d := range list {
 			changed, err := s.dueKey(ctx, d, now)
 			if err != nil && !errors.Is(err, errNotDue) {
-				s.log.Error("acting on a due key", "vault", d.Vault, "key", d.Name, "error", err)
+				s.logDue(ctx, "acting on a due key", err, "vault", d.Vault, "key", d.Name)
 			}
 			if changed {
 				done++
@@ -64,17 +64,24 @@ func (s *Service) RunDue(ctx context.Context) (done int) {
 		}
 	}
 	if _, err := s.db.Sweep(ctx, now); err != nil {
-		s.log.Error("sweeping purged keys", "error", err)
+		s.logDue(ctx, "sweeping purged keys", err)
 	}
 	s.purgeVaults(ctx, now)
 	return done
+}
+
+// logDue logs what failed in the background, unless it failed because the server stops.
+func (s *Service) logDue(ctx context.Context, what string, err error, args ...any) {
+	if ctx.Err() == nil {
+		s.log.Error(what, append(args, "error", err)...)
+	}
 }
 
 // purgeVaults removes deleted vaults whose retention is over.
 func (s *Service) purgeVaults(ctx context.Context, now time.Time) {
 	all, err := s.db.Vaults(ctx)
 	if err != nil {
-		s.log.Error("listing vaults", "error", err)
+		s.logDue(ctx, "listing vaults", err)
 		return
 	}
 	for _, v := range all {
@@ -82,7 +89,7 @@ func (s *Service) purgeVaults(ctx context.Context, now time.Time) {
 			a := Operator()
 			a.Client, a.RequestID = "retention", newID()
 			if err := s.PurgeVault(ctx, a, v.Val.ID); err != nil {
-				s.log.Error("purging a vault", "vault", v.Val.ID, "error", err)
+				s.logDue(ctx, "purging a vault", err, "vault", v.Val.ID)
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package door
 
 import (
 	"net"
+	"strconv"
 	"strings"
 
 	"latchkey/akv"
@@ -37,6 +38,9 @@ func (h Hosts) Resolve(host string) (Place, bool) {
 		if err != nil {
 			return Place{}, false
 		}
+		if !validPort(p) {
+			return Place{}, false // it would stand in challenges and key identifiers
+		}
 		name, port = n, p
 	}
 	name = strings.TrimSuffix(lowerASCII(name), ".")
@@ -60,6 +64,11 @@ func (h Hosts) Resolve(host string) (Place, bool) {
 		}
 	}
 	return Place{}, false
+}
+
+func validPort(s string) bool {
+	n, err := strconv.ParseUint(s, 10, 16)
+	return err == nil && n > 0 && s[0] != '0' && s[0] != '+'
 }
 
 func lowerASCII(s string) string {

@@ -143,6 +143,7 @@ func TestUnknownHost(t *testing.T) {
 	for _, host := range []string{
 		"https://other.vault.azure.net", "https://kv1.vault.azure.net.evil.test", "https://kv1.example.test", "https://vault.azure.net",
 		"https://localhost", "https://127.0.0.1", "https://hsm1.vault.azure.net", "https://kv1.managedhsm.azure.net", "https://a.kv1.vault.azure.net",
+		"https://kv1.vault.azure.net:abc", "https://kv1.vault.azure.net:", "https://kv1.vault.azure.net:0443", "https://kv1.vault.azure.net:a=b", "https://kv1.vault.azure.net:70000",
 	} {
 		req := s.NewRequest(t, s.Admin(), "GET", "https://kv1.vault.localhost:"+host[len(host):]+"1/keys?api-version=7.4", nil)
 		req.URL.Host = s.Addr

@@ -29,7 +29,7 @@ type Info struct {
 	Started     time.Time `json:"started"`
 	DataDir     string    `json:"dataDir"`
 	CAFile      string    `json:"caFile"`          // PEM; what clients must trust
-	SecretsFile string    `json:"SecretsFileName"` // JSON: see Secrets
+	SecretsFile string    `json:"secretsFile"` // JSON: see Secrets
 
 	Addresses struct {
 		Vault string `json:"vault"` // https, all vaults and HSMs by host name

@@ -306,41 +306,50 @@ type ResealResult struct {
 func (p *parts) reseal(ctx context.Context, a ResealArgs) (*ResealResult, error) {
 	in := p.in
 	if a.To != "" {
-		root, _, err := in.RootKey(ctx, a.To)
+		root, source, err := in.RootKey(ctx, a.To)
 		if err != nil {
 			return nil, err
 		}
 		defer root.Destroy()
-		was := in.SealSource()
-		if err := in.Seal.ChangeRoot(ctx, root); err != nil {
+		err = p.change(ctx, "SealKeyChange", source.String(), func() error { return p.changeSeal(ctx, root, a.To) })
+		if err != nil {
 			return nil, err
-		}
-		if err := in.NoteSealSource(a.To); err != nil {
-			return nil, fmt.Errorf("the seal was changed from %q to %q, but this could not be noted (start with --seal %s): %w", was, a.To, a.To, err)
-		}
-		if was == "dev" && a.To != "dev" {
-			if err := in.FS.Remove(filepath.Join(in.Dir, seal.DevelopmentKeyFile)); err != nil {
-				return nil, fmt.Errorf("the seal was changed, but the old key's file is still there: %w", err)
-			}
-			if err := in.FS.SyncDir(in.Dir); err != nil {
-				return nil, err
-			}
 		}
 	}
 	out := &ResealResult{Source: in.SealSource()}
 	if !a.NewData {
 		return out, nil
 	}
-	if _, err := in.Seal.NewDataKey(ctx); err != nil {
-		return nil, err
+	return out, p.change(ctx, "DataKeyChange", "", func() error {
+		if _, err := in.Seal.NewDataKey(ctx); err != nil {
+			return err
+		}
+		walk := keydb.Walk(in.Seal)
+		n, err := in.Seal.Reseal(ctx, walk)
+		if err != nil {
+			return err
+		}
+		out.Records = n
+		return in.Seal.DropOldKeys(ctx, walk)
+	})
+}
+
+func (p *parts) changeSeal(ctx context.Context, root *seal.RootKey, to string) error {
+	in := p.in
+	was := in.SealSource()
+	if err := in.Seal.ChangeRoot(ctx, root); err != nil {
+		return err
 	}
-	walk := keydb.Walk(in.Seal)
-	n, err := in.Seal.Reseal(ctx, walk)
-	if err != nil {
-		return nil, err
+	if err := in.NoteSealSource(to); err != nil {
+		return fmt.Errorf("the seal was changed from %q to %q, but this could not be noted (start with --seal %s): %w", was, to, to, err)
 	}
-	out.Records = n
-	return out, in.Seal.DropOldKeys(ctx, walk)
+	if was == "dev" && to != "dev" {
+		if err := in.FS.Remove(filepath.Join(in.Dir, seal.DevelopmentKeyFile)); err != nil {
+			return fmt.Errorf("the seal was changed, but the old key's file is still there: %w", err)
+		}
+		return in.FS.SyncDir(in.Dir)
+	}
+	return nil
 }
 
 // BackupKey is an exported backup key, sealed under a passphrase.
@@ -350,7 +359,7 @@ type BackupKey struct {
 	Exported   []byte
 }
 
-func (p *parts) backupExport(_ context.Context, a BackupKey) (*BackupKey, error) {
+func (p *parts) backupExport(ctx context.Context, a BackupKey) (*BackupKey, error) {
 	pass := secret.FromString(a.Passphrase)
 	defer pass.Destroy()
 	id := p.in.Backups.Active()
@@ -360,15 +369,30 @@ func (p *parts) backupExport(_ context.Context, a BackupKey) (*BackupKey, error)
 			return nil, err
 		}
 	}
-	out, err := p.in.Backups.Export(id, pass)
-	return &BackupKey{ID: id.String(), Exported: out}, err
+	out := &BackupKey{ID: id.String()}
+	err := p.read(ctx, "BackupKeyExport", out.ID, func() (err error) {
+		out.Exported, err = p.in.Backups.Export(id, pass)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
 }
 
 func (p *parts) backupImport(ctx context.Context, a BackupKey) (*BackupKey, error) {
 	pass := secret.FromString(a.Passphrase)
 	defer pass.Destroy()
-	id, err := p.in.Backups.Import(ctx, a.Exported, pass)
-	return &BackupKey{ID: id.String()}, err
+	out := &BackupKey{}
+	err := p.change(ctx, "BackupKeyImport", "", func() error {
+		id, err := p.in.Backups.Import(ctx, a.Exported, pass)
+		out.ID = id.String()
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
 }
 
 func (p *parts) appList(context.Context, Nothing) ([]entra.App, error) {

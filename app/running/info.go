@@ -28,7 +28,7 @@ type Info struct {
 	PID         int       `json:"pid"`
 	Started     time.Time `json:"started"`
 	DataDir     string    `json:"dataDir"`
-	CAFile      string    `json:"caFile"`          // PEM; what clients must trust
+	CAFile      string    `json:"caFile"`      // PEM; what clients must trust
 	SecretsFile string    `json:"secretsFile"` // JSON: see Secrets
 
 	Addresses struct {

@@ -1,0 +1,98 @@
+package views
+
+import (
+	_ "embed"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"latchkey/engine/sqltype"
+)
+
+//go:embed data/columns.txt
+var columnText string
+
+// Column is a column of a view.
+type Column struct {
+	Name string
+	Type sqltype.Type
+}
+
+// columns is data/columns.txt, parsed at the first use; a test holds that it parses.
+var columns = sync.OnceValues(func() (map[string][]Column, error) { return parseColumns(columnText) })
+
+func parseColumns(text string) (map[string][]Column, error) {
+	out := make(map[string][]Column)
+	view := ""
+	for l := range strings.Lines(text) {
+		l = strings.TrimSpace(l)
+		name, typ, column := strings.Cut(l, " ")
+		switch {
+		case strings.HasPrefix(l, "#"):
+		case l == "":
+			view = ""
+		case view == "":
+			view = l
+		case !column:
+			return nil, fmt.Errorf("view %s: column %q has no type", view, name)
+		default:
+			t, err := parseType(typ)
+			if err != nil {
+				return nil, fmt.Errorf("view %s: column %s: %w", view, name, err)
+			}
+			out[view] = append(out[view], Column{name, t})
+		}
+	}
+	return out, nil
+}
+
+var errType = errors.New("not a type")
+
+func parseType(s string) (sqltype.Type, error) {
+	if s == "sysname" {
+		return sqltype.SysName(), nil
+	}
+	name, args, has := strings.Cut(strings.TrimSuffix(s, ")"), "(")
+	k, ok := sqltype.KindByName(name)
+	if !ok {
+		return sqltype.Type{}, fmt.Errorf("%q: %w", s, errType)
+	}
+	t := sqltype.Of(k)
+	if !has {
+		return t, nil
+	}
+	if args == "max" {
+		t.Length = sqltype.Max
+		return t, nil
+	}
+	a, b, two := strings.Cut(args, ",")
+	n, err := strconv.Atoi(a)
+	if err != nil {
+		return t, fmt.Errorf("%q: %w", s, errType)
+	}
+	if two {
+		scale, err := strconv.Atoi(b)
+		if err != nil {
+			return t, fmt.Errorf("%q: %w", s, errType)
+		}
+		return sqltype.DecimalType(n, scale), nil
+	}
+	t.Length = n
+	return t, nil
+}
+
+// Names lists the views, sorted, with their schema: sys.databases.
+func Names() []string {
+	c, _ := columns()
+	return slices.Sorted(maps.Keys(c))
+}
+
+// Columns is the columns of a view in order; nil for a name that is no view of this package. Names are in lower case.
+func Columns(view string) []Column {
+	c, _ := columns()
+	return slices.Clone(c[view])
+}

@@ -97,6 +97,12 @@ func TestTimeIsLinear(t *testing.T) {
 		"ifs":        "IF 1 = 1 ",
 		"options":    "A = 1, ",
 		"labels":     "a: ",
+		"words":      "GRANT a ON b TO c ",
+		"names two":  "ALTER SCHEMA a TRANSFER b ",
+		"quotes":     "N'x",
+		"dots":       "a..",
+		"unions":     "SELECT 1 UNION ",
+		"joins":      "a JOIN ",
 	} {
 		for _, prefix := range []string{"", "SELECT ", "SELECT 1 WHERE ", "INSERT t VALUES ", "SELECT * FROM t WITH (", "CREATE EVENT SESSION ", "BACKUP DATABASE d TO DISK = 'x' WITH "} {
 			var small, large time.Duration

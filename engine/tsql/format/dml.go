@@ -1,6 +1,8 @@
 package format
 
 import (
+	"slices"
+
 	"latchkey/engine/tsql/ast"
 	"latchkey/engine/tsql/format/phrase"
 )
@@ -117,7 +119,7 @@ func (p *printer) insert(s *ast.Insert) {
 	case s.Query != nil:
 		p.Query(s.Query)
 	default:
-		p.Rows(s.Rows)
+		p.Masked(slices.ContainsFunc(s.Columns, phrase.AssignsSecret), func() { p.Rows(s.Rows) })
 	}
 	p.QueryHints(s.Hints)
 }

@@ -233,10 +233,12 @@ func (p *printer) execStmt(s *ast.Exec) {
 	switch {
 	case s.Strings != nil:
 		p.S("(")
-		for i, x := range s.Strings {
-			p.When(i > 0, " + ")
-			p.Expr(x)
-		}
+		p.Masked(phrase.AnyHoldsSecret(s.Strings), func() {
+			for i, x := range s.Strings {
+				p.When(i > 0, " + ")
+				p.Expr(x)
+			}
+		})
 		if s.StringArgs != nil {
 			p.S(", ")
 			p.execArgs(s.StringArgs)

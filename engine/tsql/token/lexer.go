@@ -51,7 +51,7 @@ func Lex(src string, lim Limits) *Stream {
 	l := &lexer{src: src, line: 1, max: lim.Tokens}
 	if len(src) > min(lim.Bytes, maxBytes) {
 		l.src = ""
-		l.fail(Errorf(8623, l.pos(0), tooComplex))
+		l.tooLarge(0)
 		return l.finish()
 	}
 	l.off = len(src) - len(strings.TrimPrefix(src, "\ufeff"))
@@ -77,6 +77,12 @@ func (l *lexer) fail(e *SyntaxError) bool {
 	return false
 }
 
+func (l *lexer) tooLarge(off int) bool {
+	e := Errorf(8623, l.pos(off), tooComplex)
+	e.Severity = 16
+	return l.fail(e)
+}
+
 // pos is the place of an offset on the current line.
 func (l *lexer) pos(off int) Pos {
 	return Pos{Off: int32(off), Line: int32(l.line), Col: int32(off - l.lineStart + 1)}
@@ -95,9 +101,7 @@ func (l *lexer) next() bool {
 		return false
 	}
 	if len(l.out) >= l.max {
-		e := Errorf(8623, l.pos(l.off), tooComplex)
-		e.Severity = 16
-		return l.fail(e)
+		return l.tooLarge(l.off)
 	}
 	start, at := l.off, l.pos(l.off)
 	kind, ok := l.scan(at)

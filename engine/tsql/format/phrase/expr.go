@@ -140,11 +140,17 @@ func (p *Printer) binary(e *ast.Binary) {
 		own = level(l)
 	}
 	last := chain[len(chain)-1]
-	p.Operand(last.L, level(last))
-	for i := len(chain) - 1; i >= 0; i-- {
-		p.S(" ", chain[i].Op, " ")
-		p.Operand(chain[i].R, level(chain[i])+1)
+	parts := []ast.Expr{last.L}
+	for _, b := range chain {
+		parts = append(parts, b.R)
 	}
+	p.Masked(AnyHoldsSecret(parts), func() {
+		p.Operand(last.L, level(last))
+		for i := len(chain) - 1; i >= 0; i-- {
+			p.S(" ", chain[i].Op, " ")
+			p.Operand(chain[i].R, level(chain[i])+1)
+		}
+	})
 }
 
 func (p *Printer) caseExpr(e *ast.Case) {

@@ -12,6 +12,17 @@ var secretClause = regexp.MustCompile(`(?i)(secret|password|passphrase|pwd|key_s
 
 func holdsSecret(s string) bool { return secretClause.MatchString(s) }
 
+// AnyHoldsSecret reports whether one of the strings that are put together has a clause that holds a secret: the secret itself
+// may be in another.
+func AnyHoldsSecret(list []ast.Expr) bool {
+	for _, e := range list {
+		if l, ok := e.(*ast.Literal); ok && (l.Kind == ast.StringLit || l.Kind == ast.NStringLit) && holdsSecret(l.Text) {
+			return true
+		}
+	}
+	return false
+}
+
 // secretName finds names of variables and parameters that hold a secret.
 var secretName = regexp.MustCompile(`(?i)(secret|passw|passphrase|pwd)`)
 

@@ -194,10 +194,14 @@ func (c *Cursor) Hex() string {
 	return s
 }
 
+// maxClass is how many words a class of securables has at most (XML SCHEMA COLLECTION, with some to spare). Without a bound,
+// each look ahead could run to the end of a batch that has no punctuation.
+const maxClass = 5
+
 // Class parses words:: before a securable and returns the words; "" if none precede a double colon.
 func (c *Cursor) Class() string {
 	n := 0
-	for c.KindAt(n) == token.Word {
+	for n < maxClass && c.KindAt(n) == token.Word {
 		n++
 	}
 	if n == 0 || !c.SymAt(n, token.DoubleColon) {

@@ -10,6 +10,7 @@ require (
 	github.com/go-jose/go-jose/v4 v4.1.8 // entra, entra/directory, internal/jwks, keywrap, vault/release, vault/token, vault/vaulttest
 	github.com/google/go-cmp v0.7.0 // vault/store/storetest
 	github.com/google/uuid v1.6.0 // app/admin, app/compose, entra, entra/directory, vault/armapi, vault/httpapi, vault/token
+	github.com/microsoft/go-mssqldb v1.11.2 // tests
 	github.com/ncruces/go-sqlite3 v0.35.6 // engine/tde, engine/tde/sealvfs, engine/tde/tempfile
 	github.com/prometheus/client_golang v1.25.0 // connector
 	github.com/rogpeppe/go-internal v1.16.0 // tests
@@ -21,6 +22,7 @@ require (
 	golang.org/x/sync v0.24.0 // azure, connector
 	golang.org/x/sys v0.49.0 // audit, connector, connector/keymap, internal/fsys, internal/secret, vault/store/boltstore
 	golang.org/x/term v0.47.0 // app/cli
+	golang.org/x/text v0.43.0 // engine/sqltype/collation
 	golang.org/x/time v0.16.0
 	software.sslmate.com/src/go-pkcs12 v0.7.4 // azure/sqlcred
 )
@@ -36,7 +38,6 @@ require (
 	github.com/golang-sql/civil v0.0.0-20220223132316-b832511892a9 // indirect
 	github.com/golang-sql/sqlexp v0.1.0 // indirect
 	github.com/kylelemons/godebug v1.1.0 // indirect
-	github.com/microsoft/go-mssqldb v1.11.2 // indirect
 	github.com/munnerz/goautoneg v0.0.0-20191010083416-a7dc8b61c822 // indirect
 	github.com/ncruces/go-sqlite3-wasm/v6 v6.3.35304 // indirect
 	github.com/ncruces/julianday v1.0.0 // indirect
@@ -47,7 +48,6 @@ require (
 	github.com/shopspring/decimal v1.4.0 // indirect
 	golang.org/x/exp/typeparams v0.0.0-20231108232855-2478ac86f678 // indirect
 	golang.org/x/mod v0.41.0 // indirect
-	golang.org/x/text v0.43.0 // indirect
 	golang.org/x/tools v0.51.0 // indirect
 	google.golang.org/protobuf v1.36.12 // indirect
 	honnef.co/go/tools v0.8.2 // indirect

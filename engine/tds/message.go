@@ -58,15 +58,6 @@ func (*ReturnValue) FromServer() {}
 // FromServer marks a server token.
 func (*Done) FromServer() {}
 
-// Compile-time lists of the two directions; those of the login phase are in package login.
-var (
-	_ = []ClientMessage{(*Batch)(nil), (*RPC)(nil), (*TransMgr)(nil), (*Bulk)(nil)}
-	_ = []ServerToken{
-		(*EnvChange)(nil), (*Message)(nil), (*LoginAck)(nil), (*FeatureAck)(nil), (*ColMetadata)(nil), (*Row)(nil),
-		(*Order)(nil), (*ReturnStatus)(nil), (*ReturnValue)(nil), (*Done)(nil),
-	}
-)
-
 // Limits bounds what one message may hold. The zero value means the defaults, which are SQL Server's.
 type Limits struct {
 	// Params of one RPC call; 2,100 by default.

@@ -16,6 +16,15 @@ import (
 
 var opts = cmp.Options{cmp.AllowUnexported(tds.Table{})}
 
+// The two directions; those of the login phase are in package login.
+var (
+	_ = []tds.ClientMessage{(*tds.Batch)(nil), (*tds.RPC)(nil), (*tds.TransMgr)(nil), (*tds.Bulk)(nil)}
+	_ = []tds.ServerToken{
+		(*tds.EnvChange)(nil), (*tds.Message)(nil), (*tds.LoginAck)(nil), (*tds.FeatureAck)(nil), (*tds.ColMetadata)(nil), (*tds.Row)(nil),
+		(*tds.Order)(nil), (*tds.ReturnStatus)(nil), (*tds.ReturnValue)(nil), (*tds.Done)(nil),
+	}
+)
+
 // captures reads what real clients sent, by packet type.
 func captures(t testing.TB, typ string) map[string][]byte {
 	t.Helper()

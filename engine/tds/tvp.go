@@ -5,13 +5,10 @@ import "latchkey/engine/tds/internal/wire"
 // Table is the value of a table-valued parameter ([MS-TDS] 2.2.5.5.5). Its rows stay encoded: read them with [Table.Rows].
 type Table struct {
 	Schema, Type string
-	// Columns is empty for a table without rows that declares none.
-	Columns []TableColumn
-	// Count is the number of rows.
-	Count int
-	rows  []byte
-	// extra is the optional order and uniqueness metadata, kept as it came.
-	extra []byte
+	Columns      []TableColumn // empty for a table without rows that declares none
+	Count        int           // of rows
+	rows         []byte
+	extra        []byte // the optional order and uniqueness metadata, kept as it came
 }
 
 // TableColumn is a column of a table parameter. It has no name: columns go by position.

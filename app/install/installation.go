@@ -88,6 +88,8 @@ type installation struct {
 	Seal    string `json:"seal"` // where the seal key comes from, as seal.ParseSource reads it
 	// Furnished says that the first start has made tenant, vaults and key; what was removed since stays removed.
 	Furnished bool `json:"furnished"`
+	// Authority says that there is a token authority: its state must be there.
+	Authority bool `json:"authority,omitempty"`
 	// Addresses are where the parts listened last, by part, so that a restart does not move them.
 	Addresses map[string]string `json:"addresses,omitempty"`
 }
@@ -118,6 +120,9 @@ func OpenSealed(ctx context.Context, p Process, dir, sealSpec string) (_ *Instal
 	}()
 	if err := p.FS.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("making the data directory: %w", err)
+	}
+	if err := in.tighten(); err != nil {
+		return nil, err
 	}
 	lock, err := p.FS.Lock(filepath.Join(dir, lockFile))
 	if errors.Is(err, fsys.ErrLocked) {
@@ -215,6 +220,9 @@ func (in *Installation) RootKey(ctx context.Context, spec string) (*seal.RootKey
 }
 
 func (in *Installation) openSeal(ctx context.Context) error {
+	if err := in.storeIsNotLost(); err != nil {
+		return err
+	}
 	root, source, err := in.RootKey(ctx, in.record.Seal)
 	if err != nil {
 		return err
@@ -264,6 +272,9 @@ func (in *Installation) OpenLogs(ctx context.Context) error {
 
 // OpenEntra opens the token authority, reachable under the given host:port names besides the public ones.
 func (in *Installation) OpenEntra(ctx context.Context, hosts []string, resources []entra.Resource) error {
+	if err := in.authorityIsNotLost(); err != nil {
+		return err
+	}
 	a, err := entra.Open(ctx, entra.Config{
 		FS: in.FS, Dir: filepath.Join(in.Dir, entraDir), Sealer: in.Files, Audit: in.Audit, Clock: in.Clock, Log: in.Log,
 		Hosts: hosts, Resources: resources,
@@ -273,7 +284,7 @@ func (in *Installation) OpenEntra(ctx context.Context, hosts []string, resources
 	}
 	in.Entra = a
 	in.opened("token authority", a)
-	return nil
+	return in.noteAuthority()
 }
 
 // closeFunc is an io.Closer that cannot fail.

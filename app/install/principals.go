@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"latchkey/app/running"
+	"latchkey/ekm/code"
 	"latchkey/entra"
 	"latchkey/entra/directory"
 	"latchkey/internal/fsys"
@@ -162,17 +163,21 @@ func (in *Installation) readClients() (*clients, error) {
 	}
 	plain, err := in.Files.Open(clientsName, sealed)
 	if err != nil {
-		return nil, fmt.Errorf("reading %q: %w", name, err)
+		return nil, damagedClients(name, err)
 	}
 	defer secret.Wipe(plain)
 	var c clients
 	if err := json.Unmarshal(plain, &c); err != nil {
-		return nil, fmt.Errorf("reading %q: %w", name, err)
+		return nil, damagedClients(name, err)
 	}
 	if c.Version != clientsVersion {
 		return nil, fmt.Errorf("reading %q: version %d; this program reads version %d", name, c.Version, clientsVersion)
 	}
 	return &c, nil
+}
+
+func damagedClients(name string, err error) error {
+	return code.Wrap(code.SealDamaged, "reading the clients' secrets", name, fmt.Errorf("%w; without the file, the next start makes new ones", err))
 }
 
 func (in *Installation) writeClients(c *clients) error {

@@ -58,10 +58,18 @@ TWO_DIGIT_YEAR_CUTOFF QUERY_STORE CHANGE_TRACKING TARGET_RECOVERY_TIME DELAYED_D
 AUTOMATIC_TUNING LEDGER CATALOG_COLLATION PERSISTENT_LOG_BUFFER MEMORY_OPTIMIZED_ELEVATE_TO_SNAPSHOT BACKUP_STORAGE_REDUNDANCY
 STALE_PAGE_DETECTION REMOTE_DATA_ARCHIVE OPTIMIZED_LOCKING`)
 
+// bareValues are the values that may follow a setting without =.
+var bareValues = phrase.Words(`ON OFF CLEAR LOCAL GLOBAL SIMPLE FORCED NONE CHECKSUM TORN_PAGE_DETECTION`)
+
 // setting prints an option of a database, with or without = as the server has it.
 func (p *printer) setting(o *ast.Option) {
 	w, word := o.Value.(*ast.Word)
-	if equals[o.Name] && !(word && w.Text == "CLEAR") || o.Value == nil || !word {
+	switch {
+	case o.Value == nil, !word:
+		p.Option(o)
+		return
+	case o.Name == "ENCRYPTION", o.Name == "RECOVERY", w.Text == "CLEAR":
+	case equals[o.Name], !bareValues[w.Text]:
 		p.Option(o)
 		return
 	}

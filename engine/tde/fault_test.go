@@ -316,6 +316,7 @@ func powerCuts(t *testing.T, normal bool) {
 	}
 	cfg := memConfig(fsys.NewFaulty(m, hook))
 	cfg.NormalSync = normal
+	cfg.ScanRate = 60 << 20 // one batch in a round: several rounds in a scan
 	must(t, s.tell(ctx, cfg))
 	t.Logf("%d points, %d disks", points, len(cuts))
 	parallel(t, len(cuts)/raced, func(i int) error {

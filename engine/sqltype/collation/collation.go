@@ -200,13 +200,20 @@ func (c Collation) sortID() byte {
 	return 52
 }
 
+// byWire has every collation by its five bytes.
+var byWire = func() map[[5]byte]Collation {
+	m := make(map[[5]byte]Collation)
+	for _, c := range All() {
+		if _, ok := m[c.Wire()]; !ok {
+			m[c.Wire()] = c
+		}
+	}
+	return m
+}()
+
 // FromWire finds the collation of five bytes from a client; false for one that Parse would not know. Five zero bytes, which
 // clients send for "the database's", are not known.
 func FromWire(b [5]byte) (Collation, bool) {
-	for _, c := range All() {
-		if c.Wire() == b {
-			return c, true
-		}
-	}
-	return Collation{}, false
+	c, ok := byWire[b]
+	return c, ok
 }

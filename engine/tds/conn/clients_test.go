@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"latchkey/engine/tds"
 	"latchkey/engine/tds/conn"
 )
 
@@ -94,6 +95,17 @@ func TestFreeTDS(t *testing.T) {
 	out, err := freetds(t, s, "request", "two\ngo\n", bsqldb, "-S", "srv", "-U", testUser, "-P", testPassword, "-q")
 	if err != nil || !strings.Contains(out, "é") {
 		t.Errorf("bsqldb: %v\n%s", err, out)
+	}
+	// TDS 7.2 knows no date types: they come as text.
+	t.Setenv("TDSVER", "7.2")
+	out, err = freetds(t, s, "request", "types\ngo\nexit\n", tsql, "-S", "srv", "-U", testUser, "-P", testPassword, "-D", "db1")
+	for _, want := range []string{"6F9619FF-8B86-D011-B42D-00C04FC964FF", "2024-02-29 12:00:00.123", "2024-02-29 14:00:00.0000000 +02:00"} {
+		if err != nil || !strings.Contains(out, want) {
+			t.Errorf("TDS 7.2: no %s, %v in %.300s", want, err, out)
+		}
+	}
+	if v := s.all()[1].version; v != tds.V72 {
+		t.Errorf("the version is %s", v)
 	}
 }
 

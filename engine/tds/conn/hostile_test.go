@@ -420,3 +420,42 @@ func FuzzServe(f *testing.F) {
 		<-ended
 	})
 }
+
+// A bulk load that the client gives up, or cancels with an attention, leaves the connection usable.
+func TestBulkThatIsGivenUp(t *testing.T) {
+	columns := []tds.Column{{Name: "a", Type: tds.TypeInfo{ID: tds.TypeIntN, Size: 4}}}
+	body := (&tds.Bulk{Columns: columns, Rows: [][][]byte{{{1, 0, 0, 0}}, {nil}}}).Append(nil)
+	s := start(t, nil)
+	p := dial(t, s)
+	p.login()
+	_ = p.packet(tds.PacketBulk, 0, body[:20])
+	_ = p.packet(tds.PacketBulk, tds.StatusEnd|tds.StatusIgnore, body[20:25])
+	if d, ok := p.tokens()[0].(*tds.Done); !ok || d.Status != tds.DoneError {
+		t.Error("no answer to a load that was given up")
+	}
+	_ = p.packet(tds.PacketBulk, 0, body[:20])
+	_ = p.packet(tds.PacketAttention, tds.StatusEnd, nil)
+	p.tokens()
+	if d, ok := p.tokens()[0].(*tds.Done); !ok || d.Status != tds.DoneAttention {
+		t.Error("no answer to the attention")
+	}
+	_ = p.packet(tds.PacketBulk, 0, body[:30])
+	_ = p.packet(tds.PacketBulk, tds.StatusEnd, body[30:])
+	if d, ok := p.tokens()[0].(*tds.Done); !ok || d.Status != tds.DoneCount || d.Rows != 2 {
+		t.Error("the load after that failed")
+	}
+}
+
+// The packet size is what the client asks for, within the bounds; inside TLS at most 16,383.
+func TestPacketSizes(t *testing.T) {
+	s := start(t, nil)
+	for _, params := range []string{
+		"encrypt=disable&packet+size=512", "encrypt=disable&packet+size=32767", "encrypt=true&TrustServerCertificate=true&packet+size=32767",
+	} {
+		db := open(t, s, params)
+		var got string
+		if err := db.QueryRowContext(t.Context(), "echo @p1", strings.Repeat("x", 100000)).Scan(&got); err != nil || len(got) != 100000 {
+			t.Errorf("%s: %d bytes, %v", params, len(got), err)
+		}
+	}
+}

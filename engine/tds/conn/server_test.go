@@ -135,7 +135,7 @@ func (s *server) Login(_ context.Context, r *conn.LoginRequest) (*conn.Accepted,
 			{Number: 18456, Class: 14, State: 1, Text: "Login failed for user 'dba'."},
 		}}
 	}
-	ses := &session{waiting: make(chan struct{}, 10), handles: map[int32][]tds.Param{}}
+	ses := &session{version: r.Version, waiting: make(chan struct{}, 10), handles: map[int32][]tds.Param{}}
 	s.mu.Lock()
 	s.sessions = append(s.sessions, ses)
 	s.logins = append(s.logins, *r)
@@ -150,6 +150,7 @@ type session struct {
 	next    int32
 	tran    uint64
 	resets  int
+	version tds.Version
 	closed  int
 	bulk    [][]sqltype.Value
 }

@@ -159,19 +159,9 @@ func TypeOf(ti tds.TypeInfo, def collation.Collation) (sqltype.Type, error) {
 	}
 	if t.Kind.IsText() {
 		t.Collation = def
-		if c, ok := knownCollation(ti.Collation); ok {
+		if c, ok := collation.FromWire(ti.Collation); ok {
 			t.Collation = c
 		}
 	}
 	return t, nil
-}
-
-// defaultWire is nearly every client's answer; it needs no search.
-var defaultWire = collation.Default.Wire()
-
-func knownCollation(b [5]byte) (collation.Collation, bool) {
-	if b == defaultWire {
-		return collation.Default, true
-	}
-	return collation.FromWire(b)
 }

@@ -10,6 +10,10 @@ import (
 	"net/http"
 	"net/netip"
 	"time"
+
+	"latchkey/app/install"
+	"latchkey/ekm/code"
+	"latchkey/internal/localca"
 )
 
 // Bounds of every HTTPS server. Bodies are bounded by the handlers, which know their sizes.
@@ -36,6 +40,16 @@ func bind(name, addr string) (net.Listener, error) {
 		return nil, fmt.Errorf("opening the %s port: %w", name, err)
 	}
 	return l, nil
+}
+
+// openCA opens the directory's own certificate authority for names.
+func openCA(in *install.Installation, names []string) (*localca.CA, error) {
+	ca, err := localca.Open(localca.Config{FS: in.FS, Clock: in.Clock, Dir: in.Dir, Sealer: in.Files, Names: names})
+	if err != nil {
+		return nil, code.Wrap(code.SealDamaged, "opening the local certificate authority", in.Dir,
+			fmt.Errorf("%w; if ca.pem or ca.key is damaged, remove both: new ones are made, and clients must read ca.pem again", err))
+	}
+	return ca, nil
 }
 
 // serve answers requests on l with h from now on. tlsConfig nil means plain HTTP, which is for this machine alone.

@@ -15,7 +15,6 @@ import (
 	"latchkey/entra"
 	"latchkey/internal/fsys"
 	"latchkey/internal/jwks"
-	"latchkey/internal/localca"
 	"latchkey/vault/httpapi"
 	"latchkey/vault/token"
 )
@@ -115,7 +114,7 @@ func (s *Serving) tls(c ServeTLS) (*tls.Config, error) {
 	if c.Cert != "" {
 		return newCertFiles(s.in.FS, s.in.Clock, c.Cert, c.Key)
 	}
-	ca, err := localca.Open(localca.Config{FS: s.in.FS, Clock: s.in.Clock, Dir: s.in.Dir, Sealer: s.in.Files, Names: c.OwnNames})
+	ca, err := openCA(s.in, c.OwnNames)
 	if err != nil {
 		return nil, err
 	}
@@ -136,7 +135,7 @@ func (s *Serving) serveVault(c *ServeConfig, tlsConfig *tls.Config) error {
 		if err != nil {
 			return err
 		}
-		s.ports = append(s.ports, serve("vault", l, handler, tlsConfig, s.in.Log))
+		s.ports = append(s.ports, serve("vault", httpsOnly{l}, handler, tlsConfig, s.in.Log))
 		s.Addresses = append(s.Addresses, "vault "+l.Addr().String())
 	}
 	return nil

@@ -191,12 +191,9 @@ func (u *Up) serveAll(ctx, background context.Context, c UpConfig, l *listeners)
 	}
 	u.apps = apps
 	operator := apps[install.OperatorName].ClientID
-	u.ca, err = localca.Open(localca.Config{
-		FS: in.FS, Clock: in.Clock, Dir: in.Dir, Sealer: in.Files,
-		Names: []string{
-			loginHost, otherLoginHost, managementHost, "*.vault.azure.net", "*.managedhsm.azure.net",
-			"*.vault.localhost", "*.managedhsm.localhost", "localhost", "127.0.0.1", "::1",
-		},
+	u.ca, err = openCA(in, []string{
+		loginHost, otherLoginHost, managementHost, "*.vault.azure.net", "*.managedhsm.azure.net",
+		"*.vault.localhost", "*.managedhsm.localhost", "localhost", "127.0.0.1", "::1",
 	})
 	if err != nil {
 		return err
@@ -228,7 +225,7 @@ func (u *Up) serveAll(ctx, background context.Context, c UpConfig, l *listeners)
 	if l.imds != nil {
 		u.Info.Addresses.IMDS = l.imds.Addr().String()
 	}
-	u.ports = append(u.ports, serve("vault", l.vault, handler, u.ca.TLSConfig(), in.Log))
+	u.ports = append(u.ports, serve("vault", httpsOnly{l.vault}, handler, u.ca.TLSConfig(), in.Log))
 	u.ports = append(u.ports, serve("token authority", l.entra, in.Entra.Handler(), u.ca.TLSConfig(), in.Log))
 	if l.imds != nil {
 		remote := !l.imds.Addr().(*net.TCPAddr).IP.IsLoopback()

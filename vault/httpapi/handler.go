@@ -98,7 +98,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rq.call.CorrelationID = clip(r.Header.Get("X-Ms-Client-Request-Id"), 128)
 	rq.call.Client = clip(r.UserAgent(), 256)
 	if r.TLS == nil {
-		rq.fail(&akv.Error{Status: http.StatusBadRequest, Code: "HttpsRequired", Message: "This service answers over https only. The token of this request went over the network in clear: consider it lost."})
+		rq.fail(PlainHTTP())
 		return
 	}
 	place, ok := h.hosts.Resolve(r.Host)
@@ -123,6 +123,14 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	rq.reply(answer)
+}
+
+// PlainHTTP is the answer to a request that came over plain HTTP, for servers that get one on their TLS port.
+func PlainHTTP() *akv.Error {
+	return &akv.Error{
+		Status: http.StatusBadRequest, Code: "HttpsRequired",
+		Message: "This service answers over https only. The token of this request went over the network in clear: consider it lost.",
+	}
 }
 
 func clip(s string, n int) string {

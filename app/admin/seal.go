@@ -113,4 +113,3 @@ func (p *parts) backupImport(ctx context.Context, a BackupKey) (*BackupKey, erro
 	}
 	return out, nil
 }
-

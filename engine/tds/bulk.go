@@ -135,6 +135,9 @@ func (d *BulkDecoder) token(r *wire.Reader) ([][]byte, error) {
 // End says that no more bytes come: what is there is all. Call Next until ErrIncomplete once more behind it.
 func (d *BulkDecoder) End() { d.ended = true }
 
+// Size is the memory that the decoder holds for rows.
+func (d *BulkDecoder) Size() int { return cap(d.buf) }
+
 // Done reports whether the closing DONE was read.
 func (d *BulkDecoder) Done() bool { return d.done }
 

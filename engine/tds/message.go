@@ -60,14 +60,10 @@ func (*Done) FromServer() {}
 
 // Limits bounds what one message may hold. The zero value means the defaults, which are SQL Server's.
 type Limits struct {
-	// Params of one RPC call; 2,100 by default.
-	Params int
-	// Calls in one RPC message; 1,000 by default.
-	Calls int
-	// Columns of a result, a bulk load or a table parameter; 4,096 by default.
-	Columns int
-	// Value is the most bytes of one value; 1 GiB by default. The message's own limit is usually lower.
-	Value int
+	Params  int // of one RPC call; 2,100 by default
+	Calls   int // in one RPC message; 1,000 by default
+	Columns int // of a result, a bulk load or a table parameter; 4,096 by default
+	Value   int // bytes of one value, or of one row of a bulk load; 1 GiB by default. The message's own limit is usually lower
 }
 
 func (l Limits) withDefaults() Limits {

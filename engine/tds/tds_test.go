@@ -272,7 +272,7 @@ func TestBulkInPieces(t *testing.T) {
 		m.Rows = append(m.Rows, [][]byte{{byte(i), 0, 0, 0}, make([]byte, i*10), nil})
 	}
 	b := m.Append(nil)
-	for size := 1; size < len(b); size += 31 {
+	for _, size := range []int{1, 2, 3, 7, 50, 333, len(b)} {
 		d := tds.NewBulkDecoder(tds.Limits{})
 		var rows [][][]byte
 		for at := 0; at < len(b)+size; at += size {

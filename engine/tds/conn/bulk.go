@@ -13,6 +13,8 @@ type BulkStream struct {
 	chunks <-chan []byte
 	d      *tds.BulkDecoder
 	ended  bool
+	budget *Budget
+	taken  int
 }
 
 // Columns reads up to the metadata and returns it.
@@ -56,8 +58,16 @@ func (s *BulkStream) more(ctx context.Context) error {
 			}
 			return io.EOF
 		}
-		_, err := s.d.Write(b)
-		return err
+		if _, err := s.d.Write(b); err != nil {
+			return err
+		}
+		if n := s.d.Size(); n > s.taken {
+			if !s.budget.take(n - s.taken) {
+				return noMemory()
+			}
+			s.taken = n
+		}
+		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -67,4 +77,6 @@ func (s *BulkStream) more(ctx context.Context) error {
 func (s *BulkStream) drain() {
 	for range s.chunks {
 	}
+	s.budget.give(s.taken)
+	s.taken = 0
 }

@@ -334,7 +334,12 @@ func TestBudgetIsShared(t *testing.T) {
 	if n := number(two.tokens()); n != 0 {
 		t.Errorf("message %d after the memory was given back", n)
 	}
-	if n := budget.Used(); n > 30100 {
+	row := (&tds.Bulk{Columns: []tds.Column{{Type: tds.TypeInfo{ID: tds.TypeBigVarBinary, Size: tds.SizeMax}}}, Rows: [][][]byte{{make([]byte, 200000)}}}).Append(nil)
+	two.send(tds.PacketBulk, 0, row)
+	if n := number(two.tokens()); n != 701 {
+		t.Errorf("message %d for a large row, want 701", n)
+	}
+	if n := budget.Used(); n != 0 {
 		t.Errorf("%d bytes in use", n)
 	}
 }

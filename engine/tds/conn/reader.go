@@ -20,7 +20,7 @@ type request struct {
 	chunks chan []byte // of a bulk load, closed at its end
 	// ignored means that the client gave the message up at its end.
 	ignored bool
-	refused *tds.Message // the message was too large: it was read and thrown away
+	refused *refusedError // the message was too large: it was read and thrown away
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -228,18 +228,24 @@ func (p *packets) read(r *request, n int) error {
 	return unexpected(err)
 }
 
-func (p *packets) giveUp(r *request, m *tds.Message) {
+func (p *packets) giveUp(r *request, m *refusedError) {
 	r.refused = m
 	p.c.cfg.Budget.give(r.taken)
 	r.taken, r.body = 0, nil
 }
 
-func tooLarge(limit int) *tds.Message {
-	return &tds.Message{Number: 7119, State: 1, Class: 16, Text: fmt.Sprintf("The request is over the limit of %d bytes.", limit)}
+// refusedError is a request that is too large for the connection or the server.
+type refusedError struct{ m tds.Message }
+
+// Error is the message's text.
+func (e *refusedError) Error() string { return e.m.Text }
+
+func tooLarge(limit int) *refusedError {
+	return &refusedError{tds.Message{Number: 7119, State: 1, Class: 16, Text: fmt.Sprintf("The request is over the limit of %d bytes.", limit)}}
 }
 
-func noMemory() *tds.Message {
-	return &tds.Message{Number: 701, State: 1, Class: 17, Text: "There is insufficient system memory in resource pool 'default' to run this query."}
+func noMemory() *refusedError {
+	return &refusedError{tds.Message{Number: 701, State: 1, Class: 17, Text: "There is insufficient system memory in resource pool 'default' to run this query."}}
 }
 
 // stream passes the packets of a bulk load on, at the session's pace.

@@ -80,9 +80,12 @@ func (c *conn) acknowledge(out *Reply) error {
 func (c *conn) failed(err error, out *Reply) error {
 	var sql *sqltype.Error
 	var typ *tds.TypeError
+	var told *refusedError
 	m := tds.Message{State: 1, Class: 16}
 	ends := false
 	switch {
+	case errors.As(err, &told):
+		m = told.m
 	case errors.As(err, &sql):
 		m.Number, m.State, m.Class, m.Text = int32(sql.Number), sql.State, sql.Level, sql.Message
 	case errors.As(err, &typ):
@@ -125,10 +128,7 @@ func (c *conn) handle(r *request, out *Reply) error {
 	case r.chunks != nil:
 		return c.bulk(r, out)
 	case r.refused != nil:
-		if err := out.Token(r.refused); err != nil {
-			return err
-		}
-		return out.Token(&tds.Done{Status: tds.DoneError})
+		return r.refused
 	case r.ignored:
 		return out.Token(&tds.Done{Status: tds.DoneError})
 	}
@@ -179,7 +179,7 @@ func (c *conn) reset(r *request, out *Reply) error {
 }
 
 func (c *conn) bulk(r *request, out *Reply) error {
-	s := &BulkStream{chunks: r.chunks, d: tds.NewBulkDecoder(c.cfg.Limits)}
+	s := &BulkStream{chunks: r.chunks, d: tds.NewBulkDecoder(c.cfg.Limits), budget: c.cfg.Budget}
 	defer s.drain()
 	b, ok := c.session.(BulkLoader)
 	if !ok {

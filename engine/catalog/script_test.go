@@ -304,3 +304,12 @@ func TestConcurrentChangesAndReaders(t *testing.T) {
 		t.Errorf("%d credentials after a restart", n)
 	}
 }
+
+// messages are the numbers of what an error sends.
+func messages(err error) string {
+	var out []string
+	for _, m := range msg.Messages(err) {
+		out = append(out, fmt.Sprint(m.Number))
+	}
+	return strings.Join(out, " ")
+}

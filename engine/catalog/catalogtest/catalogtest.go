@@ -7,6 +7,7 @@ package catalogtest
 import (
 	"context"
 	"iter"
+	"maps"
 	"sync"
 	"testing"
 	"time"
@@ -50,6 +51,24 @@ func New(t testing.TB, fs fsys.FS) *Fixture {
 	}
 	f.Reopen()
 	return f
+}
+
+// Clone is an independent catalogue with the same content and the same keys in its provider, for tests that start from one state
+// many times. f must have been made in memory.
+func (f *Fixture) Clone(t testing.TB) *Fixture {
+	t.Helper()
+	mem, ok := f.FS.(*fsys.Mem)
+	if !ok {
+		t.Fatal("the catalogue is not in memory")
+	}
+	f.Provider.mu.Lock()
+	keys := maps.Clone(f.Provider.keys)
+	f.Provider.mu.Unlock()
+	c := &Fixture{
+		FS: mem.CrashClone(fsys.Crash{}), Key: f.Key, Clock: clock.NewFake(f.Clock.Now()), Provider: &Provider{keys: keys}, Runtime: &Runtime{}, t: t,
+	}
+	c.Reopen()
+	return c
 }
 
 // Reopen closes the catalogue and opens it from its files.

@@ -42,7 +42,7 @@ func (h *host) fetchToken(ctx context.Context, cred *sqlcred.Credential, ch chal
 	case err != nil && ctx.Err() != nil:
 		return nil, time.Time{}, canceled(ctx, op, ch.Authority)
 	case err != nil:
-		f := &keystore.Failure{Class: keystore.Unauthenticated, Detail: cred.Scrub(keystore.Clip(err.Error()))}
+		f := &keystore.Failure{Class: keystore.Unauthenticated, Detail: keystore.Clip(cred.Scrub(err.Error()))}
 		return nil, time.Time{}, code.Wrap(code.GetTokenFailedToGetToken, op, ch.Authority, f)
 	}
 	if err := checkHeader([]byte(t.Token)); err != nil {
@@ -139,7 +139,7 @@ func wrapLibrary(c code.Code, cred *sqlcred.Credential, err error) error {
 	if err == nil {
 		return nil
 	}
-	return code.Wrap(c, "preparing the token request for", cred.Target.Host, errors.New(cred.Scrub(keystore.Clip(err.Error()))))
+	return code.Wrap(c, "preparing the token request for", cred.Target.Host, errors.New(keystore.Clip(cred.Scrub(err.Error()))))
 }
 
 // tokenWatch carries the library's requests and reads the replies first, to know exactly what failed. It serves one token.
@@ -155,7 +155,7 @@ func (w *tokenWatch) Do(req *http.Request) (*http.Response, error) {
 	const op = "getting a token from"
 	wire := w.host.wire.Load()
 	client, on := wire.http, req.URL.Host
-	if req.URL.Scheme == "http" { // an endpoint of the machine for managed identities: never through a proxy
+	if req.URL.Scheme == "http" && w.cred.Method == sqlcred.ManagedIdentity { // an endpoint of the machine: never through a proxy
 		client = wire.plain
 		if o := wire.settings.ManagedIdentityHost; o != "" && req.URL.Host == "169.254.169.254" {
 			u, err := url.Parse(o)
@@ -166,10 +166,10 @@ func (w *tokenWatch) Do(req *http.Request) (*http.Response, error) {
 			req.URL.Scheme, req.URL.Host, req.Host = u.Scheme, u.Host, u.Host
 			on = u.Host
 		}
-	} else if "https://"+strings.ToLower(req.URL.Host) != w.authority && !challenge.WellKnown("https://"+strings.ToLower(req.URL.Host)) {
+	} else if !w.mayAsk(req.URL) {
 		// a discovery document may name any token endpoint; the secret goes to the checked authority only
 		w.err = code.Wrap(code.GetAADDomainURLMalformatted, op, on,
-			code.Wrap(code.AuthorityNotTrusted, "going to the token endpoint", keystore.Clip(req.URL.Host), errors.New("the authority's discovery document names another host")))
+			code.Wrap(code.AuthorityNotTrusted, "going to the token endpoint", keystore.Clip(req.URL.Scheme+"://"+req.URL.Host), errors.New("the authority's discovery document names another host, or one without https")))
 		return nil, w.err
 	}
 	var p phase
@@ -198,6 +198,13 @@ func (w *tokenWatch) Do(req *http.Request) (*http.Response, error) {
 	return res, nil
 }
 
+// mayAsk says whether a request may go to u: to the authority itself, or between Entra ID's own hosts, of which one names another
+// as its token endpoint. Always over https.
+func (w *tokenWatch) mayAsk(u *url.URL) bool {
+	to := challenge.Origin(u)
+	return u.Scheme == "https" && (to == w.authority || challenge.WellKnown(w.authority) && challenge.WellKnown(to))
+}
+
 // arcChallenge is the 401 of Azure Arc's endpoint that the library answers by reading a file.
 func (w *tokenWatch) arcChallenge(req *http.Request, res *http.Response) bool {
 	return req.URL.Scheme == "http" && res.StatusCode == http.StatusUnauthorized &&
@@ -216,7 +223,7 @@ func (w *tokenWatch) tokenError(on string, res *http.Response, body []byte, disc
 	kind, _ := r.Error.(string)
 	text, _, _ = strings.Cut(text, "Trace ID:")
 	f := &keystore.Failure{
-		Class: keystore.Unauthenticated, Status: res.StatusCode, Reason: keystore.Clip(kind), Detail: w.cred.Scrub(keystore.Clip(text)),
+		Class: keystore.Unauthenticated, Status: res.StatusCode, Reason: keystore.Clip(w.cred.Scrub(kind)), Detail: keystore.Clip(w.cred.Scrub(text)),
 		RequestID: keystore.Clip(res.Header.Get("x-ms-request-id")), RetryAfter: retryAfter(res.Header, w.host.o.clock.Now()), Sent: true,
 	}
 	if len(r.Codes) > 0 {

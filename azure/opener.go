@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"latchkey/akv"
 	"latchkey/ekm"
 	"latchkey/ekm/code"
 	"latchkey/ekm/keystore"
@@ -395,12 +396,15 @@ const challengeTimeout = 15 * time.Second
 func (h *host) askChallenge(ctx context.Context) (challenge.Challenge, error) {
 	h.o.wg.Add(1)
 	defer h.o.wg.Done()
-	res, _, err := h.send(ctx, request{op: "reading the challenge of", method: http.MethodGet, path: "/keys", query: "maxresults=1"})
+	res, body, err := h.send(ctx, request{op: "reading the challenge of", method: http.MethodGet, path: "/keys", query: "maxresults=1"})
 	if err != nil {
 		return challenge.Challenge{}, err
 	}
 	if res.StatusCode != http.StatusUnauthorized {
 		f := &keystore.Failure{Class: keystore.Unknown, Status: res.StatusCode, Sent: true, Detail: "a vault answers 401 to a request without a token"}
+		if e := akv.ReadError(res.StatusCode, body); e.Message != "" {
+			f.Detail = keystore.Clip(e.Message) + "; " + f.Detail
+		}
 		c := code.HTTPQueryHeaderNotFound
 		switch {
 		case res.StatusCode >= 500:

@@ -16,6 +16,7 @@ import (
 	"latchkey/internal/clock"
 	"latchkey/internal/secret"
 
+	"latchkey/azure/challenge"
 	"latchkey/azure/sqlcred"
 )
 
@@ -86,7 +87,7 @@ func (s Settings) authority() (string, error) {
 	if err != nil || u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != "" {
 		return "", code.Wrap(code.HTTPOpenSession, "reading the settings", "authority", fmt.Errorf("%q is not https://host[:port]", s.Authority))
 	}
-	return "https://" + strings.ToLower(u.Host), nil
+	return challenge.Origin(u), nil
 }
 
 // readCA reads the CA bundle; nil for the system's.

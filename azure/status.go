@@ -1,6 +1,7 @@
 package azure
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -85,16 +86,31 @@ const maxRetryAfter = time.Hour
 // retryAfter reads the three headers that Azure's services use; seconds, milliseconds or an HTTP date.
 func retryAfter(h http.Header, now time.Time) time.Duration {
 	for _, name := range []string{"retry-after-ms", "x-ms-retry-after-ms"} {
-		if ms, err := strconv.ParseUint(h.Get(name), 10, 31); err == nil {
-			return min(time.Duration(ms)*time.Millisecond, maxRetryAfter)
+		if d, ok := count(h.Get(name), time.Millisecond); ok {
+			return d
 		}
 	}
 	v := h.Get("Retry-After")
-	if s, err := strconv.ParseUint(v, 10, 31); err == nil {
-		return min(time.Duration(s)*time.Second, maxRetryAfter)
+	if d, ok := count(v, time.Second); ok {
+		return d
 	}
 	if at, err := http.ParseTime(v); err == nil {
+		if theirs, err := http.ParseTime(h.Get("Date")); err == nil {
+			now = theirs // the date is by the server's clock, which ours may be far from
+		}
 		return min(max(at.Sub(now), 0), maxRetryAfter)
 	}
 	return 0
+}
+
+// count reads a number of units up to maxRetryAfter; a number beyond what an integer holds counts as that.
+func count(s string, unit time.Duration) (time.Duration, bool) {
+	n, err := strconv.ParseUint(s, 10, 64)
+	switch {
+	case errors.Is(err, strconv.ErrRange), err == nil && n >= uint64(maxRetryAfter/unit):
+		return maxRetryAfter, true
+	case err != nil:
+		return 0, false
+	}
+	return time.Duration(n) * unit, true
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -88,7 +89,7 @@ func Parse(h http.Header) (Challenge, error) {
 	if !tenantName.MatchString(c.Tenant) {
 		return Challenge{}, code.Wrap(code.GetAADDomainURLMalformatted, op, "", fmt.Errorf("authority %q names no tenant", keystore.Clip(authority.value)))
 	}
-	c.Authority = "https://" + strings.ToLower(u.Host)
+	c.Authority = Origin(u)
 	c.Resource = strings.TrimSuffix(resource.value, "/")
 	c.Error = found["error"].value
 	if claims := found["claims"].value; claims != "" {
@@ -172,7 +173,7 @@ func (c Challenge) Check(t sqlcred.Target, trusted string) error {
 		return code.Wrap(code.GetAKVResourceURLStartPosition, op, t.Host, fmt.Errorf("resource %q is not an https URL of a host alone", keystore.Clip(c.Resource)))
 	}
 	vault, resource := sqlcred.HostPort(t.Host), sqlcred.HostPort(strings.ToLower(u.Host))
-	parent := strings.HasSuffix(vault, "."+resource) && strings.Contains(u.Hostname(), ".")
+	parent := strings.HasSuffix(vault, "."+resource) && strings.Contains(u.Hostname(), ".") && net.ParseIP(t.Hostname()) == nil
 	if vault != resource && !parent {
 		return code.Wrap(code.GetAKVResourceURLStartPosition, op, t.Host,
 			code.Wrap(code.ResourceForeign, "asking for a token for", keystore.Clip(c.Resource), errors.New("the vault is not in that domain, or has another port")))
@@ -186,6 +187,11 @@ func (c Challenge) Check(t sqlcred.Target, trusted string) error {
 	}
 	return code.Wrap(code.GetAADDomainURLMalformatted, op, t.Host,
 		code.Wrap(code.AuthorityNotTrusted, "going to the authority", keystore.Clip(c.Authority), why))
+}
+
+// Origin is "https://host" or "https://host:port" of an https URL: in lower case, and without the port that https has anyway.
+func Origin(u *url.URL) string {
+	return "https://" + strings.TrimSuffix(strings.ToLower(u.Host), ":443")
 }
 
 // WellKnown tells the login hosts of Microsoft's clouds.

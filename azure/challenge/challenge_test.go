@@ -57,7 +57,7 @@ func TestCheckKeepsTokensAtHome(t *testing.T) {
 		{"https://v1.vault.localhost:8443", "https://vault.localhost:443", false},
 		{"https://v1.vault.localhost", "https://vault.localhost:443", true},
 		{"https://127.0.0.1:8443", "https://127.0.0.1:8443", true},
-		{"https://127.0.0.1:8443", "https://0.0.1:8443", true}, // parent by letters; no authority gives tokens for it
+		{"https://127.0.0.1:8443", "https://0.0.1:8443", false}, // parent by letters only
 		{"v.vault.azure.net", "https://azure.net", true},
 		{"v.vault.azure.net", "https://net", false},
 		{"evilvault.azure.net", "https://vault.azure.net", false},

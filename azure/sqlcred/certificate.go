@@ -3,6 +3,8 @@ package sqlcred
 import (
 	"bytes"
 	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/rsa"
 	"crypto/sha1" //nolint:gosec // names a certificate as every tool does
 	"crypto/x509"
@@ -91,7 +93,7 @@ func (c *Credential) LoadCertificate(read func(name string, limit int64) ([]byte
 	}
 	private, ok := key.(*rsa.PrivateKey)
 	if !ok {
-		return fail(codes.alg, fmt.Errorf("the key is %T, want RSA", key))
+		return fail(codes.alg, fmt.Errorf("the certificate's key is %s; Entra ID takes RSA only", kindOfKey(key)))
 	}
 	if bits := private.N.BitLen(); bits < minRSABits {
 		return fail(codes.sign, fmt.Errorf("the key has %d bits, want at least %d", bits, minRSABits))
@@ -105,13 +107,24 @@ func (c *Credential) LoadCertificate(read func(name string, limit int64) ([]byte
 	return fail(codes.sign, errors.New("the private key does not belong to the certificate"))
 }
 
+func kindOfKey(key crypto.PrivateKey) string {
+	switch key.(type) {
+	case *ecdsa.PrivateKey:
+		return "of an elliptic curve"
+	case ed25519.PrivateKey:
+		return "Ed25519"
+	}
+	return fmt.Sprintf("%T", key)
+}
+
 var (
 	errNoCertificate = errors.New("no certificate in it")
 	errNoKey         = errors.New("no private key in it")
 )
 
 func parsePEM(data []byte) (certs []*x509.Certificate, key crypto.PrivateKey, err error) {
-	if !bytes.Contains(data, []byte("-----BEGIN")) { // inline PEM may come as base64 of the text
+	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")) // as some Windows editors write it
+	if !bytes.Contains(data, []byte("-----BEGIN")) {      // inline PEM may come as base64 of the text
 		b, err := base64.StdEncoding.DecodeString(string(bytes.TrimSpace(data)))
 		if err != nil {
 			return nil, nil, fmt.Errorf("%w: neither PEM nor base64 of PEM", errNoKey)

@@ -11,6 +11,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 
 	"latchkey/ekm"
@@ -252,11 +253,16 @@ func (c *Credential) federatedFile() string {
 	return ""
 }
 
-// Scrub replaces secrets of c that stand in s, should a server have echoed them.
+// Scrub replaces secrets of c that stand in s, should a server have echoed them, as they are or as a form encodes them. Scrub before
+// cutting s: half a secret is not found.
 func (c *Credential) Scrub(s string) string {
 	for _, b := range []*secret.Bytes{c.password, c.inline} {
-		if b.Len() >= 4 {
-			s = strings.ReplaceAll(s, string(b.Expose()), secret.Redacted)
+		if b.Len() < 4 {
+			continue
+		}
+		plain := string(b.Expose())
+		for _, form := range []string{plain, url.QueryEscape(plain), url.PathEscape(plain)} {
+			s = strings.ReplaceAll(s, form, secret.Redacted)
 		}
 	}
 	return s

@@ -36,6 +36,9 @@ type Target struct {
 	Kind Kind
 }
 
+// Hostname is Host without port and brackets.
+func (t Target) Hostname() string { return (&url.URL{Host: t.Host}).Hostname() }
+
 // maxIdentity bounds IDENTITY in bytes; a URL of a host name of 253 bytes fits well.
 const maxIdentity = 1024
 

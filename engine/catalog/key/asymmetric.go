@@ -421,7 +421,7 @@ func unused(tx *catalog.Tx, kind, name string, sid, thumbprint []byte, crypt str
 		}); d != nil {
 			return msg.New(33127, kind)
 		}
-		if tx.State.LoginBySID(sid) != nil {
+		if len(sid) > 0 && tx.State.LoginBySID(sid) != nil {
 			return msg.New(15559, kind, name, "login")
 		}
 	}

@@ -408,7 +408,7 @@ func (o *DropSymmetric) Apply(tx *catalog.Tx) error {
 	if k == nil || k.ID < model.FirstKeyID || !tx.Perm.Object(symmetricSecurable(k), "CONTROL") {
 		return catalog.Missing("drop", symmetric, o.Name)
 	}
-	if err := unused(tx, symmetric, k.Name, []byte{0}, nil, model.BySymmetricKey, k.ID); err != nil {
+	if err := unused(tx, symmetric, k.Name, nil, nil, model.BySymmetricKey, k.ID); err != nil {
 		return err
 	}
 	if o.Remove && k.FromProvider() {

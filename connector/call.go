@@ -61,6 +61,12 @@ func run[T any](ctx context.Context, p *Provider, c call, f func(context.Context
 	}
 }
 
+// A try that its caller's deadline ended before this part of TryTimeout tells nothing of the vault: callers who are in a hurry must not
+// make it rest for all others.
+const impatient = 4
+
+var errImpatient error = &keystore.Failure{Class: keystore.Canceled}
+
 func attempt[T any](ctx context.Context, p *Provider, c call, f func(context.Context) (T, error)) (T, error) {
 	probe, err := c.breaker.enter(ctx)
 	if err != nil {
@@ -69,8 +75,13 @@ func attempt[T any](ctx context.Context, p *Provider, c call, f func(context.Con
 	}
 	tctx, cancel := context.WithTimeout(ctx, p.cfg.TryTimeout)
 	defer cancel()
+	began := p.clock.Now()
 	out, err := f(tctx)
-	c.breaker.leave(probe, err)
+	seen := err
+	if err != nil && ctx.Err() != nil && p.clock.Now().Sub(began) < p.cfg.TryTimeout/impatient {
+		seen = errImpatient
+	}
+	c.breaker.leave(probe, seen)
 	return out, coded(c.op, err)
 }
 

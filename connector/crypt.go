@@ -25,7 +25,13 @@ func (st *store) wrap(ctx context.Context, t ekm.Thumbprint, plain *secret.Bytes
 	if plain.Len() == 0 {
 		return ekm.Wrapped{}, code.Wrap(code.WrapKeyBase64EncodeKey, op, t.String(), errors.New("the secret is empty"))
 	}
-	k, err := st.byThumbprint(ctx, t)
+	uri, err := st.uri(ctx, t)
+	if err != nil {
+		return ekm.Wrapped{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, st.p.cfg.Budget) // for reading the key and wrapping together
+	defer cancel()
+	k, err := st.at(ctx, uri, t)
 	if err != nil {
 		return ekm.Wrapped{}, err
 	}
@@ -143,6 +149,8 @@ func (st *store) order(uri, recorded string) ([]string, error) {
 }
 
 func (st *store) unwrapAny(ctx context.Context, uri, name, version string, w ekm.Wrapped, algs []string) (*secret.Bytes, error) {
+	ctx, cancel := context.WithTimeout(ctx, st.p.cfg.Budget) // for all algorithms together
+	defer cancel()
 	var first error
 	for i, alg := range algs {
 		s, err := run(ctx, st.p, st.call("unwrap", uri, true), func(ctx context.Context) (*secret.Bytes, error) {

@@ -63,18 +63,30 @@ func (st *store) call(op, key string, repeat bool) call {
 
 // fetch reads a key from the vault; those who want the same at the same time share the request.
 func (st *store) fetch(ctx context.Context, name, version string) (keystore.Key, error) {
-	done := st.finding.DoChan(strings.ToLower(name)+"/"+version, func() (any, error) {
+	return st.shared(ctx, strings.ToLower(name)+"/"+version, name, func(ctx context.Context) (keystore.Key, error) {
+		return st.ask(ctx, name, version)
+	})
+}
+
+// ask reads a key from the vault and keeps its public side.
+func (st *store) ask(ctx context.Context, name, version string) (keystore.Key, error) {
+	k, err := run(ctx, st.p, st.call("find", name, true), func(ctx context.Context) (keystore.Key, error) {
+		return st.vault().GetKey(ctx, name, version)
+	})
+	if err == nil {
+		st.keep(k)
+	}
+	return k, err
+}
+
+// shared runs f for all who want the same at the same time. It does not end with ctx, only this caller's waiting does.
+func (st *store) shared(ctx context.Context, what, name string, f func(context.Context) (keystore.Key, error)) (keystore.Key, error) {
+	done := st.finding.DoChan(what, func() (any, error) {
 		st.p.wg.Add(1)
 		defer st.p.wg.Done()
 		fctx, stop := st.p.bind(context.WithoutCancel(ctx))
 		defer stop()
-		k, err := run(fctx, st.p, st.call("find", name, true), func(ctx context.Context) (keystore.Key, error) {
-			return st.vault().GetKey(ctx, name, version)
-		})
-		if err == nil {
-			st.keep(k)
-		}
-		return k, err
+		return f(fctx)
 	})
 	select {
 	case r := <-done:
@@ -160,6 +172,11 @@ func (st *store) byThumbprint(ctx context.Context, t ekm.Thumbprint) (keystore.K
 	if err != nil {
 		return keystore.Key{}, err
 	}
+	return st.at(ctx, uri, t)
+}
+
+// at is the public side of the key at uri, which must have the thumbprint t.
+func (st *store) at(ctx context.Context, uri string, t ekm.Thumbprint) (keystore.Key, error) {
 	st.mu.Lock()
 	c, ok := st.keys[uri]
 	st.mu.Unlock()
@@ -169,7 +186,15 @@ func (st *store) byThumbprint(ctx context.Context, t ekm.Thumbprint) (keystore.K
 		if err != nil {
 			return keystore.Key{}, err
 		}
-		if k, err = st.fetch(ctx, name, version); err != nil {
+		if k, err = st.shared(ctx, "at "+uri, name, func(ctx context.Context) (keystore.Key, error) {
+			st.mu.Lock()
+			c, ok := st.keys[uri] // another's request may have ended since we looked
+			st.mu.Unlock()
+			if ok {
+				return c.Key, nil
+			}
+			return st.ask(ctx, name, version)
+		}); err != nil {
 			return keystore.Key{}, err
 		}
 	}

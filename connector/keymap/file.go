@@ -97,8 +97,13 @@ func (f *File) Put(ctx context.Context, e Entry) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	k := mapKey{e.Vault, e.Thumbprint}
-	if f.loaded && f.entries[k] == e.URI && f.currentLocked() {
+	if f.loaded && e.same(Entry{e.Vault, e.Thumbprint, f.entries[k]}) && f.currentLocked() {
 		return nil
+	}
+	if b, err := fsys.ReadFile(f.fs, f.name, maxFile); err == nil { // what is there needs no right to write
+		if entries, err := Decode(b); err == nil && slices.ContainsFunc(entries, e.same) {
+			return nil
+		}
 	}
 	unlock, err := f.lock(ctx)
 	if err != nil {
@@ -110,7 +115,7 @@ func (f *File) Put(ctx context.Context, e Entry) error {
 		return err
 	}
 	if have, ok := f.entries[k]; ok {
-		if have == e.URI {
+		if e.same(Entry{e.Vault, e.Thumbprint, have}) {
 			return nil
 		}
 		return conflict(Entry{e.Vault, e.Thumbprint, have}, e)
@@ -261,7 +266,11 @@ func (f *File) setAsideLocked(why error) error {
 
 func (f *File) writeLocked() error {
 	f.loaded = false
-	if err := fsys.WriteFile(f.fs, f.name, Encode(sorted(f.entries)), 0o600); err != nil {
+	b := Encode(sorted(f.entries))
+	if len(f.entries) > maxEntries || len(b) > maxFile { // what could not be read again must not be written
+		return fmt.Errorf("it has %d entries in %d bytes, at most %d in %d are kept", len(f.entries), len(b), maxEntries, maxFile)
+	}
+	if err := fsys.WriteFile(f.fs, f.name, b, 0o600); err != nil {
 		return err
 	}
 	f.loaded = true

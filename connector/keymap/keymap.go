@@ -10,6 +10,7 @@ package keymap
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"latchkey/ekm"
 	"latchkey/ekm/code"
@@ -23,6 +24,11 @@ type Entry struct {
 	Vault      string // its URL
 	Thumbprint ekm.Thumbprint
 	URI        string // of the key, with its version
+}
+
+// same reports whether two entries say the same. A vault tells apart no letter case in names, and may write a name either way.
+func (e Entry) same(o Entry) bool {
+	return e.Vault == o.Vault && e.Thumbprint == o.Thumbprint && strings.EqualFold(e.URI, o.URI)
 }
 
 // conflict is the error for a thumbprint that is there with another URI.

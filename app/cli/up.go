@@ -38,6 +38,8 @@ default of a new directory. A directory keeps the source that it was made with; 
 			f.StringVar(&u.EntraAddr, "entra", "", "token authority `ADDR`, https")
 			f.StringVar(&u.ProxyAddr, "proxy", "", "CONNECT proxy `ADDR`")
 			f.StringVar(&u.IMDSAddr, "imds", "", "managed identity `ADDR`, http: loopback, 169.254.169.254:80, or none")
+			f.StringVar(&u.ArcAddr, "arc", "", "also answer as an Azure Arc machine at `ADDR`, http, loopback: clients get IDENTITY_ENDPOINT=http://ADDR/metadata/identity/oauth2/token, IMDS_ENDPOINT=http://ADDR")
+			f.StringVar(&u.ArcKeys, "arc-keys", "", "`DIR` of that endpoint's key files; default /var/opt/azcmagent/tokens, where SDKs on Linux look")
 			f.StringVar(&u.Throttle, "throttle", "off", "`PROFILE` of limits of calls: off, or real for those of the real service")
 			f.DurationVar(&u.Delay, "delete-delay", 0, "`DURATION` until a deletion or recovery shows, some seconds in the real service")
 			logFlag(f, &level)

@@ -150,6 +150,13 @@ func (s *Serving) serveEntra(e *ServeEntra, tlsConfig *tls.Config) error {
 		s.ports = append(s.ports, serve("token authority", l, s.in.Entra.Handler(), tlsConfig, s.in.Log))
 		s.Addresses = append(s.Addresses, "tokens "+l.Addr().String())
 	}
+	if e.Arc != "" {
+		addr, err := s.serveArc(e.Arc, e.ArcKeys)
+		if err != nil {
+			return err
+		}
+		s.Addresses = append(s.Addresses, "arc "+addr)
+	}
 	if e.IMDS == "" {
 		return nil
 	}

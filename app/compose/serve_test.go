@@ -39,6 +39,7 @@ func TestServeConfig(t *testing.T) {
 		"http authority":   {strings.Replace(good, `"issuers"`, `"authority": "http://x", "issuers"`, 1), "not https"},
 		"bad throttle":     {strings.Replace(good, `"issuers"`, `"throttle": "some", "issuers"`, 1), "neither off nor real"},
 		"nothing":          {`{"data": "/srv/l", "tls": {"ownNames": ["localhost"]}}`, "nothing would run"},
+		"arc to everyone":  {`{"data": "/srv/l", "tls": {"ownNames": ["localhost"]}, "entra": {"listen": ["127.0.0.1:0"], "hosts": ["h"], "arc": "0.0.0.0:40342"}}`, "loopback only"},
 		"imds to everyone": {`{"data": "/srv/l", "tls": {"ownNames": ["localhost"]}, "entra": {"listen": ["127.0.0.1:0"], "hosts": ["h"], "imds": "0.0.0.0:80"}}`, "loopback only"},
 	} {
 		_, err := read(t, c.content)
@@ -54,6 +55,8 @@ func TestUpListensOnLoopbackOnly(t *testing.T) {
 		{EntraAddr: "0.0.0.0:0"},
 		{ProxyAddr: "192.0.2.1:0"},
 		{IMDSAddr: "0.0.0.0:80"},
+		{ArcAddr: "0.0.0.0:40342"},
+		{ArcAddr: "169.254.169.254:80"},
 		{VaultAddr: "no port"},
 		{Throttle: "sometimes"},
 	} {

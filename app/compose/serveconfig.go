@@ -75,6 +75,10 @@ type ServeEntra struct {
 	// Resources are what tokens may be issued for, besides those of Azure's vaults: "https://vault.example.org".
 	Resources []string `json:"resources"`
 	IMDS      string   `json:"imds"` // address of the managed identity endpoint: loopback or 169.254.169.254; "" for none
+	// Arc is the address, loopback only, of the identity endpoint of an Azure Arc machine, "" for none; ArcKeys the directory of its key
+	// files, "" where SDKs on Linux want it.
+	Arc     string `json:"arc"`
+	ArcKeys string `json:"arcKeys"`
 }
 
 // ReadServeConfig reads and checks a file. Every problem is named, not the first alone.
@@ -162,6 +166,11 @@ func (e *ServeEntra) check() []error {
 	}
 	if e.IMDS != "" && !strings.HasPrefix(e.IMDS, imdsAddress+":") {
 		if err := loopbackOnly("entra imds", e.IMDS); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	if e.Arc != "" {
+		if err := loopbackOnly("entra arc", e.Arc); err != nil {
 			errs = append(errs, err)
 		}
 	}

@@ -50,6 +50,9 @@ type UpConfig struct {
 	ProxyAddr string // CONNECT, loopback only
 	IMDSAddr  string // http: loopback or 169.254.169.254; "none" for none
 
+	ArcAddr string // http, loopback only: the identity endpoint of an Azure Arc machine; "" for none
+	ArcKeys string // directory of its key files; "" means where SDKs on Linux want them, /var/opt/azcmagent/tokens
+
 	Throttle string        // "off" (also "") or "real"
 	Delay    time.Duration // how long deletions and recoveries take to show, as the real service's do
 }
@@ -64,6 +67,7 @@ type Up struct {
 	apps    map[string]entra.App // the installation's own principals, by name
 	ports   []*port              // in the order of opening
 	proxy   *connectproxy.Server
+	arc     *entra.Arc
 	admin   *admin.Server
 
 	cancel context.CancelFunc // of the background work
@@ -112,7 +116,7 @@ func (c *UpConfig) check() error {
 	for _, a := range []struct {
 		name string
 		addr string
-	}{{"vault", c.VaultAddr}, {"token authority", c.EntraAddr}, {"proxy", c.ProxyAddr}, {"IMDS", c.IMDSAddr}} {
+	}{{"vault", c.VaultAddr}, {"token authority", c.EntraAddr}, {"proxy", c.ProxyAddr}, {"IMDS", c.IMDSAddr}, {"Arc", c.ArcAddr}} {
 		if a.addr == "" {
 			continue
 		}
@@ -231,6 +235,11 @@ func (u *Up) serveAll(ctx, background context.Context, c UpConfig, l *listeners)
 		remote := !l.imds.Addr().(*net.TCPAddr).IP.IsLoopback()
 		u.ports = append(u.ports, serve("IMDS", l.imds, u.imds(remote), nil, in.Log))
 	}
+	if c.ArcAddr != "" {
+		if u.Info.Addresses.Arc, err = u.serveArc(c.ArcAddr, c.ArcKeys); err != nil {
+			return err
+		}
+	}
 	if err := u.serveProxy(l); err != nil {
 		return err
 	}
@@ -317,6 +326,9 @@ func (u *Up) Stop(ctx context.Context) error {
 	}
 	for i := len(u.ports) - 1; i >= 0; i-- {
 		errs = append(errs, u.ports[i].shutdown(ctx))
+	}
+	if u.arc != nil {
+		errs = append(errs, u.arc.Close())
 	}
 	if u.proxy != nil {
 		errs = append(errs, u.proxy.Close())

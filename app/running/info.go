@@ -36,6 +36,7 @@ type Info struct {
 		Entra string `json:"entra"` // https
 		Proxy string `json:"proxy"` // http CONNECT
 		IMDS  string `json:"imds,omitempty"`
+		Arc   string `json:"arc,omitempty"`
 	} `json:"addresses"`
 
 	TenantID      string `json:"tenantId"`

@@ -37,6 +37,7 @@ func sections() []section {
 	return []section{
 		{"unwrap", "unwraps per second over HTTPS against raw crypto/rsa", benchUnwrap},
 		{"start", "start to ready and resident memory with 1,000 keys", benchStart},
+		{"connector", "unwraps and openings through the connector against bare HTTPS", benchConnector},
 		{"seal", "keys created per second against fsync of the same disk", benchCreate},
 	}
 }

@@ -134,23 +134,19 @@ func Walk(ctx context.Context, cfg Config) (*Report, error) {
 		do   func(context.Context) error
 		next func() string
 	}{
-		{"name", w.name, func() string { return "correct the credential: ALTER CREDENTIAL ... WITH IDENTITY, SECRET" }},
+		{"name", w.name, w.nextName},
 		{"dns", w.dns, func() string { return "nslookup " + w.route.host }},
-		{"tcp", w.tcp, func() string { return "open port " + w.route.port + " to " + w.route.host + " in the firewall" }},
+		{"tcp", w.tcp, w.nextTCP},
 		{"proxy", w.proxy, func() string { return "allow CONNECT to " + w.host() + " in the proxy " + w.route.proxyHost() }},
-		{"tls", w.tls, func() string { return "openssl s_client -connect " + w.host() + " -showcerts" }},
+		{"tls", w.tls, w.nextTLS},
 		{"clock", w.clockSkew, func() string { return "timedatectl set-ntp true (Windows: w32tm /resync)" }},
 		{"challenge", w.challenge, func() string {
-			return "curl -i https://" + w.host() + "/keys?api-version=7.4 must answer 401 with WWW-Authenticate: Bearer"
+			return "curl -i '" + w.vaultURL() + "/keys?api-version=7.4' must answer 401 with WWW-Authenticate: Bearer"
 		}},
-		{"token", w.token, func() string { return "latchkey explain " + w.codeText() }},
-		{"get", w.get, func() string { return "latchkey key show --vault https://" + w.host() + " --name " + w.cfg.Key }},
-		{"wrap", w.wrap, func() string {
-			return "grant Key Vault Crypto Service Encryption User on https://" + w.host() + " to the identity"
-		}},
-		{"unwrap", w.unwrap, func() string {
-			return "grant Key Vault Crypto Service Encryption User on https://" + w.host() + " to the identity"
-		}},
+		{"token", w.token, w.nextToken},
+		{"get", w.get, w.nextKey},
+		{"wrap", w.wrap, w.nextKey},
+		{"unwrap", w.unwrap, w.nextKey},
 		{"map", w.mapWritable, func() string { return "give the service account write access to " + w.mapName() }},
 	}
 	for _, h := range hops {
@@ -192,8 +188,6 @@ func (w *walk) host() string {
 	}
 	return sqlcred.HostPort(w.cred.Target.Host)
 }
-
-func (w *walk) codeText() string { return w.current.Code.String() }
 
 func (w *walk) mapName() string {
 	if w.cfg.Map == nil {

@@ -75,6 +75,7 @@ func (r *Report) JSON(out io.Writer) error {
 		doc.Hops = append(doc.Hops, j)
 	}
 	enc := json.NewEncoder(out)
+	enc.SetEscapeHTML(false) // commands in remedies are to be copied
 	enc.SetIndent("", "  ")
 	return enc.Encode(doc)
 }

@@ -58,7 +58,9 @@ certificate (docs/credentials.md). Without --identity it walks as the connector 
 			}
 			var err error
 			if cred.Identity == "" {
-				err = c.connectorCredential(data, &cred, &d)
+				if err = c.connectorCredential(data, &cred, &d); err != nil {
+					err = withHint(err, "name a credential: latchkey doctor --identity VAULT --secret-file FILE --key NAME, or start a server: latchkey up")
+				}
 			} else {
 				cred.Secret, err = c.credentialSecret(secretFile)
 			}

@@ -44,7 +44,7 @@ type Source struct {
 
 // ParseSource reads the specification of a source:
 //
-//	file:/path             32 bytes, 64 hexadecimal digits, or base64; mode 0600 or less
+//	file:/path             an absolute path; 32 bytes, 64 hexadecimal digits, or base64; mode 0600 or less
 //	env:NAME               hexadecimal or base64; removed from the environment once read
 //	passphrase-file:/path  a passphrase of at least 12 bytes; mode 0600 or less
 //	passphrase-env:NAME    removed from the environment once read
@@ -59,6 +59,8 @@ func ParseSource(spec string) (Source, error) {
 	case fromFile, fromPassphraseFile:
 		if arg == "" {
 			problem = "a path is missing"
+		} else if !filepath.IsAbs(arg) {
+			problem = "the path is not absolute: it must mean the same at the next start, and to a running server"
 		}
 	case fromEnv, fromPassphraseEnv:
 		if arg == "" || strings.ContainsAny(arg, "=\x00") {

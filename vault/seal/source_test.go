@@ -118,7 +118,7 @@ func TestSources(t *testing.T) {
 			}
 		})
 	}
-	for _, bad := range []string{"", "file", "file:", "env:", "env:A=B", "credential:../x", "credential:", "prompt:", "dev:x", hexKey} {
+	for _, bad := range []string{"", "file", "file:", "file:seal.key", "passphrase-file:./seal", "env:", "env:A=B", "credential:../x", "credential:", "prompt:", "dev:x", hexKey} {
 		if _, err := seal.ParseSource(bad); !errors.Is(err, code.SealKeyInvalid) || strings.Contains(err.Error(), hexKey) {
 			t.Errorf("source %q: %v", bad, err)
 		}

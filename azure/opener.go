@@ -137,6 +137,7 @@ type host struct {
 	target sqlcred.Target
 	wire   atomic.Pointer[wire]
 	skew   atomic.Int64 // the vault's clock less ours, nanoseconds
+	answer atomic.Pointer[[]string]
 
 	asking    singleflight.Group // for the challenge
 	chMu      sync.Mutex
@@ -390,6 +391,33 @@ func (o *Opener) Challenge(ctx context.Context, t sqlcred.Target) (challenge.Cha
 	return ch, time.Duration(h.skew.Load()), err
 }
 
+// Answer is what the vault answered to the last request for a challenge, for diagnosis: its status and the headers that tell who
+// answers, a line each. It is nil before the first.
+func (o *Opener) Answer(t sqlcred.Target) []string {
+	o.mu.Lock()
+	h := o.hosts[t.URL]
+	o.mu.Unlock()
+	if h == nil {
+		return nil
+	}
+	if lines := h.answer.Load(); lines != nil {
+		return *lines
+	}
+	return nil
+}
+
+func (h *host) noteAnswer(res *http.Response) {
+	lines := []string{"it answered " + keystore.Clip(res.Status)}
+	for _, name := range []string{"WWW-Authenticate", "Server", "Via"} {
+		for _, v := range res.Header.Values(name) {
+			if len(lines) < 8 {
+				lines = append(lines, name+": "+keystore.Clip(v))
+			}
+		}
+	}
+	h.answer.Store(&lines)
+}
+
 // challengeTimeout bounds one request for a challenge.
 const challengeTimeout = 15 * time.Second
 
@@ -400,6 +428,7 @@ func (h *host) askChallenge(ctx context.Context) (challenge.Challenge, error) {
 	if err != nil {
 		return challenge.Challenge{}, err
 	}
+	h.noteAnswer(res)
 	if res.StatusCode != http.StatusUnauthorized {
 		f := &keystore.Failure{Class: keystore.Unknown, Status: res.StatusCode, Sent: true, Detail: "a vault answers 401 to a request without a token"}
 		if e := akv.ReadError(res.StatusCode, body); e.Message != "" {

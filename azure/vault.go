@@ -45,6 +45,30 @@ func (v *Vault) TokenExpires() time.Time {
 	return v.id.tokens.current.expires
 }
 
+// TokenFor is the tenant and the audience that the token in use names; "" for what it does not say or for a token that is no JWT.
+// Nothing is verified: that is the vault's business.
+func (v *Vault) TokenFor() (tenant, audience string) {
+	v.id.tokens.mu.Lock()
+	parts := bytes.Split(v.id.tokens.current.value.Expose(), []byte("."))
+	var payload []byte
+	if len(parts) == 3 {
+		payload = make([]byte, base64.RawURLEncoding.DecodedLen(len(parts[1])))
+		n, err := base64.RawURLEncoding.Decode(payload, parts[1])
+		if err != nil {
+			n = 0
+		}
+		payload = payload[:n]
+	}
+	v.id.tokens.mu.Unlock()
+	defer secret.Wipe(payload)
+	var claims struct {
+		TID string `json:"tid"`
+		Aud string `json:"aud"`
+	}
+	_ = json.Unmarshal(payload, &claims) // what cannot be read is not told
+	return keystore.Clip(claims.TID), keystore.Clip(claims.Aud)
+}
+
 // GetKey reads a key's version, or its newest with version "".
 func (v *Vault) GetKey(ctx context.Context, name, version string) (keystore.Key, error) {
 	r := request{op: "getting the key", method: http.MethodGet, path: keyPath(name, version), on: name, repeat: true}

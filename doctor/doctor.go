@@ -241,6 +241,9 @@ func (w *walk) clockSkew(ctx context.Context) error {
 func (w *walk) challenge(ctx context.Context) error {
 	ch, _, err := w.opener.Challenge(ctx, w.cred.Target)
 	if err != nil {
+		for _, line := range w.opener.Answer(w.cred.Target) {
+			w.see("%s", line)
+		}
 		return err
 	}
 	w.see("authority %s", ch.Authority)
@@ -256,6 +259,9 @@ func (w *walk) token(ctx context.Context) error {
 	}
 	w.vault = v
 	w.see("a token for %s until %s", v.Identity(), v.TokenExpires().UTC().Format(time.RFC3339))
+	if tenant, audience := v.TokenFor(); tenant != "" || audience != "" {
+		w.see("it names tenant %s, audience %s", tenant, audience)
+	}
 	return nil
 }
 

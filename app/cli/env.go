@@ -24,7 +24,7 @@ built-in ones.) The output holds a secret of this server's test tenant: do not p
 			dataFlag(f, &data)
 			f.StringVar(&format, "format", "sh", "`FORMAT` of the output: sh, powershell or json")
 		},
-		run: func(_ context.Context, c *call) error {
+		run: func(ctx context.Context, c *call) error {
 			write, ok := map[string]func(*errWriter, []running.Variable){"sh": writeSh, "powershell": writePowerShell, "json": writeJSON}[format]
 			if !ok {
 				return usagef("--format is sh, powershell or json, not %q", format)
@@ -32,6 +32,9 @@ built-in ones.) The output holds a secret of this server's test tenant: do not p
 			r, err := c.running(data)
 			if err != nil {
 				return err
+			}
+			if err := r.Answers(ctx); err != nil {
+				return withHint(err, "start it with: latchkey up --data %s", r.DataDir)
 			}
 			known, _ := c.LookupEnv("NO_PROXY")
 			vars, err := r.Environment(c.FS, known)

@@ -1,11 +1,14 @@
 package running
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
+	"path/filepath"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
@@ -15,6 +18,16 @@ import (
 
 	"latchkey/internal/fsys"
 )
+
+// Answers looks whether the server that wrote the file still listens: one that was killed left its file behind. ErrNotRunning if not.
+func (r *Info) Answers(ctx context.Context) error {
+	d := net.Dialer{Timeout: 2 * time.Second}
+	c, err := d.DialContext(ctx, "tcp", r.Addresses.Proxy)
+	if err != nil {
+		return fmt.Errorf("looking for the server of %q: %w (%w)", filepath.Join(r.DataDir, runFile), ErrNotRunning, err)
+	}
+	return c.Close()
+}
 
 // HTTPClient reaches a running server as its clients do: real host names, through its proxy, trusting its authority alone.
 func (r *Info) HTTPClient(f fsys.FS) (*http.Client, error) {

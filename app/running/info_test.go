@@ -2,6 +2,8 @@ package running_test
 
 import (
 	"encoding/json"
+	"errors"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,6 +15,24 @@ import (
 	"latchkey/internal/fsys"
 	"latchkey/internal/secret"
 )
+
+func TestKilledServerIsNoticed(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	info := &running.Info{DataDir: t.TempDir()}
+	info.Addresses.Proxy = l.Addr().String()
+	if err := info.Answers(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := info.Answers(t.Context()); !errors.Is(err, running.ErrNotRunning) {
+		t.Errorf("got %v", err)
+	}
+}
 
 // Scripts read run.json: its members keep their names, and no secret is among them.
 func TestRunFileIsAContract(t *testing.T) {

@@ -264,6 +264,19 @@ func TestNewerFormatsAreRefused(t *testing.T) {
 	}
 }
 
+// A problem of the log as a whole names no place.
+func TestProblemText(t *testing.T) {
+	for want, p := range map[string]audit.Problem{
+		"record 3: truncated: x":       {Seq: 3, Fault: audit.Truncated, Detail: "x"},
+		"/a/f: record 3: removed: x":   {File: "/a/f", Seq: 3, Fault: audit.Removed, Detail: "x"},
+		"/a/f:7: record 3: changed: x": {File: "/a/f", Line: 7, Seq: 3, Fault: audit.Changed, Detail: "x"},
+	} {
+		if got := p.String(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
 // An entry in JSON has the file's own names, and hashes as people compare them.
 func TestEntryJSON(t *testing.T) {
 	f, _ := writtenLog(t, nil)

@@ -39,7 +39,14 @@ type Problem struct {
 
 // String is one line for a person.
 func (p Problem) String() string {
-	return fmt.Sprintf("%s:%d: record %d: %s: %s", p.File, p.Line, p.Seq, p.Fault, p.Detail)
+	place := ""
+	switch {
+	case p.File != "" && p.Line != 0:
+		place = fmt.Sprintf("%s:%d: ", p.File, p.Line)
+	case p.File != "":
+		place = p.File + ": "
+	}
+	return fmt.Sprintf("%srecord %d: %s: %s", place, p.Seq, p.Fault, p.Detail)
 }
 
 // maxProblems bounds Report.Problems; more are only counted.

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/security/keyvault/azkeys"
+
+	"latchkey/ekm"
 )
 
 func keyShowCommand() *command {
@@ -202,6 +204,23 @@ func printKey(w io.Writer, format string, v any) error {
 	return out.err
 }
 
+// sqlThumbprint is what SQL Server shows for the key in sys.asymmetric_keys and names in message 33111; "" for kinds that it
+// has no use for.
+func sqlThumbprint(k *azkeys.JSONWebKey) string {
+	if len(k.N) == 0 || len(k.E) == 0 || len(k.E) > 4 {
+		return ""
+	}
+	var e uint32
+	for _, b := range k.E {
+		e = e<<8 | uint32(b)
+	}
+	t, err := ekm.PublicKey{N: k.N, E: e}.Thumbprint()
+	if err != nil {
+		return ""
+	}
+	return t.String()
+}
+
 func printBundle(out *errWriter, k *azkeys.JSONWebKey, a *azkeys.KeyAttributes, tags map[string]*string) {
 	if k == nil {
 		return
@@ -225,6 +244,9 @@ func printBundle(out *errWriter, k *azkeys.JSONWebKey, a *azkeys.KeyAttributes, 
 		ops = append(ops, string(*op))
 	}
 	out.printf("may        %s\n", strings.Join(ops, ", "))
+	if t := sqlThumbprint(k); t != "" {
+		out.printf("thumbprint %s\n", t)
+	}
 	if a != nil {
 		out.printf("created    %s\nupdated    %s\n", stamp(a.Created), stamp(a.Updated))
 	}

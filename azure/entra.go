@@ -72,6 +72,7 @@ func (h *host) azureCredential(cred *sqlcred.Credential, ch challenge.Challenge,
 		if err != nil {
 			return nil, err
 		}
+		watch.ends = cert.Chain[0].NotAfter
 		h.o.saw(keystore.Expiry{Kind: "certificate", Object: cert.Name(), NotBefore: cert.Chain[0].NotBefore, NotAfter: cert.Chain[0].NotAfter})
 		c, err := azidentity.NewClientCertificateCredential(ch.Tenant, cred.ClientID, cert.Chain, cert.Key,
 			&azidentity.ClientCertificateCredentialOptions{ClientOptions: opts, DisableInstanceDiscovery: noDiscovery, SendCertificateChain: true})
@@ -147,6 +148,7 @@ type tokenWatch struct {
 	host      *host
 	cred      *sqlcred.Credential
 	authority string
+	ends      time.Time // the certificate, if there is one
 	err       error
 }
 
@@ -244,6 +246,9 @@ func (w *tokenWatch) tokenError(on string, res *http.Response, body []byte, disc
 	}
 	if c == code.GetTokenBadCredentials {
 		f.Err = secretExpired(r.Codes)
+		if f.Err == nil && !w.ends.IsZero() && w.host.o.clock.Now().After(w.ends) { // the authority says no more than that it does not fit
+			f.Err = fmt.Errorf("%w: the certificate ended on %s", ErrSecretExpired, w.ends.UTC().Format(time.DateOnly))
+		}
 	}
 	return code.Wrap(c, "getting a token from", on, f)
 }

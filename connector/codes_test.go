@@ -32,6 +32,8 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 	pkcs12 "software.sslmate.com/src/go-pkcs12"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"latchkey/azure"
 	"latchkey/azure/azuretest"
 	"latchkey/connector"
@@ -596,10 +598,12 @@ func TestEachCodeIsProvokedByARealFault(t *testing.T) {
 			t.Parallel()
 			o := f.options
 			var log bytes.Buffer
+			reg := prometheus.NewRegistry()
 			config := o.config
 			o.config = func(c *connector.Config) {
 				c.Tries = 2
 				c.Rand = func() float64 { return 0 }
+				c.Metrics = reg
 				c.Log = slog.New(slog.NewJSONHandler(&lockedWriter{w: &log}, nil))
 				if config != nil {
 					config(c)
@@ -632,6 +636,9 @@ func TestEachCodeIsProvokedByARealFault(t *testing.T) {
 			r.mu.Lock()
 			defer r.mu.Unlock()
 			noSecret(t, fmt.Sprintf("%+v", r.events)+log.String())
+			for _, metric := range must(reg.Gather())(t) {
+				noSecret(t, metric.String())
+			}
 		})
 	}
 	// Whatever is in the catalogue is provoked above, comes from elsewhere, or says itself why it cannot occur.

@@ -173,7 +173,7 @@ func TestSoakUnderFaults(t *testing.T) {
 		h := w.hold(t, 8)
 		f := chaos
 		w.around.Store(&f)
-		total := int64(700)
+		total := int64(400)
 		if long() {
 			total = 20_000
 		}

@@ -129,7 +129,13 @@ func TestBadInput(t *testing.T) {
 		{"unknown filter", "GET", s.HSMURL("hsm1") + "/providers/Microsoft.Authorization/roleDefinitions?$filter=x", nil, 400, "BadParameter", ""},
 	} {
 		t.Run(c.what, func(t *testing.T) {
-			wantErr(t, c.what, s.Call(t, s.Admin(), c.method, c.url, c.body), c.status, c.code, c.inner)
+			r := s.Call(t, s.Admin(), c.method, c.url, c.body)
+			wantErr(t, c.what, r, c.status, c.code, c.inner)
+			for _, own := range []string{"keywrap", "keyspec", "json:"} {
+				if strings.Contains(string(r.Body), own) {
+					t.Errorf("the answer names a package of ours: %s", r.Body)
+				}
+			}
 		})
 	}
 	t.Run("content type", func(t *testing.T) {

@@ -3,6 +3,7 @@ package keyspec
 import (
 	"encoding/json"
 	"errors"
+	"strings"
 
 	"latchkey/akv"
 	"latchkey/keywrap"
@@ -51,7 +52,7 @@ func Key(j *akv.JWK, kind keywrap.Kind) (*keywrap.Key, error) {
 // reason is an error's text, which names members and sizes and never a value.
 func reason(err error) string {
 	if errors.Is(err, keywrap.ErrInvalidKey) || errors.Is(err, keywrap.ErrParameter) {
-		return err.Error()
+		return strings.TrimPrefix(err.Error(), "keywrap: ")
 	}
 	return "the key cannot be used"
 }

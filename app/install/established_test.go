@@ -1,11 +1,14 @@
 package install_test
 
 import (
+	"bytes"
 	"errors"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 
 	"latchkey/app/install"
@@ -107,5 +110,26 @@ func TestDirectoryIsTightened(t *testing.T) {
 	open(t, dir, sealKey(t))
 	if fi, err := os.Stat(dir); err != nil || fi.Mode().Perm() != 0o755 {
 		t.Errorf("%v, %v", fi.Mode(), err)
+	}
+}
+
+// What a cut-off change of the seal leaves is told at each start, and not taken for the seal.
+func TestLeftDevelopmentKey(t *testing.T) {
+	dir, spec := t.TempDir(), sealKey(t)
+	if err := open(t, dir, spec).Close(); err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(dir, "INSECURE-development-seal.key")
+	if err := os.WriteFile(name, make([]byte, 32), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	in, err := install.Open(t.Context(), install.Process{Log: slog.New(slog.NewTextHandler(&log, nil))}, dir, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	if in.SealSource() != spec || !strings.Contains(log.String(), name) {
+		t.Errorf("%s: %s", in.SealSource(), log.String())
 	}
 }

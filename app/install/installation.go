@@ -240,6 +240,11 @@ func (in *Installation) openSeal(ctx context.Context) error {
 		return err
 	}
 	in.opened("seal", closeFunc(in.Seal.Close))
+	if there, err := in.exists(seal.DevelopmentKeyFile); err == nil && there && !source.Development() {
+		// Left by a change of the seal that was cut off, or put back with an older copy of the directory.
+		in.Log.Warn("a key of the development seal lies in the data directory, which is sealed otherwise now: it opens older copies, remove it",
+			"file", filepath.Join(in.Dir, seal.DevelopmentKeyFile))
+	}
 	return nil
 }
 

@@ -147,7 +147,7 @@ func Walk(ctx context.Context, cfg Config) (*Report, error) {
 		{"get", w.get, w.nextKey},
 		{"wrap", w.wrap, w.nextKey},
 		{"unwrap", w.unwrap, w.nextKey},
-		{"map", w.mapWritable, func() string { return "give the service account write access to " + w.mapName() }},
+		{"map", w.mapWritable, w.nextMap},
 	}
 	for _, h := range hops {
 		w.report.Hops = append(w.report.Hops, Hop{Name: h.name, Status: Pending})

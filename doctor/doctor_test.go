@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -103,7 +104,7 @@ func TestWalkNamesTheFirstBrokenHop(t *testing.T) {
 			failOn(p, "/unwrapkey", func(w http.ResponseWriter) { azuretest.Error(w, 500, "InternalServerError", "", "no") })
 		}},
 		{"map", code.FailureInRegistry, func(_ *testing.T, _ *azuretest.Peer, c *doctor.Config) {
-			c.Map = mapStub{code.Wrap(code.FailureInRegistry, "writing", "/m", errors.New("read-only file system"))}
+			c.Map = mapStub{code.Wrap(code.FailureInRegistry, "writing", "/m", syscall.EROFS)}
 		}},
 	} {
 		t.Run(tc.hop+" "+tc.code.String(), func(t *testing.T) {

@@ -1,7 +1,10 @@
 package doctor
 
 import (
+	"errors"
+	"io/fs"
 	"strings"
+	"syscall"
 
 	"latchkey/azure/sqlcred"
 	"latchkey/ekm/code"
@@ -85,6 +88,19 @@ func (w *walk) nextKey() string {
 		return "latchkey key list --vault " + w.vaultURL()
 	}
 	return show
+}
+
+func (w *walk) nextMap() string {
+	err := w.current.Err
+	switch {
+	case errors.Is(err, code.MapDamaged):
+		return "nothing by hand: at its next use the connector sets the file aside and fills the map again from the vault; let the identity list keys for that"
+	case errors.Is(err, syscall.ENOSPC):
+		return "make room on the file system of " + w.mapName()
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+		return "give the service account write access to " + w.mapName() + " and its directory"
+	}
+	return "see what the error says of " + w.mapName()
 }
 
 func (w *walk) role() string {

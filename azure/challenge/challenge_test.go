@@ -66,6 +66,22 @@ func TestCheckKeepsTokensAtHome(t *testing.T) {
 		{"v.vault.azure.net", "http://vault.azure.net", false},
 		{"v.vault.azure.net", "https://vault.azure.net/path", false},
 		{"v.vault.azure.net", "https://u@vault.azure.net", false},
+		{"v.vault.azure.net", "https://VAULT.Azure.NET", true},
+		{"V.VAULT.azure.net", "https://vault.azure.net", true},
+		{"v.vault.azure.net", "https://vault.azure.net.", false},
+		{"v.vault.azure.net", "https://.vault.azure.net", false},
+		{"v.vault.azure.net", "https://vault.azure.net:8443", false},
+		{"v.vault.azure.net", "https://v\u0430ult.azure.net", false}, // a Cyrillic letter
+		{"v.vault.azure.net", "https://vault.azure.net?x", false},
+		{"v.vault.azure.net", "https://vault.azure.net#x", false},
+		{"v.vault.azure.net", "https://vault.azure.net@evil.example", false},
+		{"v.vault.azure.net", "https://evil.example\\.vault.azure.net", false},
+		{"v.vault.azure.net", "https:vault.azure.net", false},
+		{"v.vault.azure.net", "//vault.azure.net", false},
+		{"v.vault.azure.net", "https://w.vault.azure.net", false},
+		{"v.vault.azure.net", "https://x.v.vault.azure.net", false},
+		{"v.vault.azure.net", "https://managedhsm.azure.net", false},
+		{"v.vault.azure.net", "https://management.azure.com", false},
 		{"v.vault.azure.net", "cfa8b339-82a2-471a-a3c9-0fc0be7a4093", false},
 	} {
 		target, err := sqlcred.ParseTarget(tc.vault, "")
@@ -75,6 +91,46 @@ func TestCheckKeepsTokensAtHome(t *testing.T) {
 		err = challenge.Challenge{Authority: "https://login.microsoftonline.com", Tenant: "t", Resource: tc.resource}.Check(target, "")
 		if (err == nil) != tc.ok || err != nil && code.Of(err) != code.GetAKVResourceURLStartPosition {
 			t.Errorf("%q for %q: %v", tc.resource, tc.vault, err)
+		}
+	}
+}
+
+// The authority is one of the well-known hosts to the letter, and its path a tenant alone.
+func TestAuthorityIsTakenByTheLetter(t *testing.T) {
+	target, _ := sqlcred.ParseTarget("v.vault.azure.net", "")
+	for _, tc := range []struct {
+		authority string
+		ok        bool
+	}{
+		{"https://login.windows.net/" + tenant, true},
+		{"https://login.windows.net/" + tenant + "/", true},
+		{"https://LOGIN.Windows.net/contoso.onmicrosoft.com", true},
+		{"https://login.windows.net:443/" + tenant, true},
+		{"https://login.windows.net:8443/" + tenant, false},
+		{"https://login.windows.net./" + tenant, false},
+		{"https://login.windows.net", false},
+		{"https://login.windows.net/", false},
+		{"https://login.windows.net/../" + tenant, false},
+		{"https://login.windows.net/..", false},
+		{"https://login.windows.net/" + tenant + "/oauth2", false},
+		{"https://login.windows.net/%2e%2e", false},
+		{"https://login.windows.net/t%2Fx", false},
+		{"https://login.windows.net/t?x=y", false},
+		{"https://login.windows.net/t#x", false},
+		{"https://u:p@login.windows.net/" + tenant, false},
+		{"https://login.windows.net@evil.example/" + tenant, false},
+		{"https://login.windows.net.evil.example/" + tenant, false},
+		{"https://evil-login.windows.net/" + tenant, false},
+		{"https://login.w\u0456ndows.net/" + tenant, false}, // a Cyrillic letter
+		{"http://login.windows.net/" + tenant, false},
+		{"//login.windows.net/" + tenant, false},
+	} {
+		c, err := challenge.Parse(header(`Bearer authorization="` + tc.authority + `", resource="https://vault.azure.net"`))
+		if err == nil {
+			err = c.Check(target, "")
+		}
+		if (err == nil) != tc.ok || err != nil && code.Of(err) != code.GetAADDomainURLMalformatted {
+			t.Errorf("%s: %v", tc.authority, err)
 		}
 	}
 }

@@ -165,7 +165,8 @@ func (f *File) Entries(context.Context) ([]Entry, error) {
 	return sorted(f.entries), nil
 }
 
-// Check shows that the map can be read and written, by writing it anew; code 2058 if not.
+// Check shows that the map can be read and written, by writing it anew; code 2058 if not. A damaged map is code.MapDamaged and left
+// where it is.
 func (f *File) Check(ctx context.Context) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -174,6 +175,11 @@ func (f *File) Check(ctx context.Context) error {
 		return err
 	}
 	defer unlock.Close()
+	if b, err := fsys.ReadFile(f.fs, f.name, maxFile); err == nil {
+		if _, err := Decode(b); errors.Is(err, ErrDamaged) {
+			return code.Wrap(code.MapDamaged, "reading the thumbprint map", f.name, err)
+		}
+	}
 	f.loaded = false
 	if err := f.refreshLocked(); err != nil {
 		return err

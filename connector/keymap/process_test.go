@@ -143,3 +143,22 @@ type readOnly struct {
 func (r readOnly) Lock(string) (io.Closer, error) { return nil, r.err }
 
 func (r readOnly) MkdirAll(string, fs.FileMode) error { return nil }
+
+// Check is for diagnosis: it tells of damage and leaves the file for whoever mends it.
+func TestCheckTellsOfDamageAndLeavesItAlone(t *testing.T) {
+	files := fsys.NewMem()
+	junk := []byte("latchkey-keymap 1\njunk")
+	if err := files.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := fsys.WriteFile(files, name, junk, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	m := keymap.OpenFile(files, name, nil, func(err error) { t.Errorf("set aside: %v", err) })
+	if err := m.Check(t.Context()); !errors.Is(err, code.MapDamaged) || !errors.Is(err, keymap.ErrDamaged) {
+		t.Errorf("Check = %v", err)
+	}
+	if b, err := fsys.ReadFile(files, name, 1000); err != nil || string(b) != string(junk) {
+		t.Errorf("the file is %q, %v", b, err)
+	}
+}

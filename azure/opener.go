@@ -93,6 +93,18 @@ func (o *Opener) background(ctx context.Context, d time.Duration) (context.Conte
 	return bg, func() { stop(); cancel() }
 }
 
+var errClosed = errors.New("the client is closed")
+
+// enter counts a goroutine among those that Close waits for; not once the Opener is closed.
+func (o *Opener) enter() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.closed {
+		o.wg.Add(1)
+	}
+	return !o.closed
+}
+
 func (o *Opener) goAsync(f func()) {
 	o.wg.Add(1)
 	go func() {
@@ -216,7 +228,7 @@ func (o *Opener) host(t sqlcred.Target) (*host, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.closed {
-		return nil, code.Wrap(code.Failure, "opening", t.Host, errors.New("the client is closed"))
+		return nil, code.Wrap(code.Failure, "opening", t.Host, errClosed)
 	}
 	h := o.hosts[t.URL]
 	if h != nil && h.wire.Load().key == key {
@@ -422,7 +434,9 @@ func (h *host) noteAnswer(res *http.Response) {
 const challengeTimeout = 15 * time.Second
 
 func (h *host) askChallenge(ctx context.Context) (challenge.Challenge, error) {
-	h.o.wg.Add(1)
+	if !h.o.enter() { // it may come to run only after its caller gave up and the Opener was closed
+		return challenge.Challenge{}, code.Wrap(code.Failure, "reading the challenge of", h.target.Host, errClosed)
+	}
 	defer h.o.wg.Done()
 	res, body, err := h.send(ctx, request{op: "reading the challenge of", method: http.MethodGet, path: "/keys", query: "maxresults=1"})
 	if err != nil {

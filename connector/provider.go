@@ -123,6 +123,16 @@ func (p *Provider) goAsync(f func()) {
 	}()
 }
 
+// enter counts a goroutine that is not of goAsync among those that Close waits for; not once the Provider is closed.
+func (p *Provider) enter() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.closed {
+		p.wg.Add(1)
+	}
+	return !p.closed
+}
+
 // Info describes the provider.
 func (p *Provider) Info() ekm.ProviderInfo {
 	return ekm.ProviderInfo{

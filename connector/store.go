@@ -82,7 +82,9 @@ func (st *store) ask(ctx context.Context, name, version string) (keystore.Key, e
 // shared runs f for all who want the same at the same time. It does not end with ctx, only this caller's waiting does.
 func (st *store) shared(ctx context.Context, what, name string, f func(context.Context) (keystore.Key, error)) (keystore.Key, error) {
 	done := st.finding.DoChan(what, func() (any, error) {
-		st.p.wg.Add(1)
+		if !st.p.enter() { // it may come to run only after its caller gave up and the Provider was closed
+			return keystore.Key{}, code.Wrap(code.Failure, "finding the key", name, errClosed)
+		}
 		defer st.p.wg.Done()
 		fctx, stop := st.p.bind(context.WithoutCancel(ctx))
 		defer stop()

@@ -81,6 +81,9 @@ func (w *walk) nextKey() string {
 	}
 	switch f.Class {
 	case keystore.Refused:
+		if w.cred.Target.Kind == sqlcred.Private {
+			return "on the vault's machine: latchkey vault access grant --name " + host + " --to " + w.clientID() + ` --role "` + w.role() + `"`
+		}
 		return `az role assignment create --role "` + w.role() + `" --assignee ` + w.clientID() + " --scope SCOPE, with the vault's resource id; it takes minutes to work"
 	case keystore.Suspect:
 		return "run this again in some minutes and look at the vault's status page: a 403 without a reason does not prove that a right was taken away"

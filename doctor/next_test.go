@@ -21,7 +21,7 @@ func TestNextStepFitsTheReason(t *testing.T) {
 		{"KeyOperationForbidden", "--ops wrapKey,unwrapKey"},
 		{"ForbiddenByFirewall", "az keyvault network-rule add"},
 		{"ForbiddenByPolicy", "az keyvault set-policy"},
-		{"ForbiddenByRbac", `--role "Key Vault Crypto Service Encryption User" --assignee ` + azuretest.ClientID},
+		{"ForbiddenByRbac", "--to " + azuretest.ClientID + ` --role "Key Vault Crypto Service Encryption User"`},
 		{"", "does not prove"},
 		{"SomethingNew", "does not prove"},
 	} {

@@ -47,13 +47,26 @@ func Near(query string) []Entry {
 				hits = append(hits, hit{i, d})
 			}
 		}
-		slices.SortStableFunc(hits, func(a, b hit) int { return cmp.Compare(a.distance, b.distance) })
+		// Of equals, what can occur comes before what cannot, and what is met in company before what is met alone: the numbers
+		// that people look for are those that come with others.
+		slices.SortStableFunc(hits, func(a, b hit) int {
+			x, y := &t.entries[a.index], &t.entries[b.index]
+			return cmp.Or(cmp.Compare(a.distance, b.distance), cmp.Compare(rare(x), rare(y)), -cmp.Compare(len(x.With), len(y.With)))
+		})
 		var indexes []int
 		for _, h := range hits[:min(len(hits), maxNear)] {
 			indexes = append(indexes, h.index)
 		}
 		return indexes
 	})
+}
+
+// rare is 1 for an entry that Latchkey cannot meet.
+func rare(e *Entry) int {
+	if e.Never != "" {
+		return 1
+	}
+	return 0
 }
 
 func find(query string, search func(*catalogue, wanted) []int) []Entry {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 	"testing"
 
@@ -85,6 +86,11 @@ func TestNear(t *testing.T) {
 		}
 		if len(got) > 8 {
 			t.Errorf("Near(%q) gives %d", query, len(got))
+		}
+	}
+	for query, want := range map[string]string{"33094": "Msg 33049", "3311": "Msg 33111", "330111": "Msg 33111"} {
+		if got := labels(code.Near(query)); len(got) == 0 || !slices.Contains(got[:min(3, len(got))], want) {
+			t.Errorf("Near(%q) = %v, want %s among the first three", query, got, want)
 		}
 	}
 	for _, query := range []string{"", "777777", "qqqqqqqqqqqqqqqq", "'; drop table", "\x00"} {

@@ -43,7 +43,7 @@ certificate (docs/credentials.md). Without --identity it walks as the connector 
 			f.StringVar(&d.Settings.CAFile, "ca-file", "", "`FILE` with the authorities of the certificates, PEM; default the system's")
 			f.StringVar(&d.Settings.Proxy, "proxy", "", "`URL` of an HTTP proxy, or direct; default what HTTPS_PROXY says")
 			f.StringVar(&addresses, "address", "", "comma-separated `HOST:PORT` list to try instead of what the name resolves to")
-			f.StringVar(&mapFile, "map", "", "`FILE` of the thumbprint map, checked for writing")
+			f.StringVar(&mapFile, "map", "", "`FILE` of the thumbprint map, checked for writing; registry for that of Windows")
 			f.DurationVar(&d.Timeout, "timeout", 15*time.Second, "`DURATION` that a hop may take")
 			f.StringVar(&format, "format", "text", "`FORMAT` of the output: text or json")
 		},
@@ -69,7 +69,11 @@ certificate (docs/credentials.md). Without --identity it walks as the connector 
 			}
 			defer cred.Secret.Destroy()
 			d.Credential = &cred
-			if mapFile != "" {
+			if mapFile == "registry" {
+				if d.Map, err = systemMap(); err != nil {
+					return err
+				}
+			} else if mapFile != "" {
 				name, err := filepath.Abs(mapFile)
 				if err != nil {
 					return err
@@ -82,6 +86,12 @@ certificate (docs/credentials.md). Without --identity it walks as the connector 
 			return nil
 		},
 	}
+}
+
+// checkedMap is what doctor asks of a thumbprint map.
+type checkedMap interface {
+	Check(ctx context.Context) error
+	String() string
 }
 
 // credentialSecret reads a SECRET; nil where there is none, as with managed identities.

@@ -298,6 +298,14 @@ func TestHSMRoles(t *testing.T) {
 	if strings.Count(string(r.Body), `"principalId"`) != 1 {
 		t.Errorf("filtered assignments: %s", r.Body)
 	}
+	// An assignment is found at its own scope alone: who may change roles at one key does not reach those of another, or of the whole.
+	for _, scope := range []string{"", "/keys", "/keys/other"} {
+		for _, method := range []string{"GET", "DELETE"} {
+			if r := s.Call(t, s.Admin(), method, base+scope+auth+"roleAssignments/"+given, nil); r.Status != 404 {
+				t.Errorf("%s at %q: %d %s", method, scope, r.Status, r.Body)
+			}
+		}
+	}
 	s.MustCall(t, "DELETE", base+"/keys/k"+auth+"roleAssignments/"+given, nil, nil)
 	if r := s.Call(t, who, "POST", base+"/keys/k/sign", sign); !denied(r, "AccessDenied") {
 		t.Errorf("after the assignment went: %d %s", r.Status, r.Body)

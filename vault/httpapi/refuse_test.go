@@ -200,6 +200,22 @@ func TestBadTokens(t *testing.T) {
 	}
 }
 
+// A good token of the vault's issuer, but of another tenant than the vault's, is refused whatever its holder may do.
+func TestVaultOfAnotherTenant(t *testing.T) {
+	theirs := vaulttest.GUID("another tenant")
+	s := vaulttest.New(t, &vaulttest.Options{Vaults: []vault.Properties{{Name: "kv1"}, {Name: "theirs", TenantID: theirs}}})
+	r := s.Call(t, s.Admin(), "GET", s.VaultURL("theirs")+"/keys?api-version=7.4", nil)
+	if e := r.Err(); e == nil || e.Status != 401 || !strings.HasPrefix(e.Message, "AKV10032: Invalid issuer. Expected one of https://sts.windows.net/"+theirs+"/, found ") {
+		t.Errorf("%d %s", r.Status, r.Body)
+	}
+	if got := r.Header.Get("WWW-Authenticate"); !strings.Contains(got, theirs) {
+		t.Errorf("the challenge names another tenant: %q", got)
+	}
+	if rec := s.Audit.Last(); rec.Result != audit.Denied || rec.Status != 401 || rec.Reason != "Unauthorized/AKV10032" {
+		t.Errorf("record %+v", rec)
+	}
+}
+
 func TestThrottling(t *testing.T) {
 	clk := fake()
 	s := vaulttest.New(t, &vaulttest.Options{Clock: clk, Throttle: throttle.Real()})

@@ -11,7 +11,7 @@ require (
 	github.com/google/go-cmp v0.7.0 // vault/store/storetest
 	github.com/google/uuid v1.6.0 // app/admin, app/compose, entra, entra/directory, vault/armapi, vault/httpapi, vault/token
 	github.com/microsoft/go-mssqldb v1.11.2 // tests
-	github.com/ncruces/go-sqlite3 v0.35.6 // engine/tde, engine/tde/sealvfs, engine/tde/tempfile
+	github.com/ncruces/go-sqlite3 v0.35.6 // engine/tde, engine/tde/sealvfs, engine/tde/tempfile, internal/bench
 	github.com/prometheus/client_golang v1.25.0 // connector
 	github.com/rogpeppe/go-internal v1.16.0 // tests
 	github.com/sqlc-dev/teesql v1.1.0 // tests
@@ -20,7 +20,7 @@ require (
 	golang.org/x/crypto v0.58.0 // vault/seal
 	golang.org/x/net v0.62.0 // tests
 	golang.org/x/sync v0.24.0 // azure, connector
-	golang.org/x/sys v0.49.0 // audit, connector, connector/keymap, internal/fsys, internal/secret, vault/store/boltstore
+	golang.org/x/sys v0.49.0 // audit, connector, connector/keymap, engine/tde/pagecache, internal/fsys, internal/secret, vault/store/boltstore
 	golang.org/x/term v0.47.0 // app/cli
 	golang.org/x/text v0.43.0 // engine/sqltype/collation
 	golang.org/x/time v0.16.0

@@ -18,6 +18,7 @@ const shardCount = 16
 type Cache struct {
 	shards [shardCount]shard
 	limit  int // pages in each shard
+	slab   slab
 }
 
 type shard struct {
@@ -68,15 +69,23 @@ func (c *Cache) Put(key uint64, src []byte) {
 	defer s.Unlock()
 	i := s.entry(key, c.limit)
 	if s.data[i] == nil {
-		s.data[i] = s.buffer()
+		s.data[i] = c.buffer(s)
 	}
 	copy(s.data[i].Payload(), src)
 }
 
-func (s *shard) buffer() *pagecipher.FrameBuf {
+// Buffer is a new buffer, for a frame that will be given to Trade.
+func (c *Cache) Buffer() *pagecipher.FrameBuf {
+	if c.limit == 0 {
+		return new(pagecipher.FrameBuf)
+	}
+	return c.slab.next(c.limit * shardCount)
+}
+
+func (c *Cache) buffer(s *shard) *pagecipher.FrameBuf {
 	n := len(s.spare)
 	if n == 0 {
-		return new(pagecipher.FrameBuf)
+		return c.Buffer()
 	}
 	b := s.spare[n-1]
 	s.spare = s.spare[:n-1]
@@ -94,7 +103,7 @@ func (c *Cache) Trade(key uint64, b *pagecipher.FrameBuf) *pagecipher.FrameBuf {
 	i := s.entry(key, c.limit)
 	b, s.data[i] = s.data[i], b
 	if b == nil && len(s.spare) > 0 {
-		b = s.buffer()
+		b = c.buffer(s)
 	}
 	return b
 }

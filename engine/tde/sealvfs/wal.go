@@ -17,9 +17,10 @@ import (
 )
 
 const (
-	pendMax  = 2048 // frames of a transaction that wait in memory before they are written
-	pendKeep = 256  // frame buffers that are kept for the next transaction
-	outMax   = 64   // frames that are written at once
+	// pendMax is how many frames of a transaction wait in memory before they are written. Their buffers are kept for the next
+	// one: memory that is used for the first time costs more than sealing.
+	pendMax = 2048
+	outMax  = 64 // frames that are written at once
 )
 
 // wal is the write-ahead log, shared by all connections. SQLite lets one of them write at a time.
@@ -59,6 +60,8 @@ type wal struct {
 	await uint64 // the transaction's last frame, whose header will be written again; 0 if it will not
 	out   []byte
 	raw   [pagecipher.DiskFrame]byte
+	buf   pagecipher.FrameBuf // of partsLocked
+	old   pagecipher.FrameBuf // of completeLocked
 }
 
 type pending struct {
@@ -189,8 +192,8 @@ func (w *wal) resetLocked() {
 
 // completeLocked reads the part of a frame that SQLite did not write again.
 func (w *wal) completeLocked(e *pending, frame uint64) error {
-	var old pagecipher.FrameBuf
-	if err := w.loadLocked(&old, frame); err != nil {
+	old := &w.old
+	if err := w.loadLocked(old, frame); err != nil {
 		return err
 	}
 	if !e.head {

@@ -34,7 +34,6 @@ func (w *wal) partsLocked(p []byte, off int64) (int, error) {
 		return 0, io.EOF
 	}
 	done := 0
-	var buf pagecipher.FrameBuf
 	for done < len(p) {
 		if off < pagecipher.WALHeader {
 			if err := w.readHeadLocked(); err != nil {
@@ -46,7 +45,7 @@ func (w *wal) partsLocked(p []byte, off int64) (int, error) {
 		}
 		rel := off - pagecipher.WALHeader
 		frame, at := uint64(rel/pagecipher.Frame)+1, int(rel%pagecipher.Frame)
-		e, err := w.frameLocked(&buf, frame, at == 0 && len(p)-done >= pagecipher.Frame)
+		e, err := w.frameLocked(&w.buf, frame, at == 0 && len(p)-done >= pagecipher.Frame)
 		if err != nil {
 			return done, err
 		}

@@ -98,7 +98,7 @@ func (w *wal) bufLocked() *pagecipher.FrameBuf {
 			return b
 		}
 	}
-	return new(pagecipher.FrameBuf)
+	return w.s.cache.Buffer()
 }
 
 func (w *wal) cacheKey(gen uint32, frame uint64) uint64 {
@@ -128,9 +128,6 @@ func (w *wal) flushLocked() error {
 }
 
 func (w *wal) emptyLocked() {
-	if len(w.pend) > pendKeep {
-		w.pend = slices.Clone(w.pend[:pendKeep])
-	}
 	w.pend = w.pend[:0]
 	w.redo.Store(false)
 }

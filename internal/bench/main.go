@@ -39,6 +39,7 @@ func sections() []section {
 		{"start", "start to ready and resident memory with 1,000 keys", benchStart},
 		{"connector", "unwraps and openings through the connector against bare HTTPS", benchConnector},
 		{"seal", "keys created per second against fsync of the same disk", benchCreate},
+		{"storage", "encrypted databases against plain SQLite, by processor time", benchStorage},
 	}
 }
 

@@ -23,6 +23,7 @@ import (
 
 	"latchkey/azure/bounded"
 	"latchkey/azure/challenge"
+	"latchkey/azure/retryafter"
 	"latchkey/azure/sqlcred"
 )
 
@@ -226,7 +227,7 @@ func (w *tokenWatch) tokenError(on string, res *http.Response, body []byte, disc
 	text, _, _ = strings.Cut(text, "Trace ID:")
 	f := &keystore.Failure{
 		Class: keystore.Unauthenticated, Status: res.StatusCode, Reason: keystore.Clip(w.cred.Scrub(kind)), Detail: keystore.Clip(w.cred.Scrub(text)),
-		RequestID: keystore.Clip(res.Header.Get("x-ms-request-id")), RetryAfter: retryAfter(res.Header, w.host.o.clock.Now()), Sent: true,
+		RequestID: keystore.Clip(res.Header.Get("x-ms-request-id")), RetryAfter: retryafter.Read(res.Header, w.host.o.clock.Now()), Sent: true,
 	}
 	if len(r.Codes) > 0 {
 		f.Reason = fmt.Sprintf("AADSTS%d", r.Codes[0])

@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"latchkey/azure/challenge"
+	"latchkey/azure/retryafter"
 	"latchkey/azure/sqlcred"
 )
 
@@ -453,7 +454,7 @@ func (h *host) askChallenge(ctx context.Context) (challenge.Challenge, error) {
 		case res.StatusCode >= 500:
 			c, f.Class = code.HTTPResponseCodeServerError, keystore.Outage
 		case res.StatusCode == http.StatusTooManyRequests:
-			c, f.Class, f.RetryAfter = code.HTTPResponseCodeThrottled, keystore.Throttled, retryAfter(res.Header, h.o.clock.Now())
+			c, f.Class, f.RetryAfter = code.HTTPResponseCodeThrottled, keystore.Throttled, retryafter.Read(res.Header, h.o.clock.Now())
 		case res.StatusCode == http.StatusForbidden:
 			c, f.Class = code.HTTPOperationForbidden, keystore.Suspect
 		}

@@ -1,13 +1,12 @@
 package azure
 
 import (
-	"errors"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
 	"latchkey/akv"
+	"latchkey/azure/retryafter"
 	"latchkey/ekm/code"
 	"latchkey/ekm/keystore"
 )
@@ -22,7 +21,7 @@ func replyError(op, on string, res *http.Response, body []byte, now time.Time) e
 		Detail:     keystore.Clip(e.Message),
 		RequestID:  keystore.Clip(res.Header.Get("x-ms-request-id")),
 		Region:     keystore.Clip(res.Header.Get("x-ms-keyvault-region")),
-		RetryAfter: retryAfter(res.Header, now),
+		RetryAfter: retryafter.Read(res.Header, now),
 		Sent:       true,
 	}
 	if f.Reason == "" {
@@ -78,39 +77,4 @@ func refusalClass(inner, message string) keystore.Class {
 		}
 	}
 	return keystore.Suspect
-}
-
-// maxRetryAfter bounds what a server may ask for.
-const maxRetryAfter = time.Hour
-
-// retryAfter reads the three headers that Azure's services use; seconds, milliseconds or an HTTP date.
-func retryAfter(h http.Header, now time.Time) time.Duration {
-	for _, name := range []string{"retry-after-ms", "x-ms-retry-after-ms"} {
-		if d, ok := count(h.Get(name), time.Millisecond); ok {
-			return d
-		}
-	}
-	v := h.Get("Retry-After")
-	if d, ok := count(v, time.Second); ok {
-		return d
-	}
-	if at, err := http.ParseTime(v); err == nil {
-		if theirs, err := http.ParseTime(h.Get("Date")); err == nil {
-			now = theirs // the date is by the server's clock, which ours may be far from
-		}
-		return min(max(at.Sub(now), 0), maxRetryAfter)
-	}
-	return 0
-}
-
-// count reads a number of units up to maxRetryAfter; a number beyond what an integer holds counts as that.
-func count(s string, unit time.Duration) (time.Duration, bool) {
-	n, err := strconv.ParseUint(s, 10, 64)
-	switch {
-	case errors.Is(err, strconv.ErrRange), err == nil && n >= uint64(maxRetryAfter/unit):
-		return maxRetryAfter, true
-	case err != nil:
-		return 0, false
-	}
-	return time.Duration(n) * unit, true
 }

@@ -2,21 +2,17 @@ package azure
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
-	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptrace"
-	"net/url"
-	"strings"
 	"sync/atomic"
 	"time"
 
 	"latchkey/ekm/code"
 	"latchkey/ekm/keystore"
 
+	"latchkey/azure/netfault"
 	"latchkey/azure/sqlcred"
 )
 
@@ -44,7 +40,7 @@ func newTransport(t sqlcred.Target, s Settings, ca []byte) (*http.Transport, err
 	}
 	return &http.Transport{
 		Proxy:                  proxy,
-		OnProxyConnectResponse: onProxyReply,
+		OnProxyConnectResponse: netfault.OnProxyReply,
 		DialContext:            dialTo(dialer, sqlcred.HostPort(t.Host), s.Addresses),
 		TLSClientConfig:        tlsConfig,
 		TLSHandshakeTimeout:    orDefault(s.TLSTimeout, 10*time.Second),
@@ -111,66 +107,10 @@ func (p *phase) fail(ctx context.Context, op, on string, err error) error {
 	if errors.As(err, &coded) {
 		return coded
 	}
-	f := &keystore.Failure{Class: keystore.Outage, Sent: p.wrote.Load(), Err: networkCause(err)}
+	f := &keystore.Failure{Class: keystore.Outage, Sent: p.wrote.Load(), Err: netfault.Cause(err)}
 	if ctx.Err() == context.Canceled { // whatever its cause: the caller ended it, the vault did nothing
 		f.Class = keystore.Canceled
 		return code.Wrap(code.Failure, op, on, f)
 	}
-	return code.Wrap(networkCode(err, p.wrote.Load(), p.answered.Load()), op, on, f)
-}
-
-func networkCode(err error, wrote, answered bool) code.Code {
-	var opErr *net.OpError
-	var dns *net.DNSError
-	var tlsErr *tls.CertificateVerificationError
-	var record tls.RecordHeaderError
-	var alert tls.AlertError
-	var x509Err x509.UnknownAuthorityError
-	switch {
-	case wrote, answered:
-		return code.HTTPGetResponseCode
-	case isProxyError(err):
-		return code.HTTPAttemptConnect
-	case errors.As(err, &dns):
-		return code.AKVDoesNotExist
-	case errors.As(err, &tlsErr), errors.As(err, &record), errors.As(err, &alert), errors.As(err, &x509Err):
-		return code.HTTPSendRequest
-	case errors.As(err, &opErr) && opErr.Op == "dial":
-		return code.HTTPConnectSession
-	case strings.Contains(err.Error(), "invalid header field"):
-		return code.HTTPAddRequestHeader
-	default:
-		return code.HTTPSendRequest
-	}
-}
-
-// isProxyError tells that the proxy could not be reached or did not let the connection through. net/http has no type for
-// the latter: it is the status text of the proxy's reply to CONNECT.
-func isProxyError(err error) bool {
-	var opErr *net.OpError
-	if errors.As(err, &opErr) && opErr.Op == "proxyconnect" {
-		return true
-	}
-	return errors.Is(err, errProxyStatus)
-}
-
-// networkCause drops the request's URL that net/http puts around its errors: it is in the code's error already, and a token
-// request's URL is of no use.
-func networkCause(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
-		return u.Err
-	}
-	return err
-}
-
-// errProxyStatus is a proxy that answered CONNECT with anything but 200.
-var errProxyStatus = errors.New("the proxy did not let the connection through")
-
-// onProxyReply makes a refused CONNECT recognisable.
-func onProxyReply(_ context.Context, proxy *url.URL, _ *http.Request, res *http.Response) error {
-	if res.StatusCode != http.StatusOK {
-		return fmt.Errorf("%w: %q answered %q", errProxyStatus, proxy.Host, keystore.Clip(res.Status))
-	}
-	return nil
+	return code.Wrap(netfault.Code(err, p.wrote.Load(), p.answered.Load()), op, on, f)
 }

@@ -18,6 +18,7 @@ import (
 	"latchkey/internal/secret"
 
 	"latchkey/azure/bounded"
+	"latchkey/azure/netfault"
 	"latchkey/azure/sqlcred"
 )
 
@@ -321,7 +322,7 @@ func (h *host) send(ctx context.Context, r request) (*http.Response, []byte, err
 	}
 	body, err := bounded.ReadAll(bounded.Limit(res.Body, limit), res.ContentLength)
 	if err != nil {
-		f := &keystore.Failure{Class: keystore.Outage, Status: res.StatusCode, Sent: true, Err: networkCause(err)}
+		f := &keystore.Failure{Class: keystore.Outage, Status: res.StatusCode, Sent: true, Err: netfault.Cause(err)}
 		return nil, nil, code.Wrap(code.HTTPReadData, r.op, on, f)
 	}
 	return res, body, nil

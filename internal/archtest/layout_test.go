@@ -60,8 +60,10 @@ var layout = []rule{
 	{"entra", []string{"audit", "ekm/code", "entra/directory", "internal/jwks"}, "the token authority stands alone"},
 	{"entra/directory", []string{"audit", "ekm/code", "internal/jwks"}, "what the authority keeps; knows no network"},
 
-	{"azure", []string{"akv", "ekm", "ekm/code", "ekm/keystore", "azure/bounded", "azure/challenge", "azure/sqlcred"}, "the client's side of the vault API"},
+	{"azure", []string{"akv", "ekm", "ekm/code", "ekm/keystore", "azure/bounded", "azure/challenge", "azure/netfault", "azure/retryafter", "azure/sqlcred"}, "the client's side of the vault API"},
 	{"azure/bounded", nil, "bytes of one exchange"},
+	{"azure/netfault", []string{"ekm/code", "ekm/keystore"}, "errors of the network as codes"},
+	{"azure/retryafter", nil, "how long a server asks to be left alone"},
 	{"azure/sqlcred", []string{"akv", "ekm", "ekm/code", "ekm/keystore"}, "reads credentials; sends nothing"},
 	{"azure/challenge", []string{"akv", "ekm/code", "ekm/keystore", "azure/sqlcred"}, "reads and checks bytes; sends nothing"},
 	{"azure/azuretest", []string{"keywrap"}, "a scripted peer for tests of the client's side"},

@@ -36,6 +36,7 @@ type Call struct {
 	Key        string // name in the path, "" if the route has none
 	KeyVersion string // version in the path, "" for the current one
 	Scope      string // of the role routes of a Managed HSM
+	Address    string // method and path as sent, cut short: for the audit record of an address that is no route
 
 	Addr          netip.Addr
 	RequestID     string
@@ -262,6 +263,9 @@ func (tx *Tx) record(result audit.Result, status int, reason string) error {
 		if r.Object == "" && c.Key != "" {
 			r.Object = keyspec.View{Base: c.Base}.KID(c.Key, c.KeyVersion)
 		}
+	}
+	if tx.Op == OpUnknown && r.Object == "" {
+		r.Object = c.Address
 	}
 	tx.awaited(false)
 	return tx.s.audit.Append(context.WithoutCancel(tx.Ctx), r)

@@ -97,6 +97,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	rq.call.CorrelationID = clip(r.Header.Get("X-Ms-Client-Request-Id"), 128)
 	rq.call.Client = clip(r.UserAgent(), 256)
+	rq.call.Address = clip(r.Method+" "+r.URL.Path, 256)
 	if r.TLS == nil {
 		rq.fail(PlainHTTP())
 		return

@@ -340,3 +340,12 @@ func TestOneRecordEach(t *testing.T) {
 		}
 	}
 }
+
+// The record of an address that is no route says which one was tried, without what could forge a line.
+func TestRecordNamesTheAddressThatIsNoRoute(t *testing.T) {
+	s := vaulttest.New(t, nil)
+	s.Call(t, s.Admin(), "POST", s.VaultURL("kv1")+"/secrets/x%0Ay", nil)
+	if got := s.Audit.Last().Object; got != "POST /secrets/x?y" {
+		t.Errorf("object = %q", got)
+	}
+}

@@ -23,7 +23,6 @@ require (
 	golang.org/x/sys v0.49.0 // audit, connector, connector/keymap, engine/tde/pagecache, internal/fsys, internal/secret, vault/store/boltstore
 	golang.org/x/term v0.47.0 // app/cli
 	golang.org/x/text v0.43.0 // engine/sqltype/collation
-	golang.org/x/time v0.16.0
 	software.sslmate.com/src/go-pkcs12 v0.7.4 // azure/sqlcred
 )
 

@@ -53,7 +53,10 @@ func (db *DB) connect(ctx context.Context) (*Conn, error) {
 		err = raw.Exec("SELECT count(*) FROM sqlite_schema") // reads page 1: a bad file is told now
 	}
 	if err == nil {
-		err = raw.SetAuthorizer(authorize)
+		_, err = raw.Config(sqlite3.DBCONFIG_DEFENSIVE, true)
+	}
+	if err == nil {
+		err = raw.SetAuthorizer(c.authorize)
 	}
 	if err != nil {
 		err = c.Err(err)
@@ -62,13 +65,26 @@ func (db *DB) connect(ctx context.Context) (*Conn, error) {
 	return c, nil
 }
 
-// authorize refuses to attach what is not a database of this package: another file system would write in clear. The empty
-// name is SQLite's own, for VACUUM.
-func authorize(action sqlite3.AuthorizerActionCode, name, _, _, _ string) sqlite3.AuthorizerReturnCode {
-	if action == sqlite3.AUTH_ATTACH && name != "" && !strings.HasPrefix(name, "file:/latchkey-") {
-		return sqlite3.AUTH_DENY
+// authorize refuses to attach what is not a database of this package: another file system would write in clear.
+//
+// The name is empty if it is an expression, which could be anything, and for the database that VACUUM makes for itself. Only
+// VACUUM switches defensive mode off while it works; SQL cannot.
+func (c *Conn) authorize(action sqlite3.AuthorizerActionCode, name, _, _, _ string) sqlite3.AuthorizerReturnCode {
+	switch {
+	case action != sqlite3.AUTH_ATTACH || ours(name):
+		return sqlite3.AUTH_OK
+	case name == "":
+		if defensive, err := c.Config(sqlite3.DBCONFIG_DEFENSIVE); err == nil && !defensive {
+			return sqlite3.AUTH_OK
+		}
 	}
-	return sqlite3.AUTH_OK
+	return sqlite3.AUTH_DENY
+}
+
+// ours reports whether name is what [DB.URI] gives for some database.
+func ours(name string) bool {
+	path, vfs, ok := strings.Cut(strings.TrimPrefix(name, "file:/"), "?vfs=")
+	return ok && path == vfs && strings.HasPrefix(name, "file:/latchkey-") && !strings.ContainsAny(vfs, "/.&?#%")
 }
 
 // URI is the name under which another database's connections may ATTACH this one, while it is open.

@@ -8,8 +8,8 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
+	"runtime"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"latchkey/ekm/code"
@@ -50,7 +50,6 @@ type Options struct {
 // Log is an open log. It is safe for concurrent use. Close it.
 type Log struct {
 	wake   chan struct{} // capacity 1: something is pending, or closing is set
-	atWork atomic.Int64  // operations between Enter and Leave
 	done   chan struct{} // closed when the writer has ended
 	clock  clock.Clock
 	closer error // of the writer's end; read after done
@@ -202,7 +201,9 @@ func (l *Log) run(w *writer, lock io.Closer) {
 	for closing := false; !closing; {
 		select {
 		case <-l.wake:
-			l.gather()
+			// Whatever can run goes first, so that on a busy machine the records of many operations share one sync. Where
+			// nothing else can run this costs nothing.
+			runtime.Gosched()
 			var b *batch
 			l.mu.Lock()
 			b, l.pending, closing = l.pending, nil, l.closing
@@ -232,45 +233,6 @@ func (l *Log) run(w *writer, lock io.Closer) {
 	}
 	err := w.syncHead()
 	l.closer = errors.Join(err, w.closeFile(), lock.Close())
-}
-
-// Bounds of gather.
-const (
-	gatherFrom = 2                    // operations on their way that make a wait worth it
-	gatherFor  = 2 * time.Millisecond // the longest wait
-)
-
-// Enter says that an operation began whose record will come; Leave, just before its Append or when there will be none, takes
-// that back. While two or more operations are at work the log waits up to 2 ms for their records before it syncs, so that a
-// busy server pays for one sync and not for many; a caller alone never waits. Records without Enter are as durable.
-func (l *Log) Enter() { l.atWork.Add(1) }
-
-// Leave takes one Enter back.
-func (l *Log) Leave() { l.atWork.Add(-1) }
-
-// gather waits while records are about to come.
-func (l *Log) gather() {
-	if l.atWork.Load() < gatherFrom || l.isClosing() {
-		return
-	}
-	t := l.clock.NewTimer(gatherFor)
-	defer t.Stop()
-	for {
-		select {
-		case <-t.C():
-			return
-		case <-l.wake: // one more came, or the log is closing
-			if l.atWork.Load() <= 0 || l.isClosing() {
-				return
-			}
-		}
-	}
-}
-
-func (l *Log) isClosing() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.closing
 }
 
 func (l *Log) finish(b *batch, err error, end Head) {

@@ -66,7 +66,6 @@ type Tx struct {
 
 	s        *Door
 	recorded bool // the record of a change was written ahead
-	inLog    bool // the log was told that a record will come
 	charged  bool // it counted against the limits
 	after    []func()
 }
@@ -82,26 +81,12 @@ func (s *Door) Do(ctx context.Context, op Op, c *Call, act func(*Tx) error) erro
 	tx := &Tx{s: s, DB: s.db, Ctx: ctx, Op: op, Call: c, Now: s.clock.Now()}
 	err := tx.enter()
 	if err == nil {
-		tx.awaited(true)
 		err = tx.act(act)
 	}
 	if err := tx.leave(err); err != nil {
 		return err
 	}
 	return nil
-}
-
-// awaited tells the log whether a record of this operation is on its way.
-func (tx *Tx) awaited(is bool) {
-	switch {
-	case tx.s.gather == nil || is == tx.inLog:
-		return
-	case is:
-		tx.s.gather.Enter()
-	default:
-		tx.s.gather.Leave()
-	}
-	tx.inLog = is
 }
 
 // act calls act; a panic becomes an error with nothing of it told.
@@ -267,7 +252,6 @@ func (tx *Tx) record(result audit.Result, status int, reason string) error {
 	if tx.Op == OpUnknown && r.Object == "" {
 		r.Object = c.Address
 	}
-	tx.awaited(false)
 	return tx.s.audit.Append(context.WithoutCancel(tx.Ctx), r)
 }
 

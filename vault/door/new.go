@@ -17,12 +17,6 @@ type Auditor interface {
 	Append(ctx context.Context, r audit.Record) error
 }
 
-// Gatherer is an Auditor that makes records of operations durable together when it knows that more are on their way.
-type Gatherer interface {
-	Enter() // an operation began; its record will follow
-	Leave() // its record comes now, or will not come
-}
-
 // Tokens says who the bearer of a token is; token.Validator is one. A refusal is an *akv.Error with status 401.
 type Tokens interface {
 	Validate(ctx context.Context, raw, audience string) (rbac.Principal, error)
@@ -44,7 +38,6 @@ type Config struct {
 type Door struct {
 	db       *keydb.DB
 	audit    Auditor
-	gather   Gatherer // nil if audit is none
 	tokens   Tokens
 	clock    clock.Clock
 	limits   *throttle.Limiter
@@ -54,9 +47,7 @@ type Door struct {
 
 // New makes a Door.
 func New(c Config) *Door {
-	gather, _ := c.Audit.(Gatherer)
 	return &Door{
-		gather: gather,
-		db:     c.DB, audit: c.Audit, tokens: c.Tokens, clock: c.Clock, limits: c.Limits, log: c.Logger, mayAdmin: c.MayAdminister,
+		db: c.DB, audit: c.Audit, tokens: c.Tokens, clock: c.Clock, limits: c.Limits, log: c.Logger, mayAdmin: c.MayAdminister,
 	}
 }

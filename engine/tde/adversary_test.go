@@ -202,3 +202,29 @@ func TestProviderFails(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A key store that wraps what it does not unwrap is refused before anything depends on it.
+func TestWrapIsProved(t *testing.T) {
+	ctx := t.Context()
+	keys := &fakeKeys{}
+	m := newMem(t)
+	encrypted(t, m, "/data/d.db", keys)
+	want, err := sum(t, m, "/data/d.db", keys)
+	must(t, err)
+	db, err := tde.Open(ctx, memConfig(m), keys)
+	must(t, err)
+	bad := &otherKeys{}
+	if err := db.ReWrap(ctx, protector2, bad); !errors.Is(err, tde.ErrKeys) {
+		t.Errorf("change of protector: %v", err)
+	}
+	if err := db.ReKey(ctx, tde.AES256, protector2, bad); !errors.Is(err, tde.ErrKeys) {
+		t.Errorf("change of key: %v", err)
+	}
+	if s := db.Status(); s.State != tde.Encrypted || s.Protector != protector1 || s.Generation != 1 {
+		t.Errorf("after refusals: %+v", s)
+	}
+	must(t, db.Close())
+	if got, err := sum(t, m, "/data/d.db", keys); err != nil || got != want {
+		t.Errorf("reopened: %v, %v; want %v", got, err, want)
+	}
+}

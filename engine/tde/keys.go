@@ -2,6 +2,7 @@ package tde
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"latchkey/ekm"
@@ -121,6 +122,8 @@ func (db *DB) newKey(ctx context.Context, op string, alg header.Algorithm, p Pro
 	return nil
 }
 
+// wrap has the DEK wrapped and makes sure, before anything depends on it, that what came back opens again: a provider that wraps
+// but cannot unwrap (a right that is missing, another key's version) would else be noticed at the next open, with the data gone.
 func (db *DB) wrap(ctx context.Context, keys Keys, p Protector, dek *secret.Bytes) (ekm.Wrapped, error) {
 	if keys == nil || p.Thumbprint == "" || len(p.Thumbprint) > ekm.MaxThumbprintLen || len(p.URI) > header.MaxURI {
 		return ekm.Wrapped{}, code.Wrap(code.DatabaseKey, "wrapping the database key", db.cfg.Path, fmt.Errorf("%w: no usable protector was given", ErrKeys))
@@ -131,10 +134,25 @@ func (db *DB) wrap(ctx context.Context, keys Keys, p Protector, dek *secret.Byte
 	if err == nil && (len(w.Blob) == 0 || len(w.Blob) > header.MaxBlob || len(w.Algorithm) > header.MaxAlgName) {
 		err = fmt.Errorf("a wrapped key of %d bytes by %q cannot be kept", len(w.Blob), w.Algorithm)
 	}
+	if err == nil {
+		err = proveUnwrap(ctx, keys, p.Thumbprint, w, dek)
+	}
 	if err != nil {
 		return ekm.Wrapped{}, code.Wrap(code.DatabaseKey, "wrapping the database key", db.cfg.Path, fmt.Errorf("%w: protector %v: %w", ErrKeys, p.Thumbprint, err))
 	}
 	return w, nil
+}
+
+func proveUnwrap(ctx context.Context, keys Keys, t ekm.Thumbprint, w ekm.Wrapped, dek *secret.Bytes) error {
+	back, err := keys.Unwrap(ctx, t, w)
+	if err != nil {
+		return fmt.Errorf("the wrapped key does not open again: %w", err)
+	}
+	defer back.Destroy()
+	if !back.Equal(dek.Expose()) {
+		return errors.New("the wrapped key opens to another key")
+	}
+	return nil
 }
 
 // ReWrap puts the DEK under another protector (ENCRYPTION BY SERVER ...). Only the header is written, in one atomic step:
@@ -171,7 +189,9 @@ func (db *DB) ReWrap(ctx context.Context, p Protector, keys Keys) error {
 	err := db.update(true, func(h *header.Header) {
 		for i := range h.Keys {
 			k := &h.Keys[i]
-			k.Protector, k.URI, k.Wrapped = p.Thumbprint, p.URI, wrapped[k.Generation]
+			if w, ok := wrapped[k.Generation]; ok {
+				k.Protector, k.URI, k.Wrapped = p.Thumbprint, p.URI, w
+			}
 		}
 		h.Modified = db.now()
 		h.Rewraps++

@@ -79,7 +79,7 @@ func (s *server) measure(n int, d time.Duration, f func() error) (rate float64, 
 
 // clients is how many connections unwrap at once. Each unwrap waits for its audit record to be on disk, and those that wait together
 // share a sync, so with few clients the disk is measured.
-const clients = 64
+const clients = 128
 
 func benchUnwrap(ctx context.Context, b *bench) error {
 	s, err := b.start(ctx, filepath.Join(b.scratch, "unwrap"))

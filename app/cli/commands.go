@@ -8,6 +8,7 @@ func commands() []*command {
 		keyCommand(),
 		vaultCommand(),
 		entraCommand(),
+		sqlCommand(),
 		doctorCommand(),
 		explainCommand(),
 		versionCommand(),

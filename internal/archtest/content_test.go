@@ -318,7 +318,7 @@ func TestNoMachineSpecifics(t *testing.T) {
 			return err
 		}
 		if d.IsDir() {
-			if name := d.Name(); name == ".git" || name == "node_modules" || name == "dist" {
+			if name := d.Name(); name == ".git" || name == "node_modules" || name == "dist" || name == ".build" {
 				return filepath.SkipDir
 			}
 			return nil

@@ -70,7 +70,10 @@ var layout = []rule{
 	{"connector", []string{"connector/...", "keywrap", "ekm", "ekm/code", "ekm/keystore"}, "declares the few methods of a vault that it needs; another key store is one more package"},
 	{"connector/...", []string{"connector/...", "keywrap", "ekm", "ekm/code", "ekm/keystore"}, "parts of the connector"},
 	{"doctor", []string{"ekm", "ekm/code", "akv", "azure/...", "ekm/keystore"}, "walks the hops of a client"},
-	{"agent", []string{"ekm", "ekm/code"}, "frames and sockets around a provider"},
+	{"agent", []string{"agent/frame", "agent/peer", "ekm", "ekm/code", "ekm/keystore"}, "serves a provider to a library in another process; knows no connector"},
+	{"agent/frame", []string{"ekm"}, "a codec has no sockets and no policy"},
+	{"agent/peer", nil, "sockets and pipes, and who is at their other end; knows no frames"},
+	{"agent/client", []string{"agent/frame", "agent/peer", "ekm", "ekm/code", "ekm/keystore"}, "the agent's other side, for tests and Go programs"},
 
 	{"engine/tds", []string{"engine/tds/internal/wire"}, "a codec has no policy"},
 	{"engine/tds/internal/wire", nil, "numbers and texts of the codec"},
@@ -92,6 +95,7 @@ var layout = []rule{
 	{"ops", []string{"ekm/code"}, "runbooks over database/sql"},
 	{"dashboard", []string{"monitor"}, "one page and its JSON"},
 
+	{"app/sqlscript", nil, "scripts over a SQL connection; knows no server of ours"},
 	{"app/running", nil, "what a running server says of itself; its clients need no part"},
 	{"app/install", []string{"app/running", "audit", "entra", "entra/directory", "vault/...", "ekm/code"}, "a data directory and what lasts in it"},
 	{"app/admin", []string{"app/install", "akv", "audit", "entra", "vault", "vault/...", "ekm/code"}, "changes what is in a data directory"},

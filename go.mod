@@ -10,7 +10,7 @@ require (
 	github.com/go-jose/go-jose/v4 v4.1.8 // entra, entra/directory, internal/jwks, keywrap, vault/release, vault/token, vault/vaulttest
 	github.com/google/go-cmp v0.7.0 // vault/store/storetest
 	github.com/google/uuid v1.6.0 // app/admin, app/compose, entra, entra/directory, vault/armapi, vault/httpapi, vault/token
-	github.com/microsoft/go-mssqldb v1.11.2 // tests
+	github.com/microsoft/go-mssqldb v1.11.2 // app/cli, app/sqlscript
 	github.com/ncruces/go-sqlite3 v0.35.6 // engine/tde, engine/tde/sealvfs, engine/tde/tempfile, internal/bench
 	github.com/prometheus/client_golang v1.25.0 // connector
 	github.com/rogpeppe/go-internal v1.16.0 // tests
@@ -31,6 +31,7 @@ require (
 	github.com/Azure/azure-sdk-for-go/sdk/security/keyvault/internal v1.2.0 // indirect
 	github.com/AzureAD/microsoft-authentication-library-for-go v1.10.1 // indirect
 	github.com/BurntSushi/toml v1.4.1-0.20240526193622-a339e1f7089c // indirect
+	github.com/Microsoft/go-winio v0.6.2 // indirect
 	github.com/beorn7/perks v1.0.1 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
 	github.com/golang-jwt/jwt/v5 v5.3.1 // indirect

@@ -90,6 +90,7 @@ var layout = []rule{
 	{"engine/catalog/...", []string{"engine/catalog/...", "engine/sqltype/...", "keywrap", "ekm", "ekm/code"}, "metadata; keywrap for native keys"},
 	{"engine/exec", []string{"engine/tsql/...", "engine/catalog/...", "engine/sqltype/...", "engine/tde", "ekm", "ekm/code"}, "binder and executor"},
 	{"engine/backup", []string{"engine/tde", "ekm", "ekm/code"}, "backup sets"},
+	{"engine/keystmt/...", []string{"engine/...", "keywrap", "ekm", "ekm/code"}, "the key-management dialect; keywrap for native keys in use"},
 	{"engine/...", []string{"engine/...", "ekm", "ekm/code"}, "the SQL engine"},
 	{"monitor", []string{"ekm/code"}, "pure: (check result, time) to (state, events)"},
 	{"ops", []string{"ekm/code"}, "runbooks over database/sql"},

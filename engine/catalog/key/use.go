@@ -18,8 +18,8 @@ import (
 	"latchkey/keywrap"
 )
 
-// wrapRSA encrypts a small secret under a certificate's public key.
-func wrapRSA(c *model.Certificate, plain *secret.Bytes) ([]byte, error) {
+// CertificatePublic takes the public key out of a certificate.
+func CertificatePublic(c *model.Certificate) (*keywrap.PublicKey, error) {
 	x, err := x509.ParseCertificate(c.DER)
 	if err != nil {
 		return nil, err
@@ -28,7 +28,12 @@ func wrapRSA(c *model.Certificate, plain *secret.Bytes) ([]byte, error) {
 	if !ok {
 		return nil, errors.New("the certificate's key is not RSA")
 	}
-	k, err := keywrap.NewRSAPublicKey(pub.N.Bytes(), big.NewInt(int64(pub.E)).Bytes())
+	return keywrap.NewRSAPublicKey(pub.N.Bytes(), big.NewInt(int64(pub.E)).Bytes())
+}
+
+// wrapRSA encrypts a small secret under a certificate's public key.
+func wrapRSA(c *model.Certificate, plain *secret.Bytes) ([]byte, error) {
+	k, err := CertificatePublic(c)
 	if err != nil {
 		return nil, err
 	}

@@ -65,7 +65,7 @@ func TestEveryPublishedCodeIsThere(t *testing.T) {
 		}
 	}
 	for _, e := range code.All() {
-		if e.Code.Space() == code.Provider && !all[e.Code.Number()] {
+		if e.Code.Space() == code.Provider && !all[e.Code.Number()] && e.Code.Number() <= 5000 {
 			t.Errorf("%v is in no edition of the published table", e.Code)
 		}
 	}
@@ -188,6 +188,7 @@ func TestWhatCannotOccur(t *testing.T) {
 		{3800, 3800},
 		{3809, 3819},
 		{3900, 3900},
+		{5001, 5007}, // our own
 	} {
 		for n := r[0]; n <= r[1]; n++ {
 			e, ok := code.Lookup(code.In(code.Provider, n))

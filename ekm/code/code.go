@@ -9,7 +9,8 @@
 // what a message of SQL Server and the provider's code in it say as a pair. Package ekm/code/explain renders them. The texts
 // are data, in data/*.txt; only our own codes stand in Go, beside their constants in latchkey.go.
 //
-// There are three spaces. Provider holds the numbers of the SQL Server connector (0 to 4000), kept with their meaning.
+// There are three spaces. Provider holds the numbers of the SQL Server connector (0 to 4000), kept with their meaning, and from
+// 5001 those that our library adds for the agent behind it.
 // SQL holds message numbers of SQL Server that carry or follow from them. Latchkey holds our own, printed "LK1234".
 package code
 

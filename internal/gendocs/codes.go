@@ -29,6 +29,7 @@ func families() []family {
 		{"Unwrapping", code.Provider, 3700, 3709},
 		{"Secret and certificates", code.Provider, 3800, 3822},
 		{"Name resolution and retries", code.Provider, 3900, 4000},
+		{"The library and its agent (ours)", code.Provider, 5001, 5999},
 		{"Files, databases, backups and recovery", code.SQL, 0, 14999},
 		{"Credentials, logins, keys and options", code.SQL, 15000, 33021},
 		{"Providers and their keys", code.SQL, 33022, 33090},
@@ -64,7 +65,7 @@ func writeCodes(w io.Writer) error {
 What every number means, what usually caused it and what to do. `+"`latchkey explain CODE`"+` tells the same on the command
 line, finds near matches for a typo, and takes a whole message as it was copied from a screen.
 
-There are %d codes in three spaces: those of the SQL Server connector for key vaults (0 to 4000, with the published symbols),
+There are %d codes in three spaces: those of the SQL Server connector for key vaults (0 to 4000, with the published symbols; 5001 and up are ours),
 messages of SQL Server that carry or follow from them, and Latchkey's own (LK1001 and up). %d cannot occur with Latchkey;
 they are here because logs of other connectors have them, each with the reason.
 

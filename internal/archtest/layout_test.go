@@ -89,6 +89,7 @@ var layout = []rule{
 	{"engine/tde/...", []string{"engine/tde/...", "ekm", "ekm/code"}, "encryption sees the provider's contract, never a vault"},
 	{"engine/catalog/...", []string{"engine/catalog/...", "engine/sqltype/...", "keywrap", "ekm", "ekm/code"}, "metadata; keywrap for native keys"},
 	{"engine/exec", []string{"engine/tsql/...", "engine/catalog/...", "engine/sqltype/...", "engine/tde", "ekm", "ekm/code"}, "binder and executor"},
+	{"engine/compile/...", []string{"engine/compile/...", "engine/cell", "engine/fn", "engine/fn/...", "engine/tsql/...", "engine/sqltype/..."}, "from trees to SQLite text; knows no session and runs nothing"},
 	{"engine/backup", []string{"engine/tde", "ekm", "ekm/code"}, "backup sets"},
 	{"engine/keystmt/...", []string{"engine/...", "keywrap", "ekm", "ekm/code"}, "the key-management dialect; keywrap for native keys in use"},
 	{"engine/...", []string{"engine/...", "ekm", "ekm/code"}, "the SQL engine"},

@@ -1,0 +1,69 @@
+package plan
+
+import (
+	"latchkey/engine/sqltype"
+)
+
+// Eval computes a value in Go.
+type Eval func(*Frame) (sqltype.Value, error)
+
+// Variables gives the values of a session's variables. The value has the declared type; the name has its signs.
+type Variables interface {
+	VariableValue(name string) (sqltype.Value, error)
+}
+
+// Frame is what an [Eval] may look at. It is used by one goroutine at a time.
+type Frame struct {
+	Variables Variables
+	// Row are the columns of the row at hand, for assignments.
+	Row []sqltype.Value
+}
+
+// Bind computes the values of a plan's parameters in order. Errors are the running statement's: conversion, overflow, row counts
+// that are negative.
+func (p *Plan) Bind(f *Frame) ([]sqltype.Value, error) {
+	if len(p.Params) == 0 {
+		return nil, nil
+	}
+	out := make([]sqltype.Value, len(p.Params))
+	for i := range p.Params {
+		v, err := p.Params[i].value(f)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = v
+	}
+	return out, nil
+}
+
+func (p *Param) value(f *Frame) (v sqltype.Value, err error) {
+	switch {
+	case p.Variable != "":
+		v, err = f.Variables.VariableValue(p.Variable)
+	case p.Eval != nil:
+		v, err = p.Eval(f)
+	default:
+		v = p.Value
+	}
+	if err == nil && p.Check != NoCheck {
+		err = p.Check.check(v)
+	}
+	return v, err
+}
+
+func (c Check) check(v sqltype.Value) error {
+	n := v.Int()
+	switch {
+	case c == OffsetRows && (v.IsNull() || n < 0):
+		return message(10742)
+	case c == FetchRows && (v.IsNull() || n <= 0):
+		return message(10744)
+	case v.IsNull():
+		return message(1060)
+	case c == TopRows && n < 0:
+		return message(127)
+	case c == TopPercent && (v.ToFloat() < 0 || v.ToFloat() > 100):
+		return message(1031)
+	}
+	return nil
+}

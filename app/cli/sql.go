@@ -42,7 +42,7 @@ Where to: DSN ("sqlserver://user@host:1433?database=db", or "server=host;user id
 server of the default data directory. A password is best left out of the DSN, where every process of the machine can read it: it is taken from $SQLCMDPASSWORD, or
 asked for.
 
-In scripts $(NAME) stands for a variable (-v NAME=VALUE, or a line ":setvar NAME VALUE"); ":on error exit", ":exit" and ":quit" are obeyed.`,
+In scripts $(NAME) stands for a variable (-v NAME=VALUE, a line ":setvar NAME VALUE", or the environment's); ":on error exit", ":exit" and ":quit" are obeyed.`,
 		flags: func(fs *flag.FlagSet) {
 			dataFlag(fs, &f.data)
 			fs.StringVar(&f.database, "d", "", "use the database `DB` at first")
@@ -55,7 +55,7 @@ In scripts $(NAME) stands for a variable (-v NAME=VALUE, or a line ":setvar NAME
 			fs.Var(vars, "v", "set a variable, `NAME=VALUE`; may be repeated")
 		},
 		run: func(ctx context.Context, c *call) error {
-			f.options.Variables = vars
+			f.options.Variables, f.options.Lookup = vars, c.LookupEnv
 			return c.sql(ctx, f)
 		},
 	}

@@ -20,6 +20,8 @@ type Options struct {
 	Trim        bool              // no padding: each value as long as it is (sqlcmd -W)
 	StopOnError bool              // the first failed batch ends the script (sqlcmd -b)
 	Variables   map[string]string // for $(NAME); names without regard to case
+	// Lookup is asked for variables that are not among them, as sqlcmd asks the environment; nil means nobody.
+	Lookup func(string) (string, bool)
 	// Echo gets each batch before it is sent, with the variables not replaced; nil means nobody.
 	Echo func(Batch)
 }
@@ -175,8 +177,11 @@ func (r *Runner) expand(b Batch) (string, error) {
 			continue
 		}
 		value, known := r.vars[strings.ToUpper(name)]
+		if !known && r.o.Lookup != nil {
+			value, known = r.o.Lookup(name)
+		}
 		if !known {
-			return "", fmt.Errorf("line %d: the variable %q has no value; give it with -v %s=VALUE or :setvar",
+			return "", fmt.Errorf("line %d: the variable %q has no value; give it with -v %s=VALUE, :setvar or the environment",
 				b.Line+strings.Count(b.Text[:len(b.Text)-len(text)+i], "\n"), name, name)
 		}
 		out.WriteString(text[:i])

@@ -1,0 +1,162 @@
+package fn
+
+import (
+	"slices"
+	"strings"
+
+	"latchkey/engine/fn/def"
+	"latchkey/engine/sqltype"
+)
+
+// What calls are made of; see package def.
+type (
+	Arg         = def.Arg
+	Call        = def.Call
+	Eval        = def.Eval
+	Accumulator = def.Accumulator
+	Function    = def.Function
+	Kind        = def.Kind
+	Refusal     = def.Refusal
+)
+
+// The kinds of functions.
+const (
+	Scalar     = def.Scalar
+	Variable   = def.Variable
+	AggFunc    = def.AggFunc
+	WindowFunc = def.WindowFunc
+	TableFunc  = def.TableFunc
+	OperatorFn = def.Operator
+)
+
+// What the session is to functions; see package def.
+type (
+	Env             = def.Env
+	Settings        = def.Settings
+	Session         = def.Session
+	Databases       = def.Databases
+	Database        = def.Database
+	Names           = def.Names
+	Who             = def.Who
+	Principal       = def.Principal
+	Objects         = def.Objects
+	ObjectQuery     = def.ObjectQuery
+	Object          = def.Object
+	Column          = def.Column
+	ScopeKind       = def.ScopeKind
+	Scope           = def.Scope
+	Security        = def.Security
+	PermissionQuery = def.PermissionQuery
+	Keys            = def.Keys
+)
+
+// What Objects.Scope looks for.
+const (
+	SchemaScope = def.SchemaScope
+	TypeScope   = def.TypeScope
+)
+
+// ErrSpec means that Parse was given no specification.
+var ErrSpec = def.ErrSpec
+
+// table is every function by name. It is made once and never changed.
+var table = func() map[string]*Function {
+	m := make(map[string]*Function, 512)
+	for _, list := range [][]Function{operators()} {
+		for i := range list {
+			f := &list[i]
+			if m[f.Name] != nil {
+				panic("function defined twice: " + f.Name)
+			}
+			m[f.Name] = f
+		}
+	}
+	return m
+}()
+
+// Lookup finds a function, an aggregate or a @@variable by name in any case. Some are known and refused: [Function.Refused]. Operators
+// are not found.
+func Lookup(name string) (*Function, bool) {
+	f, ok := table[name]
+	if !ok {
+		f, ok = table[strings.ToUpper(name)]
+	}
+	if !ok || f.Kind == OperatorFn {
+		return nil, false
+	}
+	return f, true
+}
+
+// Feature is a row of the table of functions.
+type Feature struct {
+	Name      string
+	Kind      string // function, variable, aggregate, window function, table function
+	Supported bool
+	Note      string // why it is not supported, or what differs from SQL Server
+}
+
+// Features lists all functions by name.
+func Features() []Feature {
+	var list []Feature
+	for _, f := range table {
+		if f.Kind == OperatorFn {
+			continue
+		}
+		row := Feature{Name: f.Name, Kind: f.Kind.String(), Supported: f.Refused == "", Note: f.Note}
+		if f.Refused != "" {
+			row.Note = f.Refused
+		}
+		list = append(list, row)
+	}
+	slices.SortFunc(list, func(a, b Feature) int { return strings.Compare(a.Name, b.Name) })
+	return list
+}
+
+// Parse makes the call that a specification names, with every argument of the type that it gives. It is for what Call.Spec gave; a
+// text from elsewhere is an error that matches ErrSpec or what Resolve would say.
+func Parse(spec string) (Call, error) {
+	s, err := def.ParseSpec(spec)
+	if err != nil {
+		return Call{}, err
+	}
+	f, ok := table[s.Name]
+	if !ok {
+		return Call{}, def.Errorf(195, s.Name)
+	}
+	return s.Resolve(f)
+}
+
+// Operator makes the call of an operator: + - * / % & | ^ || with two arguments, ~ and NEG (unary minus) with one, the comparisons
+// = <> < <= > >=, IS DISTINCT FROM and IS NOT DISTINCT FROM with two, LIKE with two or three (ESCAPE). Conditions give a bit, or NULL
+// for unknown. Collation conflicts are the compiler's: text is compared under the collation of the first argument's type.
+func Operator(op string, args ...Arg) (Call, error) {
+	f, ok := table[op]
+	if !ok || f.Kind != OperatorFn {
+		return Call{}, &Refusal{Name: op, Why: "no such operator"}
+	}
+	return f.Resolve(args)
+}
+
+// CastOptions say how [Cast] converts.
+type CastOptions struct {
+	Style *Arg // CONVERT's third argument; nil for CAST
+	Try   bool // TRY_CAST, TRY_CONVERT: NULL for a value that does not convert
+	// Implicit refuses what SQL Server converts only if asked to: messages 206 and 257.
+	Implicit bool
+}
+
+// Cast makes the conversion of a value to a type. With a style the call has two arguments. Messages 529, 206, 257. Where no conversion is
+// needed SQL is "$1". DATEFORMAT is the session's, so a conversion from text to a date is volatile unless the style decides.
+func Cast(x Arg, to sqltype.Type, o CastOptions) (Call, error) { return cast(x, to, o) }
+
+// Store makes the conversion of a value to a column's type as INSERT and UPDATE do: text and bytes that are too long are refused with
+// message 2628 naming table ("db.schema.table") and column, or 8152 if table is "".
+func Store(x Arg, to sqltype.Type, table, column string) (Call, error) {
+	return store(x, to, table, column)
+}
+
+// Aggregate makes the call of an aggregate, with or without OVER. COUNT(*) has no arguments. DISTINCT is in the SQL: it must not be
+// written by the caller.
+func Aggregate(name string, args []Arg, distinct bool) (Call, error) {
+	return aggregate(name, args, distinct)
+}

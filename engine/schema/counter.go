@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"latchkey/engine/catalog/msg"
+	"latchkey/engine/lite"
 	"latchkey/engine/sqltype"
 )
 
@@ -33,18 +34,18 @@ func (s *Shared) counter(id int) *counter {
 }
 
 // load reads what is stored; values that were given and not stored are remembered above it.
-func (k *counter) load(s *Shared, c Conn, id int) error {
+func (k *counter) load(s *Shared, c *lite.Conn, id int) error {
 	if k.loaded {
 		return nil
 	}
-	st, _, err := c.Prepare("SELECT value, used FROM " + s.own("counter") + " WHERE id=?1")
+	st, err := c.Prepare("SELECT value, used FROM " + s.own("counter") + " WHERE id=?1")
 	if err != nil {
 		if missing(err) {
 			return nil
 		}
 		return err
 	}
-	defer st.Close()
+	defer st.Release()
 	if err := st.BindInt64(1, int64(id)); err != nil {
 		return err
 	}
@@ -58,7 +59,7 @@ func (k *counter) load(s *Shared, c Conn, id int) error {
 // IdentityRange allocates n identity values of a table and gives the first; the others follow in steps of the increment. The
 // values are gone whatever becomes of the transaction. The error is message 8115. [Shared.StoreIdentity] has to follow in the
 // same transaction.
-func (s *Shared) IdentityRange(c Conn, t *Table, n int64) (first int64, err error) {
+func (s *Shared) IdentityRange(c *lite.Conn, t *Table, n int64) (first int64, err error) {
 	col := t.Identity()
 	if col == nil {
 		return 0, fmt.Errorf("table %q has no identity column", t.Name)
@@ -119,7 +120,7 @@ func fits(t sqltype.Type, n int64) bool {
 }
 
 // SawIdentity notes a value that a statement gave itself under SET IDENTITY_INSERT: the next one is beyond it.
-func (s *Shared) SawIdentity(c Conn, t *Table, v int64) error {
+func (s *Shared) SawIdentity(c *lite.Conn, t *Table, v int64) error {
 	col := t.Identity()
 	k := s.counter(t.ID)
 	k.Lock()
@@ -135,7 +136,7 @@ func (s *Shared) SawIdentity(c Conn, t *Table, v int64) error {
 }
 
 // StoreIdentity writes the last value of a table's identity in the connection's transaction.
-func (s *Shared) StoreIdentity(c Conn, t *Table) error {
+func (s *Shared) StoreIdentity(c *lite.Conn, t *Table) error {
 	k := s.counter(t.ID)
 	k.Lock()
 	last, used := k.last, k.used
@@ -143,7 +144,7 @@ func (s *Shared) StoreIdentity(c Conn, t *Table) error {
 	return s.store(c, t.ID, last, used)
 }
 
-func (s *Shared) store(c Conn, id int, last int64, used bool) error {
+func (s *Shared) store(c *lite.Conn, id int, last int64, used bool) error {
 	var u int64
 	if used {
 		u = 1
@@ -152,7 +153,7 @@ func (s *Shared) store(c Conn, id int, last int64, used bool) error {
 }
 
 // Identity is the last value that a table's identity gave, false if it gave none yet: IDENT_CURRENT.
-func (s *Shared) Identity(c Conn, t *Table) (int64, bool, error) {
+func (s *Shared) Identity(c *lite.Conn, t *Table) (int64, bool, error) {
 	k := s.counter(t.ID)
 	k.Lock()
 	defer k.Unlock()
@@ -162,7 +163,7 @@ func (s *Shared) Identity(c Conn, t *Table) (int64, bool, error) {
 
 // Reseed sets a table's identity as DBCC CHECKIDENT (t, RESEED, v) does: the next value is v if the table never had a row or was
 // truncated, else v plus the increment. Reset makes it forget all, for TRUNCATE TABLE.
-func (s *Shared) Reseed(c Conn, t *Table, v int64) error {
+func (s *Shared) Reseed(c *lite.Conn, t *Table, v int64) error {
 	col := t.Identity()
 	if col == nil {
 		return msg.New(7997, t.Name)
@@ -181,7 +182,7 @@ func (s *Shared) Reseed(c Conn, t *Table, v int64) error {
 }
 
 // Reset makes a table's identity start at its seed again.
-func (s *Shared) Reset(c Conn, t *Table) error {
+func (s *Shared) Reset(c *lite.Conn, t *Table) error {
 	if t.Identity() == nil {
 		return nil
 	}
@@ -194,7 +195,7 @@ func (s *Shared) Reset(c Conn, t *Table) error {
 
 // RowVersions allocates n row versions and gives the first. They are not used again, whatever becomes of the transaction, which must
 // be one that writes.
-func (s *Shared) RowVersions(c Conn, n int64) (int64, error) {
+func (s *Shared) RowVersions(c *lite.Conn, n int64) (int64, error) {
 	k := s.counter(rowVersionID)
 	k.Lock()
 	defer k.Unlock()
@@ -210,7 +211,7 @@ func (s *Shared) RowVersions(c Conn, n int64) (int64, error) {
 }
 
 // RowVersion is the last row version given: @@DBTS.
-func (s *Shared) RowVersion(c Conn) (int64, error) {
+func (s *Shared) RowVersion(c *lite.Conn) (int64, error) {
 	k := s.counter(rowVersionID)
 	k.Lock()
 	defer k.Unlock()
@@ -222,7 +223,7 @@ func (s *Shared) RowVersion(c Conn) (int64, error) {
 }
 
 // NextValue allocates n values of a sequence and gives the first. The error is message 11728.
-func (s *Shared) NextValue(c Conn, q *Sequence, n int64) (int64, error) {
+func (s *Shared) NextValue(c *lite.Conn, q *Sequence, n int64) (int64, error) {
 	k := s.counter(q.ID)
 	k.Lock()
 	defer k.Unlock()
@@ -251,7 +252,7 @@ func (s *Shared) NextValue(c Conn, q *Sequence, n int64) (int64, error) {
 }
 
 // Restart makes a sequence begin at v.
-func (s *Shared) Restart(c Conn, q *Sequence, v int64) error {
+func (s *Shared) Restart(c *lite.Conn, q *Sequence, v int64) error {
 	k := s.counter(q.ID)
 	k.Lock()
 	defer k.Unlock()

@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+
+	"latchkey/engine/lite"
 )
 
 // Edit changes definitions inside the transaction that a connection has open. Make one for each statement, with
@@ -14,13 +16,13 @@ import (
 // It changes rows of our own only: the SQLite tables are for package ddl.
 type Edit struct {
 	*Snapshot
-	c     Conn
+	c     *lite.Conn
 	dirty bool
 	next  int // last object id given; 0 until it is read
 }
 
 // Edit begins an edit. The connection must be in a transaction that may write.
-func (s *Shared) Edit(ctx context.Context, c Conn) (*Edit, error) {
+func (s *Shared) Edit(ctx context.Context, c *lite.Conn) (*Edit, error) {
 	x, err := s.Snapshot(ctx, c)
 	if err != nil {
 		return nil, err
@@ -183,12 +185,12 @@ func (e *Edit) deleteRow(table string, id int) error {
 }
 
 // run runs a statement without results.
-func run(c Conn, sql string, args ...any) error {
-	st, _, err := c.Prepare(sql)
+func run(c *lite.Conn, sql string, args ...any) error {
+	st, err := c.Prepare(sql)
 	if err != nil {
 		return err
 	}
-	defer st.Close()
+	defer st.Release()
 	for i, a := range args {
 		switch a := a.(type) {
 		case int64:
@@ -200,16 +202,17 @@ func run(c Conn, sql string, args ...any) error {
 			return err
 		}
 	}
-	return st.Exec()
+	st.Step()
+	return st.Err()
 }
 
 // number reads one integer; false if there is no row.
-func number(c Conn, sql string, args ...int64) (int64, bool, error) {
-	st, _, err := c.Prepare(sql)
+func number(c *lite.Conn, sql string, args ...int64) (int64, bool, error) {
+	st, err := c.Prepare(sql)
 	if err != nil {
 		return 0, false, err
 	}
-	defer st.Close()
+	defer st.Release()
 	for i, a := range args {
 		if err := st.BindInt64(i+1, a); err != nil {
 			return 0, false, err

@@ -4,13 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strings"
+
+	"latchkey/engine/lite"
 )
 
-func containsNoTable(message string) bool { return strings.Contains(message, "no such table: ") }
-
 // load reads all definitions.
-func load(ctx context.Context, sh *Shared, c Conn, version int64) (*Snapshot, error) {
+func load(ctx context.Context, sh *Shared, c *lite.Conn, version int64) (*Snapshot, error) {
 	s := newSnapshot(sh, version)
 	if version == 0 {
 		return s, nil
@@ -80,12 +79,12 @@ func load(ctx context.Context, sh *Shared, c Conn, version int64) (*Snapshot, er
 }
 
 // checkFormat refuses definitions of a later format.
-func (s *Shared) checkFormat(c Conn) error {
-	st, _, err := c.Prepare("SELECT value FROM " + s.own("meta") + " WHERE name='format'")
+func (s *Shared) checkFormat(c *lite.Conn) error {
+	st, err := c.Prepare("SELECT value FROM " + s.own("meta") + " WHERE name='format'")
 	if err != nil {
 		return err
 	}
-	defer st.Close()
+	defer st.Release()
 	if st.Step() {
 		if f := st.ColumnInt64(0); f != formatVersion {
 			return fmt.Errorf("%w: format %d, this program knows %d", ErrFormat, f, formatVersion)
@@ -95,12 +94,12 @@ func (s *Shared) checkFormat(c Conn) error {
 }
 
 // query calls row for each row of a SELECT id, def[, kind].
-func query(c Conn, sql string, row func(id int, k Kind, def []byte) error) error {
-	st, _, err := c.Prepare(sql)
+func query(c *lite.Conn, sql string, row func(id int, k Kind, def []byte) error) error {
+	st, err := c.Prepare(sql)
 	if err != nil {
 		return err
 	}
-	defer st.Close()
+	defer st.Release()
 	for st.Step() {
 		var k Kind
 		if st.ColumnCount() > 2 {

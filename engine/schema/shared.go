@@ -5,22 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/ncruces/go-sqlite3"
 
+	"latchkey/engine/lite"
 	"latchkey/engine/sqltype/collation"
 	"latchkey/internal/clock"
 )
 
 // ErrFormat means that a newer program wrote the definitions.
 var ErrFormat = errors.New("the database's definitions were written by a newer version")
-
-// Conn is what this package needs of a connection; a *lite.Conn is one.
-type Conn interface {
-	Prepare(sql string) (*sqlite3.Stmt, string, error)
-	Exec(sql string) error
-}
 
 // Config says which database a Shared is of. The zero value is a user database called "main" under the default collation.
 type Config struct {
@@ -56,7 +52,7 @@ func NewShared(cfg Config) *Shared {
 
 // Snapshot is what the database holds as the connection's transaction sees it. Without a transaction the next statement may see
 // more; whoever caches plans compares [Snapshot.Version] in the transaction that runs them.
-func (s *Shared) Snapshot(ctx context.Context, c Conn) (*Snapshot, error) {
+func (s *Shared) Snapshot(ctx context.Context, c *lite.Conn) (*Snapshot, error) {
 	v, err := s.Version(c)
 	if err != nil {
 		return nil, fmt.Errorf("reading the version of the definitions: %w", err)
@@ -93,15 +89,15 @@ func (s *Shared) cached(version int64) *Snapshot {
 }
 
 // Version is the version of the definitions as the connection's transaction sees them: 0 in an empty database, else random.
-func (s *Shared) Version(c Conn) (int64, error) {
-	st, _, err := c.Prepare("SELECT value FROM " + s.own("meta") + " WHERE name='version'")
+func (s *Shared) Version(c *lite.Conn) (int64, error) {
+	st, err := c.Prepare("SELECT value FROM " + s.own("meta") + " WHERE name='version'")
 	if err != nil {
 		if missing(err) {
 			return 0, nil
 		}
 		return 0, err
 	}
-	defer st.Close()
+	defer st.Release()
 	if st.Step() {
 		return st.ColumnInt64(0), nil
 	}
@@ -113,6 +109,5 @@ func (s *Shared) own(name string) string { return Quote(s.cfg.DB) + ".latchkey_"
 
 // missing reports that a table does not exist, which says that nothing was ever defined.
 func missing(err error) bool {
-	var e *sqlite3.Error
-	return errors.As(err, &e) && e.Code() == sqlite3.ERROR && len(e.Error()) > 0 && containsNoTable(e.Error())
+	return errors.Is(err, sqlite3.ERROR) && strings.Contains(err.Error(), "no such table: ")
 }

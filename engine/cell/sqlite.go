@@ -68,19 +68,26 @@ func FromArg(a sqlite3.Value, t sqltype.Type) (sqltype.Value, error) {
 	return Decode(t, r)
 }
 
-// Result gives a SQL function, or a column of a virtual table, its value. A value that is not of type t is the call's error.
+// Result gives a SQL function its value. A value that is not of type t is the call's error.
 func Result(ctx sqlite3.Context, t sqltype.Type, v sqltype.Value) {
 	r, err := Encode(t, v)
-	switch {
-	case err != nil:
+	if err != nil {
 		ctx.ResultError(err)
-	case r.Storage == Integer:
+		return
+	}
+	ResultRaw(ctx, r)
+}
+
+// ResultRaw gives a SQL function a cell as its value.
+func ResultRaw(ctx sqlite3.Context, r Raw) {
+	switch r.Storage {
+	case Integer:
 		ctx.ResultInt64(r.I)
-	case r.Storage == Real:
+	case Real:
 		ctx.ResultFloat(r.F)
-	case r.Storage == Text:
+	case Text:
 		ctx.ResultText(r.S)
-	case r.Storage == Blob:
+	case Blob:
 		ctx.ResultBlob([]byte(r.S))
 	default:
 		ctx.ResultNull()

@@ -71,7 +71,7 @@ func (db *DB) connect(ctx context.Context) (*Conn, error) {
 // VACUUM switches defensive mode off while it works; SQL cannot.
 func (c *Conn) authorize(action sqlite3.AuthorizerActionCode, name, _, _, _ string) sqlite3.AuthorizerReturnCode {
 	switch {
-	case action != sqlite3.AUTH_ATTACH || ours(name):
+	case action != sqlite3.AUTH_ATTACH || ours(name) || inMemory(name):
 		return sqlite3.AUTH_OK
 	case name == "":
 		if defensive, err := c.Config(sqlite3.DBCONFIG_DEFENSIVE); err == nil && !defensive {

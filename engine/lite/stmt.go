@@ -1,0 +1,86 @@
+package lite
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/ncruces/go-sqlite3"
+)
+
+// Stmt is a prepared statement, for one goroutine, until Release.
+type Stmt struct {
+	*sqlite3.Stmt
+	conn *Conn
+	sql  string
+	used uint64
+}
+
+// errOne refuses what is not one statement.
+var errOne = errors.New("not one statement of SQL")
+
+// Prepare takes a statement out of the cache or compiles it. SQL is one statement.
+func (c *Conn) Prepare(sql string) (*Stmt, error) {
+	if s := c.idle[sql]; s != nil {
+		delete(c.idle, sql)
+		return s, nil
+	}
+	s, tail, err := c.Conn.PrepareFlags(sql, sqlite3.PREPARE_PERSISTENT)
+	if err != nil {
+		return nil, c.Err(err)
+	}
+	if s == nil || strings.Trim(tail, " \t\r\n;") != "" {
+		if s != nil {
+			_ = s.Close()
+		}
+		return nil, errOne
+	}
+	return &Stmt{Stmt: s, conn: c, sql: sql}, nil
+}
+
+// Err is the statement's error after Step was false, typed as Conn.Err does; nil at the end of the rows.
+func (s *Stmt) Err() error { return s.conn.Err(s.Stmt.Err()) }
+
+// Exec runs the statement to its end and resets it.
+func (s *Stmt) Exec() error { return s.conn.Err(s.Stmt.Exec()) }
+
+// Release resets the statement, forgets its parameters and puts it back into the cache. Call it once, also after errors.
+func (s *Stmt) Release() {
+	if s.Stmt == nil {
+		return
+	}
+	c := s.conn
+	_ = s.Reset() // repeats the error of the last step
+	if s.ClearBindings() != nil || c.idle[s.sql] != nil {
+		_ = s.Close()
+		s.Stmt = nil
+		return
+	}
+	if len(c.idle) >= maxIdle {
+		var oldest *Stmt
+		for _, o := range c.idle {
+			if oldest == nil || o.used < oldest.used {
+				oldest = o
+			}
+		}
+		c.drop(oldest)
+	}
+	c.tick++
+	kept := &Stmt{Stmt: s.Stmt, conn: c, sql: s.sql, used: c.tick} // not s: who still holds it cannot use it any more
+	c.idle[s.sql] = kept
+	s.Stmt = nil
+}
+
+func (c *Conn) drop(s *Stmt) {
+	delete(c.idle, s.sql)
+	_ = s.Close() // it was reset: no error
+}
+
+// dropMentioning forgets the kept statements whose text has a name in it; "" all of them.
+func (c *Conn) dropMentioning(name string) {
+	name = strings.ToLower(name)
+	for sql, s := range c.idle {
+		if strings.Contains(strings.ToLower(sql), name) {
+			c.drop(s)
+		}
+	}
+}

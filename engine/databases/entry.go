@@ -1,0 +1,168 @@
+package databases
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"sync"
+
+	"latchkey/engine/catalog/model"
+	"latchkey/engine/tde"
+)
+
+// entry is one database of the server, open or not.
+type entry struct {
+	id     int
+	path   string
+	schema Slot
+	turn   chan struct{} // held by who opens or closes it
+	keys   tde.Keys      // what unwraps its key; nil means the manager's
+	sealed bool          // it must be encrypted, and the catalogue has nothing of its key: a system database
+
+	mu      sync.Mutex
+	state   int
+	reason  error
+	pool    *pool         // nil unless it is open
+	users   int           // leases and attachments
+	idle    chan struct{} // closed when users comes to 0; nil unless somebody waits for that
+	settled chan struct{} // closed unless it is being opened
+}
+
+func (m *Manager) newEntry(id int, path string) *entry {
+	return &entry{id: id, path: path, turn: make(chan struct{}, 1), state: model.Recovering, settled: make(chan struct{})}
+}
+
+// take waits for the turn to open or close it; give it back by calling the result.
+func (e *entry) take(ctx context.Context) (func(), error) {
+	select {
+	case e.turn <- struct{}{}:
+		return func() { <-e.turn }, nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// begin says that it is being opened.
+func (e *entry) begin() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	select {
+	case <-e.settled:
+		e.settled = make(chan struct{})
+	default:
+	}
+	e.state = model.Recovering
+}
+
+// settle says what came of it.
+func (e *entry) settle(state int, reason error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.state, e.reason = state, reason
+	select {
+	case <-e.settled:
+	default:
+		close(e.settled)
+	}
+}
+
+// opened installs an open database.
+func (e *entry) opened(p *pool, state int) {
+	e.schema.Invalidate()
+	e.mu.Lock()
+	e.pool = p
+	e.mu.Unlock()
+	e.settle(state, nil)
+}
+
+func (e *entry) ready() <-chan struct{} {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.settled
+}
+
+// use counts a user of the open database; nil and the state if it is not open.
+func (e *entry) use() (*pool, int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.pool == nil {
+		return nil, e.state
+	}
+	e.users++
+	return e.pool, e.state
+}
+
+func (e *entry) release() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.users--
+	if e.users == 0 && e.idle != nil {
+		close(e.idle)
+		e.idle = nil
+	}
+}
+
+func (e *entry) info() Info {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return Info{ID: e.id, State: e.state, Reason: e.reason, Path: e.path, Leases: e.users}
+}
+
+func (e *entry) status() (tde.Status, bool) {
+	e.mu.Lock()
+	p := e.pool
+	e.mu.Unlock()
+	if p == nil {
+		return tde.Status{}, false
+	}
+	return p.db.Status(), true
+}
+
+// close lets nobody in any more, waits until the last user is gone, and closes the database; then it is in state. When ctx ends
+// before, the database stays open.
+func (e *entry) close(ctx context.Context, state int, reason error) error {
+	give, err := e.take(ctx)
+	if err != nil {
+		return err
+	}
+	defer give()
+	return e.closeHeld(ctx, state, reason)
+}
+
+func (e *entry) closeHeld(ctx context.Context, state int, reason error) error {
+	e.mu.Lock()
+	p, before := e.pool, e.state
+	if p == nil {
+		e.mu.Unlock()
+		e.settle(state, reason)
+		return nil
+	}
+	e.pool, e.state = nil, state
+	var idle chan struct{}
+	if e.users > 0 {
+		idle = make(chan struct{})
+		e.idle = idle
+	}
+	e.mu.Unlock()
+	if idle != nil {
+		select {
+		case <-idle:
+		case <-ctx.Done():
+			e.mu.Lock()
+			e.pool, e.state, e.idle = p, before, nil
+			e.mu.Unlock()
+			return context.Cause(ctx)
+		}
+	}
+	err := errors.Join(p.close(), p.db.Close())
+	e.schema.Invalidate()
+	e.settle(state, reason)
+	return err
+}
+
+// files are all that a database may consist of.
+func (e *entry) files() []string {
+	return []string{e.path, e.path + "-wal", e.path + "-scan", e.path + ".lock"}
+}
+
+func (e *entry) dir() string { return filepath.Dir(e.path) }

@@ -221,8 +221,24 @@ void os_settings(struct settings *to)
 
 /* ---- the connection ---- */
 
-/* owned reports whether the pipe was made by LocalSystem, by an administrator, or by the account of the settings. An ordinary user
- * cannot give his pipe such an owner. */
+/* own reports whether a SID is the one that this process runs as. */
+static bool own(PSID owner)
+{
+	HANDLE token;
+	union {
+		TOKEN_USER user;
+		uint8_t room[sizeof(TOKEN_USER) + SECURITY_MAX_SID_SIZE];
+	} u;
+	DWORD n;
+	if (!OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &token))
+		return false;
+	bool yes = GetTokenInformation(token, TokenUser, &u, sizeof u, &n) && EqualSid(owner, u.user.User.Sid);
+	CloseHandle(token);
+	return yes;
+}
+
+/* owned reports whether the pipe was made by LocalSystem, by an administrator, by our own account or by that of the settings. Others
+ * cannot give their pipe such an owner. */
 static bool owned(HANDLE pipe, const struct settings *set)
 {
 	PSID owner;
@@ -230,7 +246,7 @@ static bool owned(HANDLE pipe, const struct settings *set)
 	if (GetSecurityInfo(pipe, SE_KERNEL_OBJECT, OWNER_SECURITY_INFORMATION, &owner, NULL, NULL, NULL, &sd) != ERROR_SUCCESS)
 		return false;
 	bool yes = owner && (IsWellKnownSid(owner, WinLocalSystemSid) || IsWellKnownSid(owner, WinBuiltinAdministratorsSid) ||
-			     (set->owner[0] && EqualSid(owner, (PSID)(uintptr_t)set->owner)));
+			     (set->owner[0] && EqualSid(owner, (PSID)(uintptr_t)set->owner)) || own(owner));
 	LocalFree(sd);
 	return yes;
 }
@@ -254,9 +270,13 @@ static bool served(HANDLE pipe, const struct settings *set)
 	return yes;
 }
 
+/* What the agent's access list grants: all of reading and writing but FILE_APPEND_DATA, which on a pipe is the right to make a server's
+ * instance, and is part of GENERIC_WRITE. */
+enum { CLIENT_ACCESS = (FILE_GENERIC_READ | FILE_GENERIC_WRITE) & ~FILE_APPEND_DATA };
+
 int os_connect(struct stream *s, const struct settings *set)
 {
-	HANDLE event, pipe = CreateFileW(set->address, GENERIC_READ | GENERIC_WRITE, 0, NULL, OPEN_EXISTING,
+	HANDLE event, pipe = CreateFileW(set->address, CLIENT_ACCESS, 0, NULL, OPEN_EXISTING,
 					 FILE_FLAG_OVERLAPPED | SECURITY_SQOS_PRESENT | SECURITY_IDENTIFICATION, NULL);
 	if (pipe == INVALID_HANDLE_VALUE) /* not there, or all its instances are busy */
 		return AGENT_ABSENT;
@@ -343,9 +363,9 @@ void os_disconnect(struct stream *s)
 
 /* Whoever unloads the library without SqlCryptFreeProvider leaves no credentials behind. At the end of the process
  * (reserved is set) other threads are gone with whatever they held: then nothing is safe to do, nor needed. */
+BOOL WINAPI DllMain(HINSTANCE self, DWORD reason, LPVOID reserved);
 BOOL WINAPI DllMain(HINSTANCE self, DWORD reason, LPVOID reserved)
 {
-	(void)self;
 	if (reason == DLL_PROCESS_ATTACH)
 		DisableThreadLibraryCalls(self);
 	if (reason == DLL_PROCESS_DETACH && !reserved)

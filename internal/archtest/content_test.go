@@ -157,6 +157,8 @@ var exposes = map[string]string{
 	"azure":                      "sends a token in a header, a client secret to the checked authority, a DEK to wrap",
 	"azure/sqlcred":              "splits SECRET, reads certificates, takes secrets out of texts",
 	"connector":                  "wraps with the public key",
+	"agent":                      "writes an unwrapped key into a response",
+	"agent/client":               "writes a credential or a key to wrap into a request",
 	"vault/backup":               "decodes an unsealed backup",
 	"vault/keydb":                "parses an unsealed private key, seals what it is handed",
 	"vault/release":              "parses its own unsealed signing key",
@@ -167,6 +169,9 @@ var exposes = map[string]string{
 	"engine/catalog/protect":     "seals secrets, derives keys from passwords",
 	"engine/catalog/catalogtest": "wraps in a test provider",
 	"engine/catalog/key":         "wraps symmetric keys, parses private keys that it opened",
+	"engine/keystmt":             "reads a hashed password of a statement",
+	"engine/keystmt/keyfunc":     "encrypts and decrypts under open keys, gives decrypted text to the query",
+	"engine/keystmt/provider":    "wraps DEKs under a certificate",
 }
 
 func TestExposeIsListed(t *testing.T) {

@@ -3,7 +3,6 @@ package keystmt
 import (
 	"crypto/rand"
 
-	"latchkey/engine/catalog/database"
 	"latchkey/engine/catalog/model"
 	"latchkey/engine/catalog/msg"
 	"latchkey/engine/catalog/perm"
@@ -79,12 +78,4 @@ func (r *run) revert(s *ast.Revert) error {
 		return msg.New(15591)
 	}
 	return nil
-}
-
-func (r *run) reconfigure(s *ast.Reconfigure) error {
-	_, err := r.do(&database.Reconfigure{Override: s.Override})
-	if err == nil {
-		r.cfg.Retry()
-	}
-	return err
 }

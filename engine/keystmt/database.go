@@ -10,14 +10,20 @@ import (
 	"latchkey/engine/catalog/database"
 	"latchkey/engine/catalog/model"
 	"latchkey/engine/catalog/msg"
-	"latchkey/engine/databases"
 	"latchkey/engine/exec/raise"
 	"latchkey/engine/sqltype"
 	"latchkey/engine/sqltype/collation"
 	"latchkey/engine/tsql/ast"
 )
 
-// Databases are the databases of the server; *databases.Manager is. Each method changes the catalogue and the files and gives what the
+// Termination is what ALTER DATABASE ... SET does about other sessions in the database. The zero value waits for them to leave.
+type Termination struct {
+	NoWait   bool          // do not wait: message 5070
+	Rollback bool          // end them
+	After    time.Duration // after so long
+}
+
+// Databases are the databases of the server; package plug makes them of a *databases.Manager. Each method changes the catalogue and the files and gives what the
 // client is to be told.
 type Databases interface {
 	Statements
@@ -30,7 +36,7 @@ type Statements interface {
 	Create(ctx context.Context, caller catalog.Caller, o database.Create) (catalog.Result, error)
 	Drop(ctx context.Context, caller catalog.Caller, name string) (catalog.Result, error)
 	Rename(ctx context.Context, caller catalog.Caller, o database.Rename) (catalog.Result, error)
-	Set(ctx context.Context, caller catalog.Caller, o database.Set, t databases.Termination) (catalog.Result, error)
+	Set(ctx context.Context, caller catalog.Caller, o database.Set, t Termination) (catalog.Result, error)
 }
 
 // EncryptionKeys are the statements on the encryption of a database.
@@ -110,7 +116,7 @@ func (r *run) createDatabase(s *ast.CreateDatabase) error {
 	if err != nil || opts == nil {
 		return err
 	}
-	return r.told(r.cfg.Databases.Set(r.ctx, r.Caller(), database.Set{Name: s.Name, Options: opts}, databases.Termination{}))
+	return r.told(r.cfg.Databases.Set(r.ctx, r.Caller(), database.Set{Name: s.Name, Options: opts}, Termination{}))
 }
 
 func onOff(o *ast.Option) string {
@@ -323,20 +329,20 @@ func (r *run) option(o *ast.Option) (database.Option, error) {
 	return out, nil
 }
 
-func (r *run) termination(t *ast.Termination) (databases.Termination, error) {
+func (r *run) termination(t *ast.Termination) (Termination, error) {
 	if t == nil {
-		return databases.Termination{}, nil
+		return Termination{}, nil
 	}
 	switch t.Kind {
 	case "NO_WAIT":
-		return databases.Termination{NoWait: true}, nil
+		return Termination{NoWait: true}, nil
 	case "ROLLBACK IMMEDIATE":
-		return databases.Termination{Rollback: true}, nil
+		return Termination{Rollback: true}, nil
 	}
 	v, err := r.Eval(r.ctx, t.After)
 	if err != nil {
-		return databases.Termination{}, err
+		return Termination{}, err
 	}
 	seconds := max(0, min(v.Int(), 1<<31-1))
-	return databases.Termination{Rollback: true, After: time.Duration(seconds) * time.Second}, nil
+	return Termination{Rollback: true, After: time.Duration(seconds) * time.Second}, nil
 }

@@ -47,6 +47,8 @@ type Identity struct {
 type Client interface {
 	// Info tells a message that informs.
 	Info(m *msg.Error)
+	// Message tells a message that informs and has a place of its own.
+	Message(e *raise.Error)
 	// Print tells a text, as PRINT does.
 	Print(text string)
 }

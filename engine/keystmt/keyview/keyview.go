@@ -22,7 +22,6 @@ import (
 	"latchkey/engine/keystmt/ring"
 	"latchkey/engine/sqltype"
 	"latchkey/engine/tde"
-	"latchkey/internal/clock"
 )
 
 // Sessions counts sessions; *sessions.Registry does.
@@ -138,7 +137,6 @@ type Views struct {
 	Catalog *catalog.Catalog
 	Server  *Server
 	Access  provider.Access
-	Clock   clock.Clock // nil means the machine's
 }
 
 // Names lists the views, with their schema: sys.databases.
@@ -164,12 +162,7 @@ var ErrArgument = errors.New("the view wants a number as its argument")
 // Rows is a view's rows as the caller may see them. r is the session's keys, nil for none; args are a function's arguments. Errors are
 // those of views.Rows.
 func (v *Views) Rows(ctx context.Context, caller catalog.Caller, r *ring.Ring, name string, args ...sqltype.Value) ([][]sqltype.Value, error) {
-	env := views.Env{State: v.Catalog.State(), Caller: caller, Runtime: session{v.Server, r}}
-	if v.Clock != nil {
-		env.Now = v.Clock.Now()
-	} else {
-		env.Now = time.Now()
-	}
+	env := views.Env{State: v.Catalog.State(), Caller: caller, Runtime: session{v.Server, r}, Now: v.Catalog.Clock().Now()}
 	if v.Parameters(name) == 1 {
 		if len(args) != 1 || args[0].IsNull() || !args[0].Kind().IsInteger() {
 			return nil, fmt.Errorf("%s: %w", name, ErrArgument)

@@ -1,0 +1,207 @@
+package exec
+
+import (
+	"context"
+
+	"latchkey/engine/catalog"
+	"latchkey/engine/catalog/model"
+	"latchkey/engine/catalog/msg"
+	"latchkey/engine/exec/raise"
+	"latchkey/engine/exec/setting"
+	"latchkey/engine/sqltype"
+	"latchkey/engine/tsql/ast"
+	"latchkey/internal/clock"
+)
+
+// Handler takes statements that the session does not carry out itself: those of the key-management dialect, of logins, permissions
+// and databases.
+type Handler interface {
+	// Statement carries out one statement. handled is false for a statement of another handler. Errors are *msg.Error, msg.List,
+	// *sqltype.Error or *raise.Error; any other is internal and its text goes to the log alone.
+	Statement(ctx context.Context, c *Context, s ast.Statement) (handled bool, err error)
+}
+
+// HandlerFunc is a function as a Handler.
+type HandlerFunc func(ctx context.Context, c *Context, s ast.Statement) (bool, error)
+
+// Statement calls f.
+func (f HandlerFunc) Statement(ctx context.Context, c *Context, s ast.Statement) (bool, error) {
+	return f(ctx, c, s)
+}
+
+// Column is a column of a result.
+type Column struct {
+	Name string
+	Type sqltype.Type
+}
+
+// Kept is something that lives as long as the session, such as its open keys.
+type Kept interface {
+	// Reset is called when the connection is reset for the next user of a pool, and at the session's end.
+	Reset()
+}
+
+// Context is a session as a statement's handler sees it. It is for the goroutine of the statement and ends with it.
+type Context struct {
+	s *Session
+	f *frame
+}
+
+// Caller is who runs the statement, in which database.
+func (c *Context) Caller() catalog.Caller { return c.s.caller() }
+
+// Catalog is the server's catalogue.
+func (c *Context) Catalog() *catalog.Catalog { return c.s.server.cfg.Catalog }
+
+// Clock is the server's.
+func (c *Context) Clock() clock.Clock { return c.s.server.cfg.Clock }
+
+// Session is the session's number.
+func (c *Context) Session() int { return c.s.id }
+
+// Settings are the session's SET options, to read.
+func (c *Context) Settings() *setting.Settings { return &c.s.set }
+
+// Do carries out operations on the catalogue for the caller and tells the client what they note.
+func (c *Context) Do(ctx context.Context, ops ...catalog.Operation) (*model.State, error) {
+	r, err := c.Catalog().Do(ctx, c.Caller(), ops...)
+	for _, n := range r.Notes {
+		c.Info(n)
+	}
+	return r.State, err
+}
+
+// Info tells the client a message that informs, at the statement's line.
+func (c *Context) Info(m *msg.Error) {
+	c.s.info(c.f, &raise.Error{Number: m.Number, Severity: uint8(m.Severity), State: uint8(m.State), Text: m.Text})
+}
+
+// Print tells the client a text, as PRINT does.
+func (c *Context) Print(text string) { c.s.print(c.f, text) }
+
+// Rows begins a result. The one before it, if any, ends; the last ends with the statement.
+func (c *Context) Rows(columns ...Column) (*RowWriter, error) { return c.s.beginRows(c.f, columns) }
+
+// RowWriter takes the rows of a result.
+type RowWriter struct {
+	s     *Session
+	types []sqltype.Type
+}
+
+// Row sends a row. Values are NULL or of their column's kind.
+func (w *RowWriter) Row(values ...sqltype.Value) error { return w.s.row(values) }
+
+// Eval computes an expression of an option: a constant, a variable, or anything without rows. The type of NULL is the zero Type.
+func (c *Context) Eval(ctx context.Context, x ast.Expr) (sqltype.Value, sqltype.Type, error) {
+	return c.s.eval(ctx, c.f, x)
+}
+
+// Text is the text of a constant or of a variable in its place.
+func (c *Context) Text(ctx context.Context, t *ast.Text) (string, error) {
+	if t == nil {
+		return "", nil
+	}
+	if !t.Variable {
+		return t.Value, nil
+	}
+	v, _, err := c.s.eval(ctx, c.f, &ast.Variable{Name: t.Value})
+	return v.Text(), err
+}
+
+// SetVariable sets a declared variable, converting the value to its type.
+func (c *Context) SetVariable(name string, v sqltype.Value, t sqltype.Type) error {
+	return c.s.assign(c.f, name, v, t)
+}
+
+// InTransaction reports whether the user has a transaction open.
+func (c *Context) InTransaction() bool { return c.s.tx.Count() > 0 }
+
+// NotInTransaction is message 226 (574 with out of the list that uses it) if the user has a transaction open: for statements whose
+// effects a rollback would not undo.
+func (c *Context) NotInTransaction(statement string) error {
+	if c.InTransaction() {
+		return raise.New(226, statement)
+	}
+	return nil
+}
+
+// Use changes the session's database: messages 911, 916, 924, 942, 945 and so on. The client is told by an ENVCHANGE and
+// message 5701.
+func (c *Context) Use(ctx context.Context, database string) error {
+	return c.s.use(ctx, c.f, database)
+}
+
+// Identity is who a session acts as.
+type Identity struct {
+	Login int // server principal; 0 under EXECUTE AS USER
+	User  int // database principal of EXECUTE AS USER, else 0
+	// Database binds EXECUTE AS USER to its database.
+	Database int
+	Name     string // of the login or user
+}
+
+// Identity is who the session acts as now.
+func (c *Context) Identity() Identity { return c.s.identity() }
+
+// Impersonate makes the session act as another until Revert, or until the procedure that called it ends. With noRevert only the end of
+// the session or a cookie reverts.
+func (c *Context) Impersonate(id Identity, noRevert bool, cookie string) {
+	c.s.impersonate(c.f, id, noRevert, cookie)
+}
+
+// Revert ends the last Impersonate of this session, "" being no cookie. false means that there is none, or that the cookie is wrong.
+func (c *Context) Revert(cookie string) bool { return c.s.revert(c.f, cookie) }
+
+// Impersonated reports whether the session acts as another than who logged in.
+func (c *Context) Impersonated() bool { return len(c.s.acting) > 1 }
+
+// Keep gives what the session keeps under a key, made by create at the first use. key is a value of the keeper's own type.
+func (c *Context) Keep(key any, create func() Kept) Kept {
+	if k, ok := c.s.kept[key]; ok {
+		return k
+	}
+	k := create()
+	c.s.kept[key] = k
+	return k
+}
+
+// Procedure is a system procedure in Go.
+type Procedure struct {
+	Name string
+	// Params are its parameters in order. A call is matched against them as SQL Server does.
+	Params []ProcParam
+	// Variadic takes any arguments behind the parameters, by position or name.
+	Variadic bool
+	Run      func(ctx context.Context, c *Context, args *Args) (status int, err error)
+}
+
+// ProcParam is a parameter of a [Procedure].
+type ProcParam struct {
+	Name     string // with @
+	Type     sqltype.Type
+	Output   bool
+	Optional bool
+}
+
+// Args are the arguments of a call, in the order of the procedure's parameters and of their types.
+type Args struct {
+	Values []sqltype.Value
+	Given  []bool // false: left out, or DEFAULT
+	names  []string
+	extra  []arg
+	set    []bool
+}
+
+// Text is argument i as text, "" for NULL.
+func (a *Args) Text(i int) string { return a.Values[i].Text() }
+
+// Int is argument i as an integer and whether it was given and is not NULL.
+func (a *Args) Int(i int) (int64, bool) {
+	return a.Values[i].Int(), a.Given[i] && !a.Values[i].IsNull()
+}
+
+// Set sets an output parameter.
+func (a *Args) Set(i int, v sqltype.Value) { a.Values[i], a.set[i] = v, true }
+
+// Message tells the client a message that informs and says where it comes from: system procedures have lines of their own.
+func (c *Context) Message(e *raise.Error) { c.s.info(c.f, e) }

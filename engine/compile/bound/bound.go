@@ -31,7 +31,11 @@ const (
 	HasOuter    // a column of a query around
 	HasVariable //
 	HasVolatile // NEWID and the like: no two evaluations give the same
+	HasRow      // Eval reads Frame.Row
 )
+
+// Early reports that x can be computed in Go before the statement runs.
+func (x X) Early() bool { return x.Eval != nil && x.Flags&(HasRow|HasVolatile) == 0 }
 
 // X is a compiled expression. The zero X is no expression.
 type X struct {

@@ -61,6 +61,24 @@ var texts = map[int]text{
 	108:   {16, 1, "The ORDER BY position number %d is out of range of the number of items in the select list."},
 	109:   {15, 1, "There are more columns in the INSERT statement than values specified in the VALUES clause. The number of values in the VALUES clause must match the number of columns specified in the INSERT statement."},
 	110:   {15, 1, "There are fewer columns in the INSERT statement than values specified in the VALUES clause. The number of values in the VALUES clause must match the number of columns specified in the INSERT statement."},
+	112:   {15, 4, "Variables are not allowed in this context."},
+	128:   {15, 1, "The name \"%s\" is not permitted in this context. Valid expressions are constants, constant expressions, and (in some contexts) variables. Column names are not permitted."},
+	156:   {15, 1, "Incorrect syntax near the keyword '%s'."},
+	157:   {15, 1, "An aggregate may not appear in the set list of an UPDATE statement."},
+	158:   {15, 1, "An aggregate may not appear in the OUTPUT clause."},
+	168:   {15, 1, "The floating point value '%s' is out of the range of computer representation (8 bytes)."},
+	177:   {15, 1, "The IDENTITY function can only be used when the SELECT statement has an INTO clause."},
+	1007:  {15, 1, "The number '%s' is out of the range for numeric representation (maximum precision 38)."},
+	1046:  {15, 1, "Subqueries are not allowed in this context. Only scalar expressions are allowed."},
+	2715:  {16, 6, "Column, parameter, or variable %s: Cannot find data type %s."},
+	2716:  {16, 1, "Column, parameter, or variable #1: Cannot specify a column width on data type %s."},
+	4127:  {16, 1, "At least one of the arguments to COALESCE must be an expression that is not the NULL constant."},
+	4151:  {16, 1, "The type of the first argument to NULLIF cannot be the NULL constant because the type of the first argument has to be known."},
+	4193:  {16, 1, "'BETWEEN %s AND %s' is not a valid window frame and cannot be used with the OVER clause."},
+	4194:  {16, 1, "RANGE is only supported with UNBOUNDED and CURRENT ROW window frame delimiters."},
+	5362:  {16, 1, "Window '%s' is undefined."},
+	10756: {15, 1, "Window frame with ROWS or RANGE must have an ORDER BY clause."},
+	10759: {15, 1, "Use of DISTINCT is not allowed with the OVER clause."},
 	116:   {16, 1, "Only one expression can be specified in the select list when the subquery is not introduced with EXISTS."},
 	120:   {15, 1, "The select list for the INSERT statement contains fewer items than the insert list. The number of SELECT values must match the number of INSERT columns."},
 	121:   {15, 1, "The select list for the INSERT statement contains more items than the insert list. The number of SELECT values must match the number of INSERT columns."},
@@ -156,3 +174,6 @@ var texts = map[int]text{
 	10752: {15, 1, "The function '%s' must not have a window frame."},
 	40517: {16, 1, "Keyword or statement option '%s' is not supported in this version of SQL Server."},
 }
+
+// Message is Fail without a place.
+func Message(number int, args ...any) *sqltype.Error { return message(number, args...) }

@@ -1,6 +1,9 @@
 package plan
 
 import (
+	"context"
+
+	"latchkey/engine/fn"
 	"latchkey/engine/sqltype"
 )
 
@@ -14,6 +17,9 @@ type Variables interface {
 
 // Frame is what an [Eval] may look at. It is used by one goroutine at a time.
 type Frame struct {
+	// Context and Env are for functions; neither may be nil.
+	Context   context.Context
+	Env       *fn.Env
 	Variables Variables
 	// Row are the columns of the row at hand, for assignments.
 	Row []sqltype.Value

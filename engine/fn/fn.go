@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"latchkey/engine/fn/aggregate"
 	"latchkey/engine/fn/def"
 	"latchkey/engine/sqltype"
 )
@@ -62,7 +63,7 @@ var ErrSpec = def.ErrSpec
 // table is every function by name. It is made once and never changed.
 var table = func() map[string]*Function {
 	m := make(map[string]*Function, 512)
-	for _, list := range [][]Function{operators()} {
+	for _, list := range [][]Function{operators(), aggregate.Functions()} {
 		for i := range list {
 			f := &list[i]
 			if m[f.Name] != nil {
@@ -158,5 +159,5 @@ func Store(x Arg, to sqltype.Type, table, column string) (Call, error) {
 // Aggregate makes the call of an aggregate, with or without OVER. COUNT(*) has no arguments. DISTINCT is in the SQL: it must not be
 // written by the caller.
 func Aggregate(name string, args []Arg, distinct bool) (Call, error) {
-	return aggregate(name, args, distinct)
+	return aggregateCall(name, args, distinct)
 }

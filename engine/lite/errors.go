@@ -140,12 +140,13 @@ func constraint(err error, text string) error {
 	default:
 		return err
 	}
-	_, detail, ok := strings.Cut(text, " constraint failed: ")
-	if !ok {
-		_, detail, _ = strings.Cut(text, "constraint failed: ") // "sqlite3: constraint failed: " before texts of other forms
-	}
-	if rest, ok := strings.CutPrefix(detail, "FOREIGN KEY constraint failed"); ok {
-		detail = rest
+	// "sqlite3: constraint failed: UNIQUE constraint failed: t.a", or without the second half.
+	detail := strings.TrimPrefix(strings.TrimPrefix(text, "sqlite3: "), "constraint failed: ")
+	for _, kind := range []string{"UNIQUE", "NOT NULL", "CHECK", "FOREIGN KEY"} {
+		if rest, ok := strings.CutPrefix(detail, kind+" constraint failed"); ok {
+			detail = strings.TrimPrefix(rest, ": ")
+			break
+		}
 	}
 	e.Detail = detail
 	return e

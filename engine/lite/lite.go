@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
@@ -71,7 +72,7 @@ func Open(ctx context.Context, c *tde.Conn) (*Conn, error) {
 // Close closes the connection and all that was made with it.
 func (c *Conn) Close() error {
 	c.Idle()
-	for s := range c.Stmts() {
+	for _, s := range slices.Collect(c.Stmts()) {
 		_ = s.Close() // repeats the last error of the statement
 	}
 	clear(c.idle)

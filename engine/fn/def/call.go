@@ -27,9 +27,12 @@ type Eval func(ctx context.Context, env *Env, args []sqltype.Value) (sqltype.Val
 type Call struct {
 	// Type of the result, Nullable included.
 	Type sqltype.Type
-	// Params are the types that the arguments must be converted to before the call; nil means that they are taken as they are.
-	// There is one for each argument that is no word.
+	// Params are the types that the arguments must be converted to before the call, one for each argument that is no word. For most
+	// calls they are the arguments' own types.
 	Params []sqltype.Type
+	// Session: the result depends on Env.Settings (DATEFORMAT, DATEFIRST, LANGUAGE). Computed before the statement runs, it is right for the
+	// settings of that moment only.
+	Session bool
 	// Volatile results depend on more than the arguments: they must not be kept in an index, nor computed before the statement runs.
 	Volatile bool
 	// SQL is the call as SQLite's SQL, with $1, $2 ... for the arguments (words are not counted), whose SQL is put there as it is;
@@ -130,6 +133,8 @@ type Function struct {
 	Words []int
 	// Volatile: see Call.
 	Volatile bool
+	// Once: volatile, and has one value for a whole statement.
+	Once bool
 	// NoParens: written without parentheses, as CURRENT_TIMESTAMP.
 	NoParens bool
 	// Refused says why there is no such function here; it is known by name only.
@@ -152,15 +157,16 @@ type Bound struct {
 	NullIn bool
 	// Eval gets the values as Want says. Words are not among them.
 	Eval Eval
-	// Native is SQL that computes the same without Go; Params are the types that it needs.
+	// Native is SQL that computes the same, as Call.SQL has it. Params are the types that it needs, and that Eval gets; nil means the
+	// arguments' own.
 	Native string
 	Params []sqltype.Type
+	// Session: see Call.
+	Session bool
 	// Attrs go into the specification before the types, and come back to BindAttrs.
 	Attrs []string
 	// Accumulate of aggregates.
 	Accumulate func() Accumulator
-	// Distinct is set for an aggregate that does DISTINCT itself.
-	Distinct bool
 }
 
 // Resolve makes a call of arguments: messages 174 and 189 for their number, others for their types, a *Refusal if there is no such
@@ -222,16 +228,21 @@ func (f *Function) call(args []Arg, b Bound) Call {
 		types = append(types, a.Type)
 		nullable = nullable || a.Type.Nullable || a.Type.Kind == sqltype.Null
 	}
-	c := Call{Type: b.Type, Volatile: f.Volatile, Accumulate: b.Accumulate}
+	if b.Params != nil {
+		types = b.Params
+	}
+	c := Call{Type: b.Type, Params: types, Volatile: f.Volatile, Session: b.Session, Accumulate: b.Accumulate}
 	if !b.NullIn && nullable {
 		c.Type.Nullable = true
 	}
-	c.Spec = Spec{Name: f.Name, Attrs: append(words, b.Attrs...), Types: types}.String()
+	if b.Eval != nil || b.Accumulate != nil {
+		c.Spec = Spec{Name: f.Name, Attrs: append(words, b.Attrs...), Types: types}.String()
+	}
 	if b.Eval != nil {
 		c.Eval = wrap(types, b)
 	}
 	if b.Native != "" {
-		c.SQL, c.Native, c.Params = b.Native, !strings.Contains(b.Native, "lk"), b.Params
+		c.SQL, c.Native = b.Native, !strings.Contains(b.Native, "lk")
 		return c
 	}
 	name := "lk"
@@ -252,5 +263,8 @@ func (f *Function) call(args []Arg, b Bound) Call {
 		sql.WriteString(")")
 	}
 	c.SQL = sql.String()
+	if f.Once { // SQLite computes a subquery that depends on nothing once
+		c.SQL = "(SELECT " + c.SQL + ")"
+	}
 	return c
 }

@@ -34,11 +34,21 @@ static bool across(void *local, const void *caller, size_t n, bool write)
 	return true;
 }
 
+/* The address sanitizer's own tables are mapped, but no caller's. */
+static bool usable(const void *p)
+{
+#ifdef __SANITIZE_ADDRESS__
+	return (uintptr_t)p > 0x10007fff8000;
+#else
+	return p != NULL;
+#endif
+}
+
 bool os_read(void *to, const void *caller, size_t n)
 {
 	if (n == 0)
 		return true;
-	if (!caller || !across(to, caller, n, false))
+	if (!usable(caller) || !across(to, caller, n, false))
 		return false;
 #ifdef __SANITIZE_ADDRESS__
 	memcpy(to, caller, n); /* so that the sanitizer sees what is read */
@@ -50,7 +60,7 @@ bool os_write(const void *caller, const void *from, size_t n)
 {
 	if (n == 0)
 		return true;
-	if (!caller || !across((void *)(uintptr_t)from, caller, n, true))
+	if (!usable(caller) || !across((void *)(uintptr_t)from, caller, n, true))
 		return false;
 #ifdef __SANITIZE_ADDRESS__
 	memcpy((void *)(uintptr_t)caller, from, n);

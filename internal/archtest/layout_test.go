@@ -70,6 +70,7 @@ var layout = []rule{
 	{"connector", []string{"connector/...", "keywrap", "ekm", "ekm/code", "ekm/keystore"}, "declares the few methods of a vault that it needs; another key store is one more package"},
 	{"connector/...", []string{"connector/...", "keywrap", "ekm", "ekm/code", "ekm/keystore"}, "parts of the connector"},
 	{"doctor", []string{"ekm", "ekm/code", "akv", "azure/...", "ekm/keystore"}, "walks the hops of a client"},
+	{"shim/shimtest", []string{"agent/...", "ekm", "ekm/code"}, "tests of the C library; drives real programs"},
 	{"agent", []string{"agent/frame", "agent/peer", "ekm", "ekm/code", "ekm/keystore"}, "serves a provider to a library in another process; knows no connector"},
 	{"agent/frame", []string{"ekm"}, "a codec has no sockets and no policy"},
 	{"agent/peer", nil, "sockets and pipes, and who is at their other end; knows no frames"},

@@ -74,6 +74,9 @@ static void *structure(size_t n)
 	uint8_t *at = good + 2560 + roll(32) * 8;
 	for (size_t i = 0; i < n; i++)
 		at[i] = (uint8_t)(roll(3) ? 0 : roll(256));
+	for (size_t i = 8; i + 8 <= n && i <= 24; i += 8) /* pointers are NULL or nowhere: they must not hit the heap by chance */
+		if (at[i + 3] | at[i + 4] | at[i + 5] | at[i + 6] | at[i + 7])
+			at[i + 7] |= 0x80;
 	if (roll(2)) { /* a structure whose counted buffer may be right */
 		ekm_data d = {any_size(), any()};
 		memcpy(at, &d, sizeof d);
@@ -83,8 +86,12 @@ static void *structure(size_t n)
 
 void garbage(struct out *o, unsigned seed, int rounds, ekm_session *slot, const char *thumb)
 {
-	ekm_data t = unhex(thumb);
-	static const uint8_t name[] = {'K', 0, 'e', 0, 'y', 0};
+	static const uint8_t key[] = {'K', 0, 'e', 0, 'y', 0};
+	ekm_data given = unhex(thumb), t = {given.cb, fenced(given.cb)};
+	uint8_t *name = fenced(sizeof key);
+	memcpy(t.pb, given.pb, t.cb);
+	memcpy(name, key, sizeof key);
+	free(given.pb);
 	unsigned long codes[8] = {0};
 	state = seed * 2654435761ull + 88172645463325252ull;
 	good = fenced(GOOD);
@@ -117,7 +124,7 @@ void garbage(struct out *o, unsigned seed, int rounds, ekm_session *slot, const 
 				code = CALL(o, api.SqlCryptCloseSession((ekm_session *)(uintptr_t)s, kinds & 1));
 			break;
 		case 5:
-			code = CALL(o, api.SqlCryptCreateKey(s, counted(name, sizeof name), roll(5), roll(16), counted(good, 20)));
+			code = CALL(o, api.SqlCryptCreateKey(s, counted(name, sizeof key), roll(5), roll(16), counted(good, 20)));
 			break;
 		case 6:
 			code = CALL(o, api.SqlCryptDropKey(s, counted(t.pb, t.cb)));
@@ -133,13 +140,13 @@ void garbage(struct out *o, unsigned seed, int rounds, ekm_session *slot, const 
 			code = CALL(o, api.SqlCryptGetKeyInfoByThumb(s, counted(t.pb, t.cb), structure(sizeof(ekm_key_info))));
 			break;
 		case 11:
-			code = CALL(o, api.SqlCryptGetKeyInfoByName(s, counted(name, sizeof name), structure(sizeof(ekm_key_info))));
+			code = CALL(o, api.SqlCryptGetKeyInfoByName(s, counted(name, sizeof key), structure(sizeof(ekm_key_info))));
 			break;
 		case 12:
 			code = CALL(o, api.SqlCryptExportKey(s, counted(t.pb, t.cb), roll(2) ? NULL : any(), (int32_t)roll(3), counted(good, 512)));
 			break;
 		case 13:
-			code = CALL(o, api.SqlCryptImportKey(s, counted(name, sizeof name), roll(2) ? NULL : counted(t.pb, t.cb), (int32_t)roll(3),
+			code = CALL(o, api.SqlCryptImportKey(s, counted(name, sizeof key), roll(2) ? NULL : counted(t.pb, t.cb), (int32_t)roll(3),
 							     roll(9), counted(good, 100)));
 			break;
 		case 14:
@@ -156,5 +163,6 @@ void garbage(struct out *o, unsigned seed, int rounds, ekm_session *slot, const 
 	    codes[4], codes[5], codes[6], codes[7]);
 	o->code = 0;
 	unfence(good, GOOD);
-	free(t.pb);
+	unfence(t.pb, t.cb);
+	unfence(name, sizeof key);
 }

@@ -20,7 +20,7 @@ require (
 	golang.org/x/crypto v0.58.0 // vault/seal
 	golang.org/x/net v0.62.0 // tests
 	golang.org/x/sync v0.24.0 // azure, connector
-	golang.org/x/sys v0.49.0 // audit, connector, connector/keymap, engine/tde/pagecache, internal/fsys, internal/secret, vault/store/boltstore
+	golang.org/x/sys v0.49.0 // agent/peer, audit, connector, connector/keymap, engine/tde/pagecache, internal/fsys, internal/secret, vault/store/boltstore
 	golang.org/x/term v0.47.0 // app/cli
 	golang.org/x/text v0.43.0 // engine/sqltype/collation
 	software.sslmate.com/src/go-pkcs12 v0.7.4 // azure/sqlcred
@@ -31,7 +31,7 @@ require (
 	github.com/Azure/azure-sdk-for-go/sdk/security/keyvault/internal v1.2.0 // indirect
 	github.com/AzureAD/microsoft-authentication-library-for-go v1.10.1 // indirect
 	github.com/BurntSushi/toml v1.4.1-0.20240526193622-a339e1f7089c // indirect
-	github.com/Microsoft/go-winio v0.6.2 // indirect
+	github.com/Microsoft/go-winio v0.6.2 // agent/peer
 	github.com/beorn7/perks v1.0.1 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
 	github.com/golang-jwt/jwt/v5 v5.3.1 // indirect

@@ -113,7 +113,10 @@ static void load(struct out *o, const char *path)
 	lib = lib_open(path, why, sizeof why);
 	if (!lib) {
 		o->msg = 33027;
-		fprintf(stderr, "ekmhost: loading %s: %s\n", path, why);
+		for (char *c = why; *c; c++)
+			if (*c == ' ')
+				*c = '_';
+		say(o, " why=%s", why);
 		return;
 	}
 	snprintf(lib_path, sizeof lib_path, "%s", path);

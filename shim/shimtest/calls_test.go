@@ -20,12 +20,16 @@ const (
 // kinds are the builds that the tests of this file run with.
 func kinds(t *testing.T, run func(t *testing.T, kind string)) {
 	for _, kind := range []string{"", "asan"} {
-		t.Run("build="+kind, func(t *testing.T) { run(t, kind) })
+		t.Run("build="+kind, func(t *testing.T) {
+			t.Parallel()
+			run(t, kind)
+		})
 	}
 }
 
 // TestGoldenFrames holds what the library sends against the protocol's vectors, and that it understands the answers there.
 func TestGoldenFrames(t *testing.T) {
+	t.Parallel()
 	kinds(t, func(t *testing.T, kind string) {
 		f := newFake(t)
 		h, _ := native(t, kind, f.path, "LATCHKEY_AGENT_DEADLINE_MS=35000")
@@ -81,6 +85,7 @@ func TestGoldenFrames(t *testing.T) {
 
 // TestBuiltIn: what the library says of the provider without an agent is what the agent says.
 func TestBuiltIn(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	with, _ := native(t, "", f.path)
 	without, _ := native(t, "", f.path+".none")
@@ -98,6 +103,7 @@ func TestBuiltIn(t *testing.T) {
 
 // TestOrder is the engine's whole order of calls.
 func TestOrder(t *testing.T) {
+	t.Parallel()
 	kinds(t, func(t *testing.T, kind string) {
 		f := newFake(t)
 		h, _ := native(t, kind, f.path)
@@ -139,6 +145,7 @@ func order(t *testing.T, h *host, identity, secret, key string) string {
 
 // TestSizes: probes are answered without the agent where that can be.
 func TestSizes(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	h, _ := native(t, "", f.path)
 	h.must("open", "1", identity, secret)
@@ -165,6 +172,7 @@ func TestSizes(t *testing.T) {
 
 // TestErrorsPass: the provider's own numbers arrive as they are.
 func TestErrorsPass(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	h, _ := native(t, "", f.path)
 	f.do(func(r request) *reply {
@@ -199,8 +207,10 @@ func TestErrorsPass(t *testing.T) {
 
 // TestThreads: 64 threads with sessions that come and go, and 16 in one session, with and without the thread sanitizer.
 func TestThreads(t *testing.T) {
+	t.Parallel()
 	for _, kind := range []string{"", "tsan", "asan"} {
 		t.Run("build="+kind, func(t *testing.T) {
+			t.Parallel()
 			f := newFake(t)
 			h, _ := native(t, kind, f.path, "LATCHKEY_AGENT_DEADLINE_MS=30000")
 			threads := "64"
@@ -219,8 +229,10 @@ func TestThreads(t *testing.T) {
 
 // TestReload: the library can be unloaded and loaded again and again, with sessions open, and leaves the process each time.
 func TestReload(t *testing.T) {
+	t.Parallel()
 	for _, kind := range []string{"", "asan"} {
 		t.Run("build="+kind, func(t *testing.T) {
+			t.Parallel()
 			f := newFake(t)
 			h, lib := native(t, kind, f.path)
 			h.must("unload")
@@ -234,6 +246,7 @@ func TestReload(t *testing.T) {
 
 // TestGarbage: wrong pointers and sizes give a code each.
 func TestGarbage(t *testing.T) {
+	t.Parallel()
 	kinds(t, func(t *testing.T, kind string) {
 		f := newFake(t)
 		env := "LATCHKEY_AGENT_DEADLINE_MS=3000"

@@ -16,6 +16,7 @@ import (
 
 // TestAbsent: without an agent a call waits for one for 5 s at most; one that comes within that time is used.
 func TestAbsent(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	f.kill()
 	h, _ := native(t, "", f.path, "LATCHKEY_AGENT_DEADLINE_MS=20000")
@@ -30,6 +31,7 @@ func TestAbsent(t *testing.T) {
 
 // TestBadAddress: an address that cannot be used fails at once and is not replaced by another.
 func TestBadAddress(t *testing.T) {
+	t.Parallel()
 	for _, address := range []string{"tcp:127.0.0.1:1", "unix:relative", "unix:/" + strings.Repeat("x", 200), "nonsense"} {
 		h, _ := native(t, "", "/nowhere", "LATCHKEY_AGENT="+address)
 		h.want(5001, 0, 200*time.Millisecond, "open", "1", identity, secret)
@@ -38,6 +40,7 @@ func TestBadAddress(t *testing.T) {
 
 // TestFrozen: an agent that does not answer costs the deadline and no more, wherever it stops, and the next call works.
 func TestFrozen(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	h, _ := native(t, "", f.path, "LATCHKEY_AGENT_DEADLINE_MS=1000")
 	for _, op := range []uint16{opHello, opOpen} {
@@ -75,6 +78,7 @@ func on(r request, op uint16, a *reply) *reply {
 
 // TestRestart: a session lives on when the agent ends and another starts, idle or in the middle of a call.
 func TestRestart(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	h, _ := native(t, "", f.path)
 	h.must("open", "1", identity, secret)
@@ -112,6 +116,7 @@ func TestRestart(t *testing.T) {
 
 // TestNeverTwice: what creates, drops or imports is sent once; a break means that its outcome is unknown.
 func TestNeverTwice(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	h, _ := native(t, "", f.path, "LATCHKEY_AGENT_DEADLINE_MS=1000")
 	h.must("open", "1", identity, secret)
@@ -153,6 +158,7 @@ func TestNeverTwice(t *testing.T) {
 
 // TestLeaving: an agent that says that it leaves is left, its answers used.
 func TestLeaving(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	h, _ := native(t, "", f.path)
 	h.must("open", "1", identity, secret)
@@ -189,6 +195,7 @@ func TestLeaving(t *testing.T) {
 
 // TestNonsense: answers that are none end the connection with 5005; the next call works.
 func TestNonsense(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	h, _ := native(t, "asan", f.path, "LATCHKEY_AGENT_DEADLINE_MS=1500")
 	h.must("open", "1", identity, secret)
@@ -261,8 +268,10 @@ func make3000() []byte { return make([]byte, 3000) }
 
 // TestAbort: a session that is closed with abort ends the call that runs in it; without, the call finishes.
 func TestAbort(t *testing.T) {
+	t.Parallel()
 	for _, kind := range []string{"", "tsan", "asan"} {
 		t.Run("build="+kind, func(t *testing.T) {
+			t.Parallel()
 			f := newFake(t)
 			h, _ := native(t, kind, f.path, "LATCHKEY_AGENT_DEADLINE_MS=20000")
 			for _, abort := range []bool{true, false} {
@@ -307,6 +316,7 @@ func TestAbort(t *testing.T) {
 
 // TestFreeWithCalls: freeing the provider ends calls that run, and unloading after it is safe.
 func TestFreeWithCalls(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	h, lib := native(t, "asan", f.path, "LATCHKEY_AGENT_DEADLINE_MS=20000")
 	for range 3 {
@@ -342,6 +352,7 @@ func TestFreeWithCalls(t *testing.T) {
 
 // TestForeignListener: a listener of another account is refused before a byte is sent, unless it owns the directory.
 func TestForeignListener(t *testing.T) {
+	t.Parallel()
 	if os.Geteuid() != 0 {
 		lack(t, "only root can start a listener of another account")
 	}

@@ -6,7 +6,6 @@
 package pagecache
 
 import (
-	"bytes"
 	"sync"
 
 	"latchkey/engine/tde/pagecipher"
@@ -23,13 +22,12 @@ type Cache struct {
 
 type shard struct {
 	sync.Mutex
-	at    map[uint64]int
-	keys  []uint64
-	used  []bool                 // since the hand passed last
-	data  []*pagecipher.FrameBuf // of which the payload counts
-	free  []int                  // places without a key
-	spare []*pagecipher.FrameBuf
-	hand  int
+	at   map[uint64]int
+	keys []uint64
+	used []bool                 // since the hand passed last
+	data []*pagecipher.FrameBuf // of which the payload counts
+	free []int                  // places without a key
+	hand int
 }
 
 // New makes a cache of at most pages entries.
@@ -69,70 +67,31 @@ func (c *Cache) Put(key uint64, src []byte) {
 	defer s.Unlock()
 	i := s.entry(key, c.limit)
 	if s.data[i] == nil {
-		s.data[i] = c.buffer(s)
+		s.data[i] = c.slab.next(c.limit * shardCount)
 	}
 	copy(s.data[i].Payload(), src)
 }
 
-// Buffer is a new buffer, for a frame that will be given to Trade.
-func (c *Cache) Buffer() *pagecipher.FrameBuf {
+// Offer is Put for what was only written: it takes no place from what was read, so it does nothing if key has no entry and the cache is full.
+func (c *Cache) Offer(key uint64, src []byte) {
 	if c.limit == 0 {
-		return new(pagecipher.FrameBuf)
-	}
-	return c.slab.next(c.limit * shardCount)
-}
-
-func (c *Cache) buffer(s *shard) *pagecipher.FrameBuf {
-	n := len(s.spare)
-	if n == 0 {
-		return c.Buffer()
-	}
-	b := s.spare[n-1]
-	s.spare = s.spare[:n-1]
-	return b
-}
-
-// Trade is Put without a copy: it keeps b and returns another buffer for the caller, nil if there is none to spare.
-func (c *Cache) Trade(key uint64, b *pagecipher.FrameBuf) *pagecipher.FrameBuf {
-	if c.limit == 0 {
-		return b
+		return
 	}
 	s := c.shard(key)
 	s.Lock()
 	defer s.Unlock()
-	i := s.entry(key, c.limit)
-	b, s.data[i] = s.data[i], b
-	if b == nil && len(s.spare) > 0 {
-		b = c.buffer(s)
-	}
-	return b
-}
-
-// Move makes the entry of one key that of another, if its content is page; else it stores page. That is what a checkpoint does
-// with a frame's content: nothing needs to be copied.
-func (c *Cache) Move(from, to uint64, page []byte) {
-	if c.limit == 0 {
-		return
-	}
-	s := c.shard(from)
-	s.Lock()
-	var b *pagecipher.FrameBuf
-	if i, ok := s.at[from]; ok && bytes.Equal(s.data[i].Payload(), page[:pagecipher.Payload]) {
-		b, s.data[i] = s.data[i], nil
-		delete(s.at, from)
+	i, ok := s.at[key]
+	if !ok {
+		if len(s.free) == 0 && len(s.data) >= c.limit {
+			return
+		}
+		i = s.entry(key, c.limit)
 		s.used[i] = false
-		s.free = append(s.free, i)
+		if s.data[i] == nil {
+			s.data[i] = c.slab.next(c.limit * shardCount)
+		}
 	}
-	s.Unlock()
-	if b == nil {
-		c.Put(to, page)
-		return
-	}
-	if old := c.Trade(to, b); old != nil { // for the next frames
-		s.Lock()
-		s.spare = append(s.spare, old)
-		s.Unlock()
-	}
+	copy(s.data[i].Payload(), src)
 }
 
 // entry is the place of key, a new one if it has none.
@@ -194,12 +153,12 @@ func (c *Cache) Wipe() {
 	for i := range c.shards {
 		s := &c.shards[i]
 		s.Lock()
-		for _, d := range append(s.data, s.spare...) {
+		for _, d := range s.data {
 			if d != nil {
 				clear(d[:])
 			}
 		}
-		s.at, s.keys, s.used, s.data, s.free, s.spare, s.hand = map[uint64]int{}, nil, nil, nil, nil, nil, 0
+		s.at, s.keys, s.used, s.data, s.free, s.hand = map[uint64]int{}, nil, nil, nil, nil, 0
 		s.Unlock()
 	}
 }

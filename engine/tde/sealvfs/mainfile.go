@@ -25,7 +25,6 @@ type mainFile struct {
 
 	// A checkpoint reads a frame and writes the page. The pages wait here, to be sealed and written together by a
 	// goroutine while SQLite reads the next.
-	read  uint64 // cache key of the frame that was read last
 	stage run
 	busy  run               // what the goroutine has
 	done  chan error        // its result; nil while none runs
@@ -36,9 +35,8 @@ type mainFile struct {
 // run is pages on their way to the main file.
 type run struct {
 	pages []uint32
-	froms []uint64 // cache keys of the frames they were read from, or 0
-	data  []byte   // whole pages, as SQLite gave them
-	out   []byte   // scratch
+	data  []byte // whole pages, as SQLite gave them
+	out   []byte // scratch
 }
 
 var (
@@ -98,9 +96,7 @@ func (f *mainFile) WriteAt(p []byte, off int64) (int, error) {
 		}
 	}
 	f.stage.pages = append(f.stage.pages, uint32(off/pagecipher.PageSize)+1)
-	f.stage.froms = append(f.stage.froms, f.read)
 	f.stage.data = append(f.stage.data, p...)
-	f.read = 0
 	return len(p), nil
 }
 
@@ -128,7 +124,7 @@ func (f *mainFile) settle() error {
 		if derr := <-f.done; err == nil {
 			err = derr
 		}
-		f.busy.pages, f.busy.froms, f.busy.data = f.busy.pages[:0], f.busy.froms[:0], f.busy.data[:0]
+		f.busy.pages, f.busy.data = f.busy.pages[:0], f.busy.data[:0]
 	}
 	return err
 }

@@ -124,6 +124,7 @@ func (s *Store) Close() error {
 		err = cerr
 	}
 	s.cache.Wipe()
+	s.log.ring.Wipe()
 	if rerr := os.RemoveAll(s.indexDir); err == nil {
 		err = rerr
 	}
@@ -230,7 +231,7 @@ func (s *Store) writeStaged(c *pagecipher.Codec, r *run) error {
 		for j < len(r.pages) && r.pages[j] == r.pages[j-1]+1 && (r.pages[j]-1)%stripePages != 0 {
 			j++
 		}
-		if err := s.writeRun(c, r.out, r.data[i*pagecipher.PageSize:j*pagecipher.PageSize], r.pages[i], r.froms[i:j]); err != nil {
+		if err := s.writeRun(c, r.out, r.data[i*pagecipher.PageSize:j*pagecipher.PageSize], r.pages[i]); err != nil {
 			return err
 		}
 		i = j
@@ -238,9 +239,8 @@ func (s *Store) writeStaged(c *pagecipher.Codec, r *run) error {
 	return nil
 }
 
-// writeRun seals neighbouring pages of one stripe and writes them in place. out is scratch of their size; froms are the cache
-// keys of the frames they were read from, or 0.
-func (s *Store) writeRun(c *pagecipher.Codec, out, pages []byte, first uint32, froms []uint64) error {
+// writeRun seals neighbouring pages of one stripe and writes them in place. out is scratch of their size.
+func (s *Store) writeRun(c *pagecipher.Codec, out, pages []byte, first uint32) error {
 	s.change.RLock()
 	defer s.change.RUnlock()
 	if err := s.Failed(); err != nil {
@@ -252,7 +252,8 @@ func (s *Store) writeRun(c *pagecipher.Codec, out, pages []byte, first uint32, f
 		}
 	}
 	out = out[:len(pages)]
-	for i := range froms {
+	n := len(pages) / pagecipher.PageSize
+	for i := range n {
 		if err := c.SealPage(out[i*pagecipher.PageSize:], pages[i*pagecipher.PageSize:], first+uint32(i)); err != nil {
 			return s.ioErr("sealing a page of", s.cfg.Path, err)
 		}
@@ -261,22 +262,22 @@ func (s *Store) writeRun(c *pagecipher.Codec, out, pages []byte, first uint32, f
 	l.Lock()
 	defer l.Unlock()
 	if d := first - l.first; l.first != 0 && first >= l.first && d < stripePages {
-		l.touched |= (1<<len(froms) - 1) << d
+		l.touched |= (1<<n - 1) << d
 	}
 	if _, err := s.main.WriteAt(out, offset(first)); err != nil {
-		for i := range froms {
+		for i := range n {
 			s.cache.Drop(uint64(first) + uint64(i))
 		}
 		return s.ioErr("writing", s.cfg.Path, err)
 	}
-	for i, from := range froms {
+	for i := range n {
 		page := first + uint32(i)
 		s.overlay.Delete(page)
-		s.cache.Move(from, uint64(page), pages[i*pagecipher.PageSize:])
+		s.cache.Offer(uint64(page), pages[i*pagecipher.PageSize:])
 	}
 	s.grow.Lock()
 	defer s.grow.Unlock()
-	s.pages.Store(max(s.pages.Load(), first+uint32(len(froms))-1))
+	s.pages.Store(max(s.pages.Load(), first+uint32(n)-1))
 	return nil
 }
 

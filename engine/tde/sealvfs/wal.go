@@ -12,14 +12,16 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"latchkey/engine/tde/pagecache"
 	"latchkey/engine/tde/pagecipher"
 	"latchkey/internal/fsys"
 )
 
 const (
-	// pendMax is how many frames of a transaction wait in memory before they are written. Their buffers are kept for the next
-	// one: memory that is used for the first time costs more than sealing.
+	// pendMax is how many frames of a transaction wait in memory before they are written, if the cache is large. Their buffers are kept:
+	// memory that is used for the first time costs more than sealing.
 	pendMax = 2048
+	pendMin = 64
 	outMax  = 64 // frames that are written at once
 )
 
@@ -27,7 +29,7 @@ const (
 //
 // SQLite writes a frame as a header and a body; of a page that it writes again in one transaction it writes the body in place
 // and, after the transaction's last frame, all headers from there on, because their checksums are cumulative. Here header and
-// body become one sealed unit, so parts are gathered in pend and written when the transaction is complete, at pendMax frames,
+// body become one sealed unit, so parts are gathered in pend and written when the transaction is complete, when the ring is full,
 // or at a sync: an acknowledged transaction has always left the process. Each frame also says how many frames were durable
 // before it. A frame that is damaged though a later one says that it was durable is corruption; without such a witness it
 // is the torn end that a crash leaves.
@@ -53,6 +55,7 @@ type wal struct {
 	syncing int           // syncs under way
 	pages   []uint32      // of the frames written in this generation, by frame-1; 0 if unknown
 
+	ring  *pagecache.Frames // has the buffers of pend, and the frames that were written last
 	pend  []pending
 	first uint64 // frame number of pend[0]
 	last  uint64 // frame whose header SQLite wrote last as a new one
@@ -70,7 +73,7 @@ type pending struct {
 }
 
 func openWAL(s *Store) (*wal, error) {
-	w := &wal{s: s, name: s.cfg.Path + "-wal", codec: pagecipher.NewCodec(s.cfg.Ring), codec2: pagecipher.NewCodec(s.cfg.Ring)}
+	w := &wal{s: s, name: s.cfg.Path + "-wal", ring: pagecache.NewFrames(min(pendMax, max(pendMin, s.cfg.CachePages/8))), codec: pagecipher.NewCodec(s.cfg.Ring), codec2: pagecipher.NewCodec(s.cfg.Ring)}
 	f, err := s.cfg.FS.OpenFile(w.name, os.O_RDWR, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return w, nil

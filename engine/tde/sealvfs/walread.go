@@ -77,7 +77,7 @@ func copyFrame(p []byte, e *pagecipher.FrameBuf, at int) int {
 // body reads a frame's body, which the connection knows to be committed or its own.
 func (w *wal) body(c *mainFile, p []byte, frame uint64) error {
 	key := w.cacheKey(w.gen.Load(), frame)
-	if !w.s.cache.Get(key, p) {
+	if !w.ring.Get(frame, key, p) && !w.s.cache.Get(key, p) {
 		if err := w.load(c.codec, c.raw[:], &c.frame, frame); err != nil {
 			return err
 		}
@@ -88,7 +88,6 @@ func (w *wal) body(c *mainFile, p []byte, frame uint64) error {
 		w.s.cache.Put(key, p)
 	}
 	clear(p[pagecipher.Payload:])
-	c.read = key
 	return nil
 }
 

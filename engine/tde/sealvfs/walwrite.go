@@ -33,7 +33,7 @@ func (w *wal) partLocked(p []byte, frame uint64, head bool) error {
 	if head && w.await == 0 && frame <= w.last { // the frames from here on were undone
 		w.undoLocked(frame)
 	}
-	if len(w.pend) > 0 && (frame < w.first || frame > w.first+uint64(len(w.pend))) || len(w.pend) >= pendMax && frame == w.first+uint64(len(w.pend)) {
+	if len(w.pend) > 0 && (frame < w.first || frame > w.first+uint64(len(w.pend))) || len(w.pend) >= w.ring.Len() && frame == w.first+uint64(len(w.pend)) {
 		if err := w.flushLocked(); err != nil {
 			return err
 		}
@@ -42,7 +42,7 @@ func (w *wal) partLocked(p []byte, frame uint64, head bool) error {
 		w.first = frame
 	}
 	if frame == w.first+uint64(len(w.pend)) {
-		w.pend = append(w.pend, pending{buf: w.bufLocked()})
+		w.pend = append(w.pend, pending{buf: w.ring.Take(frame)})
 	}
 	if frame <= w.flushed.Load() {
 		w.redo.Store(true)
@@ -89,16 +89,6 @@ func (w *wal) undoLocked(frame uint64) {
 	if len(w.pend) > 0 {
 		w.pend = w.pend[:min(uint64(len(w.pend)), frame-min(frame, w.first))]
 	}
-}
-
-// bufLocked takes a frame buffer, one that was used before if there is one.
-func (w *wal) bufLocked() *pagecipher.FrameBuf {
-	if n := len(w.pend); n < cap(w.pend) {
-		if b := w.pend[:n+1][n].buf; b != nil {
-			return b
-		}
-	}
-	return w.s.cache.Buffer()
 }
 
 func (w *wal) cacheKey(gen uint32, frame uint64) uint64 {
@@ -160,7 +150,7 @@ func (w *wal) putLocked(pend []pending, first uint64) error {
 		if b.Commit() != 0 && frame == w.last {
 			w.commit = frame
 		}
-		pend[i].buf = w.s.cache.Trade(w.cacheKey(gen, frame), b) // b must not be touched from here on
+		w.ring.Publish(frame, w.cacheKey(gen, frame))
 	}
 	w.flushed.Store(max(w.flushed.Load(), first+uint64(len(pend))-1))
 	return nil

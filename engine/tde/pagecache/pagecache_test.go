@@ -1,0 +1,150 @@
+package pagecache_test
+
+import (
+	"bytes"
+	"sync"
+	"testing"
+
+	"latchkey/engine/tde/pagecache"
+	"latchkey/engine/tde/pagecipher"
+)
+
+func payload(b byte) []byte { return bytes.Repeat([]byte{b}, pagecipher.Payload) }
+
+func has(c *pagecache.Cache, key uint64) (byte, bool) {
+	dst := make([]byte, pagecipher.Payload)
+	ok := c.Get(key, dst)
+	return dst[len(dst)-1], ok
+}
+
+func TestCache(t *testing.T) {
+	c := pagecache.New(1600)
+	for k := uint64(1); k <= 1000; k++ {
+		c.Put(k, payload(byte(k)))
+	}
+	for k := uint64(1); k <= 1000; k++ {
+		if b, ok := has(c, k); !ok || b != byte(k) {
+			t.Fatalf("entry %d: %v %d", k, ok, b)
+		}
+	}
+	c.Put(5, payload(99))
+	if b, _ := has(c, 5); b != 99 {
+		t.Errorf("replaced entry holds %d", b)
+	}
+	c.Drop(5)
+	c.DropRange(10, 12)
+	for _, k := range []uint64{5, 10, 11, 12, 2000} {
+		if _, ok := has(c, k); ok {
+			t.Errorf("entry %d is there", k)
+		}
+	}
+	c.Wipe()
+	if _, ok := has(c, 1); ok {
+		t.Error("an entry is there after Wipe")
+	}
+}
+
+// The cache keeps to its bound, and what was only written does not push out what was read.
+func TestOfferTakesNoPlace(t *testing.T) {
+	c := pagecache.New(64)
+	count := func(from, to uint64) (n int) {
+		for k := from; k < to; k++ {
+			if _, ok := has(c, k); ok {
+				n++
+			}
+		}
+		return n
+	}
+	for k := uint64(0); k < 10_000; k++ {
+		c.Put(k, payload(1))
+	}
+	if n := count(0, 10_000); n > 64 || n < 32 {
+		t.Fatalf("%d entries in a cache of 64", n)
+	}
+	before := count(0, 10_000)
+	for k := uint64(10_000); k < 20_000; k++ {
+		c.Offer(k, payload(2))
+	}
+	if after := count(0, 10_000); after != before {
+		t.Errorf("offers pushed out %d entries", before-after)
+	}
+	for k := uint64(0); k < 10_000; k++ {
+		c.Offer(k, payload(3))
+	}
+	for k := uint64(0); k < 10_000; k++ {
+		if b, ok := has(c, k); ok && b != 3 {
+			t.Fatalf("entry %d is stale: %d", k, b)
+		}
+	}
+}
+
+func TestNoCache(t *testing.T) {
+	c := pagecache.New(0)
+	c.Put(1, payload(1))
+	c.Offer(1, payload(1))
+	if _, ok := has(c, 1); ok {
+		t.Error("a cache of nothing holds something")
+	}
+}
+
+func TestFrames(t *testing.T) {
+	f := pagecache.NewFrames(4)
+	write := func(frame, key uint64, b byte) {
+		copy(f.Take(frame).Payload(), payload(b))
+		f.Publish(frame, key)
+	}
+	get := func(frame, key uint64) (byte, bool) {
+		dst := make([]byte, pagecipher.Payload)
+		ok := f.Get(frame, key, dst)
+		return dst[0], ok
+	}
+	write(1, 101, 1)
+	write(2, 102, 2)
+	if b, ok := get(1, 101); !ok || b != 1 {
+		t.Errorf("frame 1: %d %v", b, ok)
+	}
+	if _, ok := get(1, 201); ok {
+		t.Error("frame 1 of another log was read")
+	}
+	f.Take(2)
+	if _, ok := get(2, 102); ok {
+		t.Error("a frame that is being written was read")
+	}
+	write(5, 105, 5) // the place of frame 1
+	if _, ok := get(1, 101); ok {
+		t.Error("frame 1 was read from the place of frame 5")
+	}
+	if b, ok := get(5, 105); !ok || b != 5 {
+		t.Errorf("frame 5: %d %v", b, ok)
+	}
+	f.Wipe()
+	if _, ok := get(5, 105); ok {
+		t.Error("a frame is there after Wipe")
+	}
+}
+
+// A reader gets a frame whole and as it was published, or not at all, whatever the writer does.
+func TestFramesConcurrently(t *testing.T) {
+	f := pagecache.NewFrames(8)
+	const rounds = 2000
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for n := uint64(1); n <= rounds; n++ {
+			b := f.Take(n)
+			copy(b.Payload(), payload(byte(n)))
+			f.Publish(n, n)
+		}
+	})
+	for range 2 {
+		wg.Go(func() {
+			dst := make([]byte, pagecipher.Payload)
+			for n := uint64(1); n <= rounds; n++ {
+				if f.Get(n, n, dst) && !bytes.Equal(dst, payload(byte(n))) {
+					t.Errorf("frame %d is torn", n)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+}

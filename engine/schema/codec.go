@@ -145,3 +145,24 @@ func (t *Table) link() {
 		t.RowID = t.ColumnByID(t.Key.Columns[0].Column)
 	}
 }
+
+// Clone is a deep copy that may be changed, to be given to [Edit.Put].
+func (t *Table) Clone() *Table {
+	def, err := json.Marshal(t)
+	if err != nil {
+		return nil // a definition that was read can be written
+	}
+	o, err := decode(TableKind, def)
+	if err != nil {
+		return nil
+	}
+	c, _ := o.(*Table)
+	c.Schema = t.Schema
+	for _, x := range c.constraints() {
+		x.Meta().Schema = t.Schema
+	}
+	return c
+}
+
+// Link makes RowID follow Key; call it after changing Key.
+func (t *Table) Link() { t.link() }

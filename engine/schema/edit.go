@@ -17,7 +17,7 @@ import (
 type Edit struct {
 	*Snapshot
 	c     *lite.Conn
-	dirty bool
+	begun bool
 	next  int // last object id given; 0 until it is read
 }
 
@@ -33,9 +33,9 @@ func (s *Shared) Edit(ctx context.Context, c *lite.Conn) (*Edit, error) {
 // Now is the time for create and modify dates, at the resolution of datetime.
 func (e *Edit) Now() time.Time { return e.Shared.cfg.Clock.Now().UTC().Truncate(time.Millisecond) }
 
-// begin writes the new version, and makes our tables in a new database.
+// begin makes our tables in a new database.
 func (e *Edit) begin() error {
-	if e.dirty {
+	if e.begun {
 		return nil
 	}
 	s := e.Shared
@@ -55,14 +55,18 @@ func (e *Edit) begin() error {
 			return err
 		}
 	}
-	var b [8]byte
-	rand.Read(b[:])
-	v := int64(binary.BigEndian.Uint64(b[:])>>1) | 1
-	if err := e.meta("version", v); err != nil {
+	e.begun = true
+	return nil
+}
+
+// change writes a new version, before each change: a snapshot may be taken between two.
+func (e *Edit) change() error {
+	if err := e.begin(); err != nil {
 		return err
 	}
-	e.dirty = true
-	return nil
+	var b [8]byte
+	rand.Read(b[:])
+	return e.meta("version", int64(binary.BigEndian.Uint64(b[:])>>1)|1)
 }
 
 func (e *Edit) meta(name string, value int64) error {
@@ -120,7 +124,7 @@ func (e *Edit) Put(o Object) error {
 	if err != nil {
 		return fmt.Errorf("writing the definition of %q: %w", o.Meta().Name, err)
 	}
-	if err := e.begin(); err != nil {
+	if err := e.change(); err != nil {
 		return err
 	}
 	return run(e.c, "INSERT INTO "+e.Shared.own("object")+"(id, kind, def) VALUES(?1, ?2, ?3) ON CONFLICT(id) DO UPDATE SET kind=?2, def=?3",
@@ -129,7 +133,7 @@ func (e *Edit) Put(o Object) error {
 
 // Delete removes an object's definition, its constraints' with it, and its counter.
 func (e *Edit) Delete(id int) error {
-	if err := e.begin(); err != nil {
+	if err := e.change(); err != nil {
 		return err
 	}
 	for _, t := range []string{"object", "counter"} {
@@ -165,7 +169,7 @@ func (e *Edit) putRow(table string, id int, x any) error {
 	if err != nil {
 		return fmt.Errorf("writing a %s: %w", table, err)
 	}
-	if err := e.begin(); err != nil {
+	if err := e.change(); err != nil {
 		return err
 	}
 	return run(e.c, "INSERT INTO "+e.Shared.own(table)+"(id, def) VALUES(?1, ?2) ON CONFLICT(id) DO UPDATE SET def=?2", int64(id), string(def))
@@ -178,7 +182,7 @@ func (e *Edit) DeleteSchema(id int) error { return e.deleteRow("schema", id) }
 func (e *Edit) DeleteType(id int) error { return e.deleteRow("type", id) }
 
 func (e *Edit) deleteRow(table string, id int) error {
-	if err := e.begin(); err != nil {
+	if err := e.change(); err != nil {
 		return err
 	}
 	return run(e.c, "DELETE FROM "+e.Shared.own(table)+" WHERE id=?1", int64(id))

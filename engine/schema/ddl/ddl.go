@@ -3,6 +3,7 @@ package ddl
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"latchkey/engine/catalog/msg"
 	"latchkey/engine/compile/plan"
@@ -105,27 +106,173 @@ func Targets(st ast.Statement) []ast.ObjectName {
 	return nil
 }
 
-// Run carries out a statement. Errors are *msg.Error, msg.List, *sqltype.Error, *plan.Error, or those of the connection.
+// Run carries out a statement. Errors are *msg.Error, msg.List, *sqltype.Error, *plan.Error, or those of the connection. On an error
+// what was done so far must be undone: run it inside a savepoint.
 func Run(ctx context.Context, env *Env, st ast.Statement) (Result, error) {
-	return Result{}, ErrOther
+	c, err := env.begin(ctx)
+	if err != nil {
+		return Result{}, err
+	}
+	err = c.run(ctx, st)
+	return c.result, err
+}
+
+func (e *Env) begin(ctx context.Context) (*change, error) {
+	edit, err := e.Shared.Edit(ctx, e.Conn)
+	if err != nil {
+		return nil, err
+	}
+	return &change{Env: e, Edit: edit}, nil
+}
+
+func (c *change) run(ctx context.Context, st ast.Statement) error {
+	switch st := st.(type) {
+	case *ast.CreateTable:
+		return c.createTable(ctx, st)
+	case *ast.AlterTable:
+		return c.alterTable(ctx, st)
+	case *ast.CreateIndex:
+		return c.createIndexOn(ctx, st)
+	case *ast.AlterIndex:
+		return c.alterIndex(ctx, st)
+	case *ast.CreateView:
+		return c.createView(st)
+	case *ast.CreateProc:
+		return c.createProc(st)
+	case *ast.CreateFunction:
+		return c.createFunction(st)
+	case *ast.CreateTrigger:
+		return refuse("CREATE TRIGGER")
+	case *ast.SwitchTrigger:
+		return refuse("ENABLE and DISABLE TRIGGER")
+	case *ast.CreateSchema:
+		return c.createSchema(ctx, st)
+	case *ast.TransferSchema:
+		return c.transfer(st)
+	case *ast.Sequence:
+		return c.sequence(st)
+	case *ast.CreateSynonym:
+		return c.createSynonym(st)
+	case *ast.CreateType:
+		return c.createType(st)
+	case *ast.Statistics:
+		return c.statistics(st)
+	case *ast.Drop:
+		return c.drop(ctx, st)
+	}
+	return ErrOther
+}
+
+func (c *change) drop(ctx context.Context, st *ast.Drop) error {
+	is := func(kinds ...schema.Kind) func(schema.Object) bool {
+		return func(o schema.Object) bool { return slices.Contains(kinds, o.Kind()) }
+	}
+	switch st.Kind {
+	case "TABLE":
+		return c.dropTables(ctx, st)
+	case "INDEX":
+		return c.dropIndexes(ctx, st)
+	case "SCHEMA":
+		return c.dropSchemas(st)
+	case "TYPE":
+		return c.dropTypes(st)
+	case "VIEW":
+		return c.dropModules(st, is(schema.ViewKind))
+	case "PROCEDURE":
+		return c.dropModules(st, is(schema.ProcedureKind))
+	case "FUNCTION":
+		return c.dropModules(st, is(schema.ScalarFunction, schema.InlineFunction, schema.TableFunction))
+	case "TRIGGER":
+		return c.dropModules(st, is(schema.TriggerKind))
+	case "SEQUENCE":
+		return c.dropModules(st, is(schema.SequenceKind))
+	case "SYNONYM":
+		return c.dropModules(st, is(schema.SynonymKind))
+	case "STATISTICS":
+		return refuse("DROP STATISTICS")
+	}
+	return ErrOther
 }
 
 // CreateTableVariable makes the table of DECLARE @t TABLE (...) in the session's temporary database under a name of the caller's
 // that no #t has, and gives its object. Drop it with [DropTable].
 func CreateTableVariable(ctx context.Context, env *Env, name string, def *ast.TableDef) (*schema.Table, error) {
-	return nil, ErrOther
+	c, err := env.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	t, err := c.newTable(c.Edit.Schema("dbo"), name)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.builder(t, false).add(def); err != nil {
+		return nil, err
+	}
+	return t, c.create(ctx, t)
+}
+
+// CreateOfType makes a table with the columns, keys and checks of a table type of a database, as CreateTableVariable: DECLARE @t dbo.type,
+// a table-valued parameter. The type's checks are compiled anew.
+func CreateOfType(ctx context.Context, env *Env, name string, shape *schema.Table) (*schema.Table, error) {
+	c, err := env.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	fresh, err := c.newTable(c.Edit.Schema("dbo"), name)
+	if err != nil {
+		return nil, err
+	}
+	t := shape.Clone()
+	t.Head, t.Stored, t.Type = fresh.Head, fresh.Stored, 0
+	for _, k := range t.Constraints() {
+		h := k.Meta()
+		if h.ID, err = c.NewID(); err != nil {
+			return nil, err
+		}
+		h.Parent, h.SchemaID, h.Schema = t.ID, t.SchemaID, t.Schema
+	}
+	for _, k := range t.Keys() {
+		if k.Stored != "" {
+			k.Stored = indexName(t.ID, k.IndexID)
+		}
+	}
+	for _, x := range t.Indexes {
+		x.Stored = indexName(t.ID, x.ID)
+	}
+	return t, c.create(ctx, t)
 }
 
 // CreateFrom makes a table of the columns of a query's result: SELECT INTO. Identity columns are kept as SQL Server does, constraints
 // are not. The rows are the caller's (package write).
 func CreateFrom(ctx context.Context, env *Env, name ast.ObjectName, columns []plan.Column) (*schema.Table, error) {
-	return nil, ErrOther
+	c, err := env.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return c.createFrom(ctx, name, columns)
 }
 
 // DropTable drops a table by its id, without asking whether others refer to it.
-func DropTable(ctx context.Context, env *Env, id int) error { return ErrOther }
+func DropTable(ctx context.Context, env *Env, id int) error {
+	c, err := env.begin(ctx)
+	if err != nil {
+		return err
+	}
+	if t := c.TableByID(id); t != nil {
+		return c.dropTable(ctx, t)
+	}
+	return nil
+}
 
 // Rename is sp_rename: kind is OBJECT, COLUMN, INDEX, USERDATATYPE or "" for any object.
 func Rename(ctx context.Context, env *Env, object, name, kind string) (Result, error) {
-	return Result{}, ErrOther
+	c, err := env.begin(ctx)
+	if err != nil {
+		return Result{}, err
+	}
+	if err := c.rename(object, name, kind); err != nil {
+		return Result{}, err
+	}
+	c.result.Messages = append(c.result.Messages, caution())
+	return c.result, nil
 }

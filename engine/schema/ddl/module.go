@@ -1,0 +1,310 @@
+package ddl
+
+import (
+	"regexp"
+	"strings"
+	"sync"
+
+	"latchkey/engine/catalog/msg"
+	"latchkey/engine/compile"
+	"latchkey/engine/compile/plan"
+	"latchkey/engine/schema"
+	"latchkey/engine/sqltype"
+	"latchkey/engine/tsql/ast"
+)
+
+var verb = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?is)^(CREATE\s+OR\s+ALTER|ALTER|CREATE)\b`) })
+
+// module cuts the definition out of the batch, as CREATE.
+func (c *change) module(st ast.Statement) *schema.Module {
+	from, to := st.Range()
+	text := ""
+	if from >= 0 && to <= len(c.Source) && from < to {
+		text = verb().ReplaceAllString(c.Source[from:to], "CREATE")
+	}
+	return &schema.Module{Text: text, QuotedIdentifier: !c.QuotedIdentifierOff, ANSINulls: !c.ANSINullsOff}
+}
+
+// place finds what a CREATE, ALTER or CREATE OR ALTER makes or changes: the head that it has, new or old. same tells whether the
+// object that is there is of the right kind.
+func (c *change) place(mode ast.Mode, n ast.ObjectName, same func(schema.Object) bool) (schema.Head, error) {
+	s, err := c.schemaOf(n)
+	if err != nil {
+		return schema.Head{}, err
+	}
+	o := c.Lookup(s.Name, n.Name())
+	switch {
+	case o == nil && mode == "ALTER":
+		return schema.Head{}, msg.New(208, n.String()).At(6)
+	case o == nil:
+		return c.head(s, n.Name(), 0)
+	case mode == "CREATE":
+		return schema.Head{}, msg.New(2714, n.Name())
+	case !same(o):
+		if mode == "ALTER" {
+			return schema.Head{}, msg.New(2010, n.String())
+		}
+		return schema.Head{}, msg.New(2714, n.Name())
+	}
+	h := *o.Meta()
+	h.Modified = c.Now()
+	return h, nil
+}
+
+// createView carries out CREATE and ALTER VIEW.
+func (c *change) createView(st *ast.CreateView) error {
+	m := c.module(st)
+	for _, o := range st.Options {
+		switch o {
+		case "SCHEMABINDING":
+			m.SchemaBound = true
+		case "VIEW_METADATA":
+		default:
+			return refuse("CREATE VIEW WITH " + o)
+		}
+	}
+	h, err := c.place(st.Mode, st.Name, func(o schema.Object) bool { return o.Kind() == schema.ViewKind })
+	if err != nil {
+		return err
+	}
+	cols, err := c.queryColumns(c.Scope, st.Query, st.Columns, st.Name.Name())
+	if err != nil {
+		return err
+	}
+	return c.Put(&schema.View{Head: h, Module: m, Columns: cols, CheckOption: st.CheckOption})
+}
+
+// queryColumns are the columns of a view or inline function: messages 4511, 4502, 4506.
+func (c *change) queryColumns(sc plan.Scope, q *ast.SelectStmt, names []string, of string) ([]*schema.Column, error) {
+	p, err := compile.Query(sc, q)
+	if err != nil {
+		return nil, err
+	}
+	var out []*schema.Column
+	for _, col := range p.Columns {
+		if col.Hidden {
+			continue
+		}
+		i := len(out)
+		name := col.Name
+		if len(names) > 0 {
+			if i >= len(names) {
+				return nil, plan.Fail(st0(q), 8158, of)
+			}
+			name = names[i]
+		}
+		if name == "" {
+			return nil, msg.New(4511, i+1)
+		}
+		t := col.Type
+		if t.Kind == sqltype.Null {
+			t = sqltype.Of(sqltype.Int)
+		}
+		for _, o := range out {
+			if c.Same(o.Name, name) {
+				return nil, msg.New(4506, name, of)
+			}
+		}
+		out = append(out, &schema.Column{Name: name, Stored: name, ID: i + 1, Type: t})
+	}
+	if len(names) > len(out) {
+		return nil, msg.New(4502, of)
+	}
+	return out, nil
+}
+
+// moduleOptions reads the options of procedures and functions.
+func moduleOptions(m *schema.Module, what string, opts []*ast.Option) error {
+	for _, o := range opts {
+		switch o.Name {
+		case "RECOMPILE":
+			m.Recompile = true
+		case "SCHEMABINDING":
+			m.SchemaBound = true
+		case "EXECUTE AS":
+			switch v := o.Value.(type) {
+			case *ast.Word:
+				m.ExecuteAs = v.Text
+			case *ast.Literal:
+				m.ExecuteAs = v.Text
+			}
+		case "CALLED ON NULL INPUT", "INLINE":
+		default:
+			return refuse(what + " WITH " + o.Name)
+		}
+	}
+	return nil
+}
+
+// params are the parameters of a procedure or function.
+func (c *change) params(list []*ast.Param) ([]*schema.Param, error) {
+	var out []*schema.Param
+	for i, d := range list {
+		if d.Varying {
+			return nil, refuse("CURSOR parameter")
+		}
+		p := &schema.Param{Name: d.Name, ID: i + 1, Output: d.Output, ReadOnly: d.ReadOnly}
+		if u := c.typeByName(d.Type.Name); u != nil && u.Table != nil {
+			p.TableType, p.UserType = u.Table.ID, u.ID
+		} else {
+			decl, err := compile.TypeOf(c.Scope, d.Type, d.Name)
+			if err != nil {
+				return nil, missingType(err, i+1, d.Type)
+			}
+			p.Type = decl.Type
+			p.Type.Nullable = true
+			if decl.SysName {
+				p.UserType = sysNameID
+			} else if u != nil {
+				p.UserType = u.ID
+			}
+		}
+		if d.Default != nil {
+			p.Default = expr(d.Default)
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}
+
+// createProc carries out CREATE and ALTER PROCEDURE. The body is compiled when it runs.
+func (c *change) createProc(st *ast.CreateProc) error {
+	switch {
+	case st.External != nil:
+		return refuse("CREATE PROCEDURE AS EXTERNAL NAME")
+	case st.Number > 1:
+		return refuse("numbered procedure")
+	case st.ForReplication:
+		return refuse("CREATE PROCEDURE FOR REPLICATION")
+	}
+	m := c.module(st)
+	if err := moduleOptions(m, "CREATE PROCEDURE", st.Options); err != nil {
+		return err
+	}
+	h, err := c.place(st.Mode, st.Name, func(o schema.Object) bool { return o.Kind() == schema.ProcedureKind })
+	if err != nil {
+		return err
+	}
+	params, err := c.params(st.Params)
+	if err != nil {
+		return err
+	}
+	return c.Put(&schema.Procedure{Head: h, Module: m, Params: params})
+}
+
+// withParams is a scope that knows a function's parameters.
+type withParams struct {
+	plan.Scope
+	params []*schema.Param
+	same   func(a, b string) bool
+}
+
+// Variable finds a parameter.
+func (s withParams) Variable(name string) (sqltype.Type, bool) {
+	for _, p := range s.params {
+		if s.same(p.Name, name) && p.TableType == 0 {
+			return p.Type, true
+		}
+	}
+	return sqltype.Type{}, false
+}
+
+// NamedType asks the scope around.
+func (s withParams) NamedType(n ast.ObjectName) (sqltype.Type, bool) {
+	if t, ok := s.Scope.(plan.TypeNames); ok {
+		return t.NamedType(n)
+	}
+	return sqltype.Type{}, false
+}
+
+// ScalarFunction asks the scope around.
+func (s withParams) ScalarFunction(n ast.ObjectName) (*plan.ScalarFunction, error) {
+	if f, ok := s.Scope.(plan.Functions); ok {
+		return f.ScalarFunction(n)
+	}
+	return nil, nil
+}
+
+// createFunction carries out CREATE and ALTER FUNCTION.
+func (c *change) createFunction(st *ast.CreateFunction) error {
+	form := schema.ScalarFunction
+	switch {
+	case st.External != nil:
+		return refuse("CREATE FUNCTION AS EXTERNAL NAME")
+	case st.TableVariable != "":
+		form = schema.TableFunction
+	case st.Query != nil:
+		form = schema.InlineFunction
+	}
+	m := c.module(st)
+	if err := moduleOptions(m, "CREATE FUNCTION", st.Options); err != nil {
+		return err
+	}
+	h, err := c.place(st.Mode, st.Name, func(o schema.Object) bool { return o.Kind() == form })
+	if err != nil {
+		return err
+	}
+	f := &schema.Function{Head: h, Module: m, Form: form}
+	if f.Params, err = c.params(st.Params); err != nil {
+		return err
+	}
+	switch form {
+	case schema.ScalarFunction:
+		decl, err := compile.TypeOf(c.Scope, st.Returns, st.Name.Name())
+		if err != nil {
+			return missingType(err, 0, st.Returns)
+		}
+		f.Returns = decl.Type
+		f.Returns.Nullable = true
+	case schema.InlineFunction:
+		f.Columns, err = c.queryColumns(withParams{c.Scope, f.Params, c.Same}, st.Query, nil, st.Name.Name())
+	default:
+		shape := &schema.Table{Head: schema.Head{Name: strings.TrimPrefix(st.TableVariable, "@"), Schema: h.Schema, SchemaID: h.SchemaID, ID: h.ID}}
+		b := c.builder(shape, false)
+		for i, d := range st.Table.Columns {
+			if err = b.column(d, i+1); err != nil {
+				break
+			}
+		}
+		f.Columns = shape.Columns
+	}
+	if err != nil {
+		return err
+	}
+	return c.Put(f)
+}
+
+// dropModules carries out DROP of what has no table: views, procedures, functions, triggers, sequences, synonyms.
+func (c *change) dropModules(st *ast.Drop, is func(schema.Object) bool) error {
+	word := strings.ToLower(st.Kind)
+	if st.Kind == "SEQUENCE" {
+		word = "sequence object"
+	}
+	for _, n := range st.Names {
+		o := c.find(n)
+		switch {
+		case o == nil && st.IfExists:
+			continue
+		case o == nil:
+			return msg.New(3701, "drop", word, n.String()).At(5)
+		case !is(o):
+			return wrongDrop(st.Kind, n, o)
+		}
+		if o.Kind() == schema.ViewKind {
+			if v := c.boundBy(o); v != "" {
+				return msg.New(3729, "DROP VIEW", n.String(), v)
+			}
+			if view, ok := o.(*schema.View); ok {
+				for _, t := range view.Triggers {
+					if err := c.forget(t); err != nil {
+						return err
+					}
+				}
+			}
+		}
+		if err := c.forget(o); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,87 @@
+package ddl
+
+import (
+	"context"
+	"fmt"
+
+	"latchkey/engine/cell"
+	"latchkey/engine/compile"
+	"latchkey/engine/compile/plan"
+	"latchkey/engine/schema"
+	"latchkey/engine/tsql/ast"
+	"latchkey/engine/tsql/token"
+)
+
+// pieces compiles values for the rows of a table that is rebuilt. A nil *pieces has none.
+type pieces struct {
+	c    *change
+	t    *schema.Table // as it was
+	st   *compile.Statement
+	open *compile.Source
+}
+
+// oldAlias is the table that is rebuilt in the text that copies its rows.
+const oldAlias = "was"
+
+func (c *change) pieces(old *schema.Table) *pieces {
+	p := &pieces{c: c, t: old, st: compile.NewStatement(c.Scope, token.Pos{})}
+	p.open = p.st.Open(c.object(old), old.Name, oldAlias)
+	return p
+}
+
+func (p *pieces) alias() string { return " AS " + oldAlias }
+
+func (p *pieces) target(col *schema.Column) compile.Target {
+	return compile.Target{Type: col.Type, Table: p.c.full(&p.t.Head), Column: col.Name}
+}
+
+// value is an expression without columns as a value of a column.
+func (p *pieces) value(e *schema.Expr, col *schema.Column) (string, error) {
+	tree, err := e.Tree()
+	if err != nil {
+		return "", err
+	}
+	return p.assign(tree, col)
+}
+
+// converted is a column of the old table as a value of a column.
+func (p *pieces) converted(old, col *schema.Column) (string, error) {
+	return p.assign(&ast.ColumnRef{Name: ast.ObjectName{Parts: []string{old.Name}}}, col)
+}
+
+func (p *pieces) assign(e ast.Expr, col *schema.Column) (string, error) {
+	x, err := p.st.Expr(e)
+	if err != nil {
+		return "", err
+	}
+	to := p.target(col)
+	to.Type.Nullable = true
+	y, err := p.st.Assign(x, to)
+	if err != nil {
+		return "", err
+	}
+	return y.SQL, nil
+}
+
+// copyRows runs a statement with the parameters of its pieces.
+func (c *change) copyRows(ctx context.Context, sql string, p *pieces) error {
+	if p == nil {
+		return c.Conn.Exec(sql)
+	}
+	q := p.st.Plan(sql, nil)
+	values, err := q.Bind(&plan.Frame{Context: ctx, Env: c.Conn.Env()})
+	if err != nil {
+		return err
+	}
+	st, err := c.Conn.Prepare(q.SQL)
+	if err != nil {
+		return err
+	}
+	defer st.Release()
+	for i, v := range values {
+		if err := cell.Bind(st.Stmt, i+1, q.Params[i].Type, v); err != nil {
+			return fmt.Errorf("binding a value: %w", err)
+		}
+	}
+	return st.Exec()
+}

@@ -138,8 +138,14 @@ func (c *child) signal(s syscall.Signal) {
 	if err := c.cmd.Process.Signal(s); err != nil {
 		c.t.Fatal(err)
 	}
-	if s == syscall.SIGKILL || s == syscall.SIGTERM {
+	switch s {
+	case syscall.SIGKILL, syscall.SIGTERM:
 		_ = c.cmd.Wait()
+	case syscall.SIGSTOP: // all threads have stopped once the system says so
+		waitFor(c.t, func() bool {
+			stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", c.cmd.Process.Pid))
+			return err == nil && strings.Contains(string(stat), ") T ")
+		})
 	}
 }
 

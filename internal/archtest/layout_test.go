@@ -107,6 +107,7 @@ var layout = []rule{
 	{"dashboard", []string{"monitor"}, "one page and its JSON"},
 
 	{"examples", nil, "scripts for people, embedded"},
+	{"app/quickstart", []string{"app/sqlscript", "examples"}, "the main job on a server that somebody else started"},
 	{"app/sqlscript", nil, "scripts over a SQL connection; knows no server of ours"},
 	{"app/running", nil, "what a running server says of itself; its clients need no part"},
 	{"app/install", []string{"app/running", "audit", "entra", "entra/directory", "vault/...", "ekm/code"}, "a data directory and what lasts in it"},

@@ -20,7 +20,7 @@ require (
 	golang.org/x/crypto v0.58.0 // vault/seal
 	golang.org/x/net v0.62.0 // tests
 	golang.org/x/sync v0.24.0 // azure, connector
-	golang.org/x/sys v0.49.0 // agent/peer, audit, connector, connector/keymap, engine/tde/pagecache, internal/fsys, internal/secret, vault/store/boltstore
+	golang.org/x/sys v0.49.0 // agent/peer, app/agentd, audit, connector, connector/keymap, engine/tde/pagecache, internal/fsys, internal/secret, vault/store/boltstore
 	golang.org/x/term v0.47.0 // app/cli
 	golang.org/x/text v0.43.0 // engine/sqltype/collation
 	software.sslmate.com/src/go-pkcs12 v0.7.4 // azure/sqlcred

@@ -37,6 +37,8 @@ func NewGate(accounts ...Account) *Gate {
 // Set replaces the accounts. On Windows it changes nothing for a pipe that exists: its access list was made from them.
 func (g *Gate) Set(accounts []Account) {
 	a := append(slices.Clone(accounts), self()...)
+	slices.Sort(a)
+	a = slices.Compact(a)
 	g.accounts.Store(&a)
 }
 

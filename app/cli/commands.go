@@ -9,6 +9,7 @@ func commands() []*command {
 		vaultCommand(),
 		entraCommand(),
 		sqlCommand(),
+		agentCommand(),
 		doctorCommand(),
 		explainCommand(),
 		versionCommand(),

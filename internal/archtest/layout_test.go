@@ -112,6 +112,7 @@ var layout = []rule{
 	{"app/running", nil, "what a running server says of itself; its clients need no part"},
 	{"app/install", []string{"app/running", "audit", "entra", "entra/directory", "vault/...", "ekm/code"}, "a data directory and what lasts in it"},
 	{"app/admin", []string{"app/install", "akv", "audit", "entra", "vault", "vault/...", "ekm/code"}, "changes what is in a data directory"},
+	{"app/agentd", []string{"agent", "agent/client", "agent/peer", "azure", "connector", "connector/keymap", "ekm", "ekm/code", "keywrap"}, "composes the agent, as compose does the rest"},
 	{"app/compose", []string{"*"}, "composition happens here and nowhere else"},
 	{"app/cli", []string{"app/...", "akv", "audit", "ekm/code", "ekm", "ekm/code/explain", "connector/keymap", "doctor", "entra", "vault", "vault/rbac"}, "one file per command"},
 	{"cmd/latchkey", []string{"app/cli"}, "main is under 40 lines"},

@@ -50,17 +50,12 @@ func (c *Compiler) aggregate(f *fn.Function, e *ast.FuncCall, at Place) (bound.X
 			}
 		}
 		inArgs |= a.Flags
-		switch {
-		case e.Distinct:
-			if err := bound.Resolved(a, "DISTINCT", e.Name.Pos); err != nil {
+		if e.Distinct || name == "MIN" || name == "MAX" {
+			if err := bound.Resolved(a, name+" aggregate", e.Name.Pos); err != nil {
 				return a, err
 			}
-			texts[i] = bound.Key(a)
-		case name == "MIN" || name == "MAX":
-			texts[i] = bound.Collate(a)
-		default:
-			texts[i] = a.SQL
 		}
+		texts[i] = a.SQL
 		if a.Type.Kind.IsText() && x.Type.Kind.IsText() && a.Label > x.Label {
 			x.Label, x.Other = a.Label, a.Other
 		}

@@ -22,7 +22,8 @@ func (c *Compiler) call(e *ast.FuncCall, at Place) (bound.X, error) {
 		if e.Over == nil && !e.Star && !e.Distinct {
 			return c.control(name, e, at)
 		}
-	case "GROUPING", "GROUPING_ID", "CHECKSUM_AGG", "CONTAINS":
+	case "GROUPING", "GROUPING_ID":
+		return c.groupingOf(name, e, at)
 	}
 	f, ok := fn.Lookup(name)
 	if !ok {
@@ -47,6 +48,31 @@ func (c *Compiler) call(e *ast.FuncCall, at Place) (bound.X, error) {
 		return bound.X{}, plan.Fail(e.Name.Pos, 102, e.Name.Name())
 	}
 	return c.resolve(f, name, e.Args, at)
+}
+
+// groupingOf is GROUPING and GROUPING_ID: constants of the grouping set at hand.
+func (c *Compiler) groupingOf(name string, e *ast.FuncCall, at Place) (bound.X, error) {
+	if at.Rows == nil || !at.Aggregates || len(e.Args) == 0 || name == "GROUPING" && len(e.Args) != 1 {
+		return bound.X{}, plan.Fail(e.Name.Pos, 8161, 1, name)
+	}
+	n := int64(0)
+	for i, a := range e.Args {
+		absent, ok := at.Rows.Grouping(a)
+		if !ok {
+			return bound.X{}, plan.Fail(e.Name.Pos, 8161, i+1, name)
+		}
+		n <<= 1
+		if absent {
+			n |= 1
+		}
+	}
+	k := sqltype.TinyInt
+	if name == "GROUPING_ID" {
+		k = sqltype.Int
+	}
+	x := c.Constant(sqltype.NewInt(k, n), sqltype.Of(k))
+	x.Type.Nullable = false
+	return x, nil
 }
 
 // named calls a function or @@variable by its name in upper case.

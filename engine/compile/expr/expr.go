@@ -1,6 +1,8 @@
 package expr
 
 import (
+	"strings"
+
 	"latchkey/engine/compile/bound"
 	"latchkey/engine/compile/plan"
 	"latchkey/engine/sqltype"
@@ -22,6 +24,8 @@ type Rows interface {
 	Pseudo(ref *ast.PseudoColumn, at Place) (bound.X, error)
 	// Key finds an expression among the keys of GROUP BY. ok is false if it is none.
 	Key(e ast.Expr, at Place) (x bound.X, ok bool, err error)
+	// Grouping tells whether the grouping set at hand leaves out a key; ok is false if the expression is none.
+	Grouping(e ast.Expr) (absent, ok bool)
 	// Window finds a named window: message 5362.
 	Window(name string) (*ast.Window, error)
 }
@@ -68,6 +72,8 @@ type Compiler struct {
 	Pos token.Pos
 	// Used collects user-defined functions.
 	Used []*plan.Object
+	// Arguments are what a function's parameters stand for while its text is compiled, by name with @ in lower case.
+	Arguments map[string]bound.X
 
 	depth int
 }
@@ -182,11 +188,13 @@ func (c *Compiler) variable(e *ast.Variable, at Place) (bound.X, error) {
 	if len(e.Name) > 1 && e.Name[1] == '@' {
 		return c.named(e.Name, nil, at)
 	}
+	if c.Arguments != nil {
+		if x, ok := c.Arguments[strings.ToLower(e.Name)]; ok {
+			return x, nil
+		}
+	}
 	t, ok := c.Scope.Variable(e.Name)
 	if !ok {
-		if c.Scope.TableVariable(e.Name) != nil {
-			return bound.X{}, plan.Fail(e.Pos, 137, e.Name)
-		}
 		return bound.X{}, plan.Fail(e.Pos, 137, e.Name)
 	}
 	if c.Inline {

@@ -52,12 +52,13 @@ func (p *Param) value(f *Frame) (v sqltype.Value, err error) {
 		v = p.Value
 	}
 	if err == nil && p.Check != NoCheck {
-		err = p.Check.check(v)
+		err = p.Check.Validate(v)
 	}
 	return v, err
 }
 
-func (c Check) check(v sqltype.Value) error {
+// Validate refuses a value that the check does not allow.
+func (c Check) Validate(v sqltype.Value) error {
 	n := v.Int()
 	switch {
 	case c == OffsetRows && (v.IsNull() || n < 0):

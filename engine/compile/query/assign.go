@@ -1,0 +1,117 @@
+package query
+
+import (
+	"latchkey/engine/compile/bound"
+	"latchkey/engine/compile/plan"
+	"latchkey/engine/sqltype"
+	"latchkey/engine/tsql/ast"
+)
+
+// assigns reports SELECT @v = ... .
+func assigns(s *ast.Select) bool {
+	for _, it := range s.Items {
+		if it.Variable != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// assignment compiles SELECT @v = ...: SQLite computes the columns, aggregates and subqueries of each row, and Go what is around them, so that a
+// variable may depend on what the row before set.
+func (sel *selection) assignment() (*result, error) {
+	c, s := sel.c, sel.s
+	if s.Into != nil || s.Distinct {
+		return nil, plan.Unsupported("SELECT DISTINCT OR INTO WITH ASSIGNMENT", c.Pos)
+	}
+	if len(sel.sets()) > 0 {
+		return nil, plan.Unsupported("GROUPING SETS WITH ASSIGNMENT", c.Pos)
+	}
+	res := &result{}
+	sel.input = func(x bound.X) bound.X {
+		if x.Type.Kind == sqltype.Null { // a condition
+			x.Type = sqltype.Of(sqltype.Bit)
+		}
+		n := len(res.inputs)
+		for i, have := range res.inputs {
+			if have.SQL == x.SQL && have.Type == x.Type {
+				n = i
+				break
+			}
+		}
+		if n == len(res.inputs) {
+			in := x
+			in.Eval = nil
+			res.inputs = append(res.inputs, in)
+		}
+		x.Eval = func(f *plan.Frame) (sqltype.Value, error) { return f.Row[n], nil }
+		x.Flags |= bound.HasRow
+		x.Column = nil
+		return x
+	}
+	for _, it := range s.Items {
+		if it.Variable == "" {
+			return nil, plan.Fail(c.Pos, 141)
+		}
+	}
+	if err := sel.body(); err != nil {
+		return nil, err
+	}
+	for i, it := range s.Items {
+		t, ok := c.Scope.Variable(it.Variable)
+		if !ok {
+			return nil, plan.Fail(c.Pos, 137, it.Variable)
+		}
+		x := sel.items[i].X
+		var err error
+		if it.Op != "=" && it.Op != "" {
+			if x, err = c.Binary(it.Op, c.Variable(it.Variable, t), x); err != nil {
+				return nil, err
+			}
+		}
+		if x, err = c.Assign(x, bound.Target{Type: t}, c.Pos); err != nil {
+			return nil, err
+		}
+		if x.Eval == nil {
+			return nil, plan.Unsupported("SELECT "+it.Variable+" = OF SUCH AN EXPRESSION", c.Pos)
+		}
+		res.assign = append(res.assign, plan.Assignment{Variable: it.Variable, Type: t, Eval: x.Eval})
+	}
+	lim, err := sel.limits()
+	if err != nil {
+		return nil, err
+	}
+	if lim.ties || lim.percent != "" {
+		return nil, plan.Unsupported("TOP WITH TIES OR PERCENT WITH ASSIGNMENT", c.Pos)
+	}
+	if sel.from == "" && sel.where == "" && len(res.inputs) == 0 && lim == (limit{}) && sel.having == "" {
+		return res, nil
+	}
+	cols := []string{"1"}
+	if len(res.inputs) > 0 {
+		cols = sqlOf(res.inputs)
+	}
+	for i := range sel.order {
+		sel.order[i].item = 0
+	}
+	if sel.grouped && sel.group == "" && !anyAggregate(inputItems(res.inputs)) {
+		cols = append(cols, "count(*)")
+	}
+	res.sql = sel.text(cols, sel.orderText()) + lim.text()
+	for _, x := range res.inputs {
+		res.items = append(res.items, Item{X: x, Column: plan.Column{Type: x.Type}})
+	}
+	if len(res.items) == 0 {
+		t := sqltype.Of(sqltype.Int)
+		res.items = []Item{{X: bound.X{Type: t}, Column: plan.Column{Type: t}}}
+	}
+	return res, nil
+}
+
+func inputItems(xs []bound.X) []Item {
+	out := make([]Item, len(xs))
+	for i, x := range xs {
+		out[i] = Item{X: x}
+	}
+	return out
+}

@@ -1,0 +1,292 @@
+package query
+
+import (
+	"strconv"
+	"strings"
+
+	"latchkey/engine/cell"
+	"latchkey/engine/compile/bound"
+	"latchkey/engine/compile/expr"
+	"latchkey/engine/compile/plan"
+	"latchkey/engine/sqltype"
+	"latchkey/engine/tsql/ast"
+)
+
+// orderKey is one key of ORDER BY.
+type orderKey struct {
+	x    bound.X
+	item int // index in the select list + 1, 0 if it is no column of it
+	desc bool
+}
+
+// orderKeys compiles ORDER BY of a SELECT: 108, 169, 408, 209, 145.
+func (sel *selection) orderKeys() ([]orderKey, error) {
+	var keys []orderKey
+	seen := map[string]bool{}
+	for i, o := range sel.q.OrderBy {
+		k, err := sel.orderKey(i, o)
+		if err != nil {
+			return nil, err
+		}
+		if x := k.x; x.Type.Kind.IsLegacyLOB() || x.Type.Kind == sqltype.XML {
+			return nil, plan.Fail(sel.c.Pos, 306)
+		}
+		if err := bound.Resolved(k.x, "ORDER BY", sel.c.Pos); err != nil {
+			return nil, err
+		}
+		if k.x.Flags&(bound.HasColumn|bound.HasAggregate) != 0 {
+			if seen[k.x.SQL] {
+				return nil, plan.Fail(sel.c.Pos, 169)
+			}
+			seen[k.x.SQL] = true
+		}
+		keys = append(keys, k)
+	}
+	return keys, nil
+}
+
+func (sel *selection) orderKey(i int, o ast.OrderItem) (orderKey, error) {
+	c := sel.c
+	k := orderKey{desc: o.Desc}
+	e := o.X
+	if coll, ok := e.(*ast.Collate); ok { // an alias may be collated
+		if n, err := sel.alias(coll.X); err == nil && n > 0 {
+			cc, err := c.Expr(coll, sel.at("ORDER BY"))
+			if err == nil {
+				k.x = cc
+				return k, nil
+			}
+		}
+	}
+	if lit, ok := e.(*ast.Literal); ok {
+		if lit.Kind != ast.IntLit {
+			return k, plan.Fail(c.Pos, 408, i+1)
+		}
+		n, _ := strconv.Atoi(lit.Text)
+		if n < 1 || n > len(sel.items) {
+			return k, plan.Fail(c.Pos, 108, n)
+		}
+		k.item, k.x = n, sel.items[n-1].X
+		return k, nil
+	}
+	n, err := sel.alias(e)
+	if err != nil {
+		return k, err
+	}
+	if n > 0 {
+		k.item, k.x = n, sel.items[n-1].X
+		return k, nil
+	}
+	if k.x, err = c.Expr(e, sel.at("ORDER BY")); err != nil {
+		return k, err
+	}
+	if _, sub := e.(*ast.Subquery); !sub && k.x.Flags&(bound.HasColumn|bound.HasOuter|bound.HasAggregate|bound.HasWindow|bound.HasSubquery|bound.HasVolatile) == 0 && k.x.Early() {
+		if k.x.Flags&bound.HasVariable != 0 {
+			return k, plan.Fail(c.Pos, 1008, i+1)
+		}
+		return k, plan.Fail(c.Pos, 408, i+1)
+	}
+	for j, item := range sel.items {
+		if item.SQL == k.x.SQL && k.x.Flags&bound.HasVolatile == 0 {
+			k.item = j + 1
+			break
+		}
+	}
+	return k, nil
+}
+
+// alias finds a name of one part among the names of the select list: the index + 1, 0 if there is none.
+func (sel *selection) alias(e ast.Expr) (int, error) {
+	ref, ok := e.(*ast.ColumnRef)
+	if !ok || len(ref.Name.Parts) != 1 {
+		return 0, nil
+	}
+	found := 0
+	for j, item := range sel.items {
+		if item.Column.Name == "" || !sel.c.Same(item.Column.Name, ref.Name.Name()) {
+			continue
+		}
+		if found > 0 && sel.items[found-1].SQL != item.SQL {
+			return 0, plan.Fail(ref.Name.Pos, 209, ref.Name.Name())
+		}
+		if found == 0 {
+			found = j + 1
+		}
+	}
+	return found, nil
+}
+
+// distinctOrder makes sure that DISTINCT is ordered by columns of its list: 145.
+func (sel *selection) distinctOrder() error {
+	if !sel.s.Distinct {
+		return nil
+	}
+	for _, k := range sel.order {
+		if k.item == 0 {
+			return plan.Fail(sel.c.Pos, 145)
+		}
+	}
+	return nil
+}
+
+// orderText is ORDER BY over the select list as it is written.
+func (sel *selection) orderText() string {
+	return orderBy(sel.order, func(k orderKey) string {
+		if k.item > 0 && cell.Key(k.x.Type) == "$1" && !sel.converted(k) {
+			return strconv.Itoa(k.item) + cell.CollateClause(k.x.Type)
+		}
+		return bound.Key(k.x)
+	})
+}
+
+// converted reports that the list has another form of the key, so that its place does not sort as the key does.
+func (sel *selection) converted(k orderKey) bool { return sel.items[k.item-1].SQL != k.x.SQL }
+
+func orderBy(keys []orderKey, text func(orderKey) string) string {
+	if len(keys) == 0 {
+		return ""
+	}
+	out := make([]string, len(keys))
+	for i, k := range keys {
+		out[i] = text(k)
+		if k.desc {
+			out[i] += " DESC"
+		}
+	}
+	return " ORDER BY " + strings.Join(out, ", ")
+}
+
+// limit is TOP, OFFSET and FETCH.
+type limit struct {
+	count, offset string
+	percent       string
+	ties          bool
+}
+
+// text is LIMIT ... OFFSET.
+func (l limit) text() string {
+	switch {
+	case l.count == "" && l.offset == "":
+		return ""
+	case l.offset == "":
+		return " LIMIT " + l.count
+	case l.count == "":
+		return " LIMIT -1 OFFSET " + l.offset
+	}
+	return " LIMIT " + l.count + " OFFSET " + l.offset
+}
+
+func (sel *selection) limits() (limit, error) { return sel.c.limits(sel.s.Top, sel.q) }
+
+// limits compiles TOP, OFFSET and FETCH, whose counts are constants or parameters checked when they are bound.
+func (c *Compiler) limits(top *ast.Top, q *ast.Query) (limit, error) {
+	var l limit
+	var err error
+	if top != nil {
+		if q.Offset != nil {
+			return l, plan.Fail(c.Pos, 10741)
+		}
+		if top.WithTies && len(q.OrderBy) == 0 {
+			return l, plan.Fail(c.Pos, 1062)
+		}
+		l.ties = top.WithTies
+		if top.Percent {
+			l.percent, err = c.rowCount(top.Count, plan.TopPercent)
+			return l, err
+		}
+		l.count, err = c.rowCount(top.Count, plan.TopRows)
+		return l, err
+	}
+	if q.Offset != nil {
+		if l.offset, err = c.rowCount(q.Offset, plan.OffsetRows); err != nil {
+			return l, err
+		}
+		if q.Fetch != nil {
+			l.count, err = c.rowCount(q.Fetch, plan.FetchRows)
+		}
+	}
+	return l, err
+}
+
+// RowCount compiles a number of rows: a constant or a parameter.
+func (c *Compiler) RowCount(e ast.Expr) (string, error) { return c.rowCount(e, plan.TopRows) }
+
+func (c *Compiler) rowCount(e ast.Expr, check plan.Check) (string, error) {
+	x, err := c.Expr(e, expr.Place{Clause: "TOP"})
+	if err != nil {
+		return "", err
+	}
+	to := sqltype.Of(sqltype.BigInt)
+	switch {
+	case check == plan.TopPercent:
+		to = sqltype.Of(sqltype.Float)
+	case !x.Type.Kind.IsInteger() && x.Type.Kind != sqltype.Null && !x.Type.Kind.IsNumeric():
+		return "", plan.Fail(c.Pos, 1060)
+	case x.Const && !x.Type.Kind.IsInteger():
+		return "", plan.Fail(c.Pos, 1060)
+	}
+	if x, err = c.Convert(x, to, c.Pos); err != nil {
+		return "", err
+	}
+	if x.Const {
+		if err := check.Validate(x.Value); err != nil {
+			return "", plan.At(err, c.Pos)
+		}
+		return x.SQL, nil
+	}
+	if !x.Early() {
+		return "", plan.Unsupported("TOP (SUBQUERY)", c.Pos)
+	}
+	if c.Inline {
+		return "", plan.Fail(c.Pos, 112)
+	}
+	return c.Param(plan.Param{Eval: x.Eval, Type: to, Check: check}), nil
+}
+
+// ranked writes TOP WITH TIES and TOP PERCENT: rows are numbered by a window inside, and counted outside.
+func (sel *selection) ranked(l limit) (*result, error) {
+	if err := sel.distinctOrder(); err != nil {
+		return nil, err
+	}
+	inner := sel.columns(true)
+	n := len(inner)
+	keys := make([]string, len(sel.order))
+	for i, k := range sel.order {
+		name := "k" + strconv.Itoa(i+1)
+		if k.item > 0 && !sel.converted(k) {
+			name = "c" + strconv.Itoa(k.item)
+		} else {
+			inner = append(inner, k.x.SQL+" AS "+name)
+		}
+		x := k.x
+		x.SQL, x.Column = name, nil
+		keys[i] = bound.Key(x)
+		if k.desc {
+			keys[i] += " DESC"
+		}
+	}
+	order := ""
+	if len(keys) > 0 {
+		order = " ORDER BY " + strings.Join(keys, ", ")
+	}
+	window := "(" + strings.TrimSpace(order) + ")"
+	names := make([]string, n)
+	for i := range names {
+		names[i] = "c" + strconv.Itoa(i+1)
+	}
+	number := "row_number()"
+	if l.ties {
+		number = "rank()"
+	}
+	mid := "SELECT *, " + number + " OVER " + window + " AS n"
+	cond := "n <= " + l.count
+	if l.percent != "" {
+		mid += ", count(*) OVER () AS total"
+		cond = "(n - 1) * 100.0 < total * " + l.percent
+	}
+	sql := "SELECT " + strings.Join(names, ", ") + " FROM (" + mid + " FROM (" + sel.text(inner, "") + ")) WHERE " + cond
+	if len(keys) > 0 {
+		sql += order
+	}
+	return &result{sql: sql, items: sel.items, single: false}, nil
+}

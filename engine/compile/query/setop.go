@@ -1,0 +1,274 @@
+package query
+
+import (
+	"strconv"
+	"strings"
+
+	"latchkey/engine/cell"
+	"latchkey/engine/compile/bound"
+	"latchkey/engine/compile/plan"
+	"latchkey/engine/sqltype"
+	"latchkey/engine/tsql/ast"
+)
+
+// arm is a leaf or an operation of UNION, INTERSECT, EXCEPT.
+type arm struct {
+	op    string // "" for a leaf
+	l, r  *arm
+	s     *ast.Select
+	res   *result
+	types []bound.X
+	names []string
+}
+
+// setQuery compiles a set operation with its ORDER BY.
+func (c *Compiler) setQuery(op *ast.SetOp, q *ast.Query, parent *Rows, o options) (*result, error) {
+	into := firstSelect(op).Into
+	if into != nil && !o.top {
+		return nil, plan.Fail(c.Pos, 156, "INTO")
+	}
+	root, _, err := c.arms(op, parent)
+	if err != nil {
+		return nil, err
+	}
+	res := &result{into: into}
+	common := make([]bound.Common, len(root.types))
+	for i, t := range root.types {
+		if t.Type.Kind == sqltype.Null {
+			t.Type = sqltype.Of(sqltype.Int)
+		}
+		common[i] = bound.Common{Type: t.Type, Label: t.Label, Other: t.Other}
+		res.items = append(res.items, Item{X: bound.X{Type: t.Type, Label: t.Label, Other: t.Other}, Column: plan.Column{Name: root.names[i], Type: t.Type}})
+	}
+	w := &armWriter{c: c, common: common}
+	body, err := w.write(root, distinctOp(root.op))
+	if err != nil {
+		return nil, err
+	}
+	res.flags = w.flags
+	if o.convert != nil { // around the whole, where equal values are one already
+		cols := make([]string, len(res.items))
+		for i := range res.items {
+			x := res.items[i].X
+			x.SQL = "c" + strconv.Itoa(i+1)
+			if x, err = o.convert(i, x); err != nil {
+				return nil, err
+			}
+			cols[i] = x.SQL + " AS c" + strconv.Itoa(i+1)
+			res.items[i].X, res.items[i].Column.Type = x, x.Type
+		}
+		body = "SELECT " + strings.Join(cols, ", ") + " FROM (" + body + ")"
+	}
+	order, err := c.setOrder(q, res)
+	if err != nil {
+		return nil, err
+	}
+	lim, err := c.limits(nil, q)
+	if err != nil {
+		return nil, err
+	}
+	if order != "" && strings.Contains(order, "(") || lim.text() != "" {
+		body = "SELECT * FROM (" + body + ")"
+	}
+	res.sql = body + order + lim.text()
+	return res, nil
+}
+
+func firstSelect(b ast.Body) *ast.Select {
+	for {
+		switch x := b.(type) {
+		case *ast.Select:
+			return x
+		case *ast.SetOp:
+			b = x.L
+		default:
+			return &ast.Select{}
+		}
+	}
+}
+
+func distinctOp(op string) bool { return op != "UNION ALL" }
+
+// arms compiles every leaf and finds the types of every operation: 205, 206.
+func (c *Compiler) arms(b ast.Body, parent *Rows) (*arm, int, error) {
+	if s, ok := b.(*ast.Select); ok {
+		res, err := c.leaf(s, parent)
+		if err != nil {
+			return nil, 0, err
+		}
+		a := &arm{s: s, res: res, names: res.names()}
+		for _, item := range res.items {
+			x := item.X
+			x.SQL, x.Column, x.Eval = "", nil, nil
+			a.types = append(a.types, x)
+		}
+		return a, 1, nil
+	}
+	op, ok := b.(*ast.SetOp)
+	if !ok {
+		return nil, 0, plan.Unsupported("QUERY", c.Pos)
+	}
+	l, nl, err := c.arms(op.L, parent)
+	if err != nil {
+		return nil, 0, err
+	}
+	r, nr, err := c.arms(op.R, parent)
+	if err != nil {
+		return nil, 0, err
+	}
+	if nl+nr > 450 { // SQLite takes 500
+		return nil, 0, plan.Fail(c.Pos, 8623)
+	}
+	if len(l.types) != len(r.types) {
+		return nil, 0, plan.Fail(c.Pos, 205)
+	}
+	a := &arm{op: op.Op, l: l, r: r, names: l.names}
+	name := op.Op
+	for i := range l.types {
+		lt, rt := l.types[i], r.types[i]
+		common, err := bound.CommonType([]bound.X{lt, rt}, name+" operation", c.Pos)
+		if err != nil {
+			return nil, 0, err
+		}
+		if distinctOp(op.Op) {
+			if k := common.Type.Kind; k.IsLegacyLOB() || k == sqltype.XML {
+				return nil, 0, plan.Fail(c.Pos, 5335, k.String())
+			}
+			if common.Label == bound.Conflict {
+				return nil, 0, plan.Fail(c.Pos, 468, common.Other.Collation.String(), common.Type.Collation.String(), name+" operation")
+			}
+		}
+		if op.Op != "UNION ALL" && op.Op != "UNION" { // EXCEPT keeps the left side's NULLs, INTERSECT what both have
+			common.Type.Nullable = lt.Type.Nullable || lt.Type.Kind == sqltype.Null
+			if op.Op == "INTERSECT" {
+				common.Type.Nullable = common.Type.Nullable && rt.Type.Nullable
+			}
+		}
+		a.types = append(a.types, bound.X{Type: common.Type, Label: common.Label, Other: common.Other})
+	}
+	return a, nl + nr, nil
+}
+
+// leaf compiles one SELECT of a set operation.
+func (c *Compiler) leaf(s *ast.Select, parent *Rows) (*result, error) {
+	if assigns(s) {
+		return nil, plan.Fail(c.Pos, 10734)
+	}
+	plainS := *s
+	plainS.Into = nil
+	return c.query(&ast.Query{Body: &plainS}, parent, options{named: true})
+}
+
+// armWriter writes the leaves with every column of its common type.
+type armWriter struct {
+	c      *Compiler
+	common []bound.Common
+	flags  bound.Flags
+}
+
+func (w *armWriter) write(a *arm, distinct bool) (string, error) {
+	if a.op == "" {
+		return w.leaf(a, distinct)
+	}
+	l, err := w.write(a.l, distinct || distinctOp(a.op))
+	if err != nil {
+		return "", err
+	}
+	r, err := w.write(a.r, distinct || distinctOp(a.op))
+	if err != nil {
+		return "", err
+	}
+	if a.r.op != "" {
+		r = "SELECT * FROM (" + r + ")"
+	}
+	return l + " " + a.op + " " + r, nil
+}
+
+// leaf is the text of a SELECT, with conversions around it where its columns are not of the common types.
+func (w *armWriter) leaf(a *arm, distinct bool) (string, error) {
+	w.flags |= a.res.flags
+	same := a.s.Top == nil
+	cols := make([]string, len(a.res.items))
+	for i, item := range a.res.items {
+		name := "c" + strconv.Itoa(i+1)
+		bare := item.Column.Object != nil && item.X.Column != nil
+		x := item.X
+		x.SQL, x.Column, x.Eval, x.Const = name, nil, nil, false
+		cols[i] = name
+		if item.X.Type.Kind != sqltype.Null {
+			y, err := w.c.As(x, w.common[i], w.c.Pos)
+			if err != nil {
+				return "", err
+			}
+			cols[i] = y.SQL
+		}
+		if distinct && !(bare && cell.Collation(item.X.Type) == cell.Collation(w.common[i].Type)) {
+			cols[i] += cell.CollateClause(w.common[i].Type)
+		}
+		if cols[i] != name {
+			same = false
+			cols[i] += " AS " + name
+		}
+	}
+	if same {
+		return a.res.sql, nil
+	}
+	return "SELECT " + strings.Join(cols, ", ") + " FROM (" + a.res.sql + ")", nil
+}
+
+// setOrder is the ORDER BY of a set operation: names and numbers of its columns alone (104, 108).
+func (c *Compiler) setOrder(q *ast.Query, res *result) (string, error) {
+	var keys []orderKey
+	for _, o := range q.OrderBy {
+		k := orderKey{desc: o.Desc}
+		e, coll := o.X, (*ast.Collate)(nil)
+		if x, ok := e.(*ast.Collate); ok {
+			e, coll = x.X, x
+		}
+		switch e := e.(type) {
+		case *ast.Literal:
+			n, _ := strconv.Atoi(e.Text)
+			if e.Kind != ast.IntLit || n < 1 || n > len(res.items) {
+				return "", plan.Fail(c.Pos, 108, n)
+			}
+			k.item = n
+		case *ast.ColumnRef:
+			for i, item := range res.items {
+				if len(e.Name.Parts) == 1 && c.Same(item.Column.Name, e.Name.Name()) {
+					k.item = i + 1
+					break
+				}
+			}
+			if k.item == 0 && len(e.Name.Parts) == 1 {
+				return "", plan.Fail(e.Name.Pos, 207, e.Name.Name())
+			}
+		}
+		if k.item == 0 {
+			return "", plan.Fail(c.Pos, 104)
+		}
+		for _, have := range keys {
+			if have.item == k.item {
+				return "", plan.Fail(c.Pos, 169)
+			}
+		}
+		k.x = res.items[k.item-1].X
+		if coll != nil {
+			return "", plan.Unsupported("COLLATE IN ORDER BY OF A SET OPERATION", c.Pos)
+		}
+		if k.x.Type.Kind.IsLegacyLOB() || k.x.Type.Kind == sqltype.XML {
+			return "", plan.Fail(c.Pos, 306)
+		}
+		if err := bound.Resolved(k.x, "ORDER BY", c.Pos); err != nil {
+			return "", err
+		}
+		keys = append(keys, k)
+	}
+	return orderBy(keys, func(k orderKey) string {
+		if key := cell.Key(k.x.Type); key != "$1" {
+			x := k.x
+			x.SQL = "c" + strconv.Itoa(k.item)
+			return bound.Key(x)
+		}
+		return strconv.Itoa(k.item) + cell.CollateClause(k.x.Type)
+	}), nil
+}

@@ -158,9 +158,8 @@ static int establish(struct session *s, struct frame *f, uint64_t until)
 		/* Absent, broken, or leaving: another may be there. */
 		if (fate == ANSWERED && code && !(f->flags & RESPONSE_NOT_DONE))
 			return code;
-		uint64_t now = os_now();
-		if (now >= wait)
-			return now >= until ? AGENT_LATE : AGENT_ABSENT;
+		if (os_now() >= wait)
+			return AGENT_ABSENT;
 		if (!first || fate != ANSWERED)
 			os_sleep(CONNECT_PAUSE);
 	}

@@ -269,7 +269,7 @@ func (d *daemon) keymap(s *Settings) (connector.Map, error) {
 		name = filepath.Join(dir, "keymap")
 	}
 	if name == "" || name == "registry" {
-		return registry()
+		return registryMap()
 	}
 	return keymap.OpenFile(d.cfg.FS, name, d.cfg.Clock, func(err error) {
 		d.cfg.Log.Error("the thumbprint map was damaged and set aside", "map", name, "error", err.Error())

@@ -11,5 +11,6 @@ type ServiceConfig struct {
 	Name    string // ServiceName if ""
 	Program string // absolute path of latchkey.exe
 	Args    []string
+	Listen  string // the address, where it is not the default
 	Account string // "" for NT SERVICE\NAME, the service's own virtual account
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"golang.org/x/sys/windows"
+	"golang.org/x/sys/windows/registry"
 	"golang.org/x/sys/windows/svc"
 	"golang.org/x/sys/windows/svc/eventlog"
 	"golang.org/x/sys/windows/svc/mgr"
@@ -154,7 +155,48 @@ func Install(c ServiceConfig) error {
 	if err := eventlog.InstallAsEventCreate(EventSource, eventlog.Error|eventlog.Warning|eventlog.Info); err != nil && !isThere(err) {
 		return fmt.Errorf("registering the source %q of events: %w", EventSource, err)
 	}
+	return tellLibrary(c)
+}
+
+// libraryKey is where the library of SQL Server looks for what only an administrator may say: who may own the pipe (AgentOwner, a SID), what
+// program may serve it (AgentImage), and its address where that is not the default (Agent).
+const libraryKey = `SOFTWARE\Latchkey`
+
+func tellLibrary(c ServiceConfig) error {
+	// The virtual account of a service has its SID whether or not the service runs.
+	sid, _, _, err := windows.LookupSID("", c.Account)
+	if err != nil {
+		return fmt.Errorf("finding the account %q: %w", c.Account, err)
+	}
+	k, _, err := registry.CreateKey(registry.LOCAL_MACHINE, libraryKey, registry.SET_VALUE)
+	if err != nil {
+		return fmt.Errorf("telling the library of the agent: %w", err)
+	}
+	defer k.Close()
+	values := map[string]string{"AgentOwner": sid.String(), "AgentImage": c.Program}
+	if c.Listen != "" {
+		values["Agent"] = c.Listen
+	}
+	for name, v := range values {
+		if err := k.SetStringValue(name, v); err != nil {
+			return fmt.Errorf("telling the library of the agent: %s: %w", name, err)
+		}
+	}
+	if c.Listen == "" {
+		_ = k.DeleteValue("Agent") // of an installation before this one
+	}
 	return nil
+}
+
+func untellLibrary() {
+	k, err := registry.OpenKey(registry.LOCAL_MACHINE, libraryKey, registry.SET_VALUE)
+	if err != nil {
+		return
+	}
+	defer k.Close()
+	for _, name := range []string{"Agent", "AgentOwner", "AgentImage"} {
+		_ = k.DeleteValue(name)
+	}
 }
 
 // isThere reports the error of a source that was registered before, which the package gives as a text alone.
@@ -192,5 +234,6 @@ func Uninstall(name string) error {
 		return fmt.Errorf("removing the service %q: %w", name, err)
 	}
 	_ = eventlog.Remove(EventSource) // it may have been gone
+	untellLibrary()
 	return nil
 }

@@ -23,4 +23,4 @@ func systemLog(string, connector.LogLevel) (func(connector.Event), func() error,
 	return nil, func() error { return nil }, nil
 }
 
-func registry() (connector.Map, error) { return nil, errors.ErrUnsupported }
+func registryMap() (connector.Map, error) { return nil, errors.ErrUnsupported }

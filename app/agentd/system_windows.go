@@ -19,4 +19,4 @@ func systemLog(source string, level connector.LogLevel) (func(connector.Event), 
 	return f, c.Close, nil
 }
 
-func registry() (connector.Map, error) { return keymap.OpenRegistry(), nil }
+func registryMap() (connector.Map, error) { return keymap.OpenRegistry(), nil }

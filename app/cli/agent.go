@@ -197,7 +197,8 @@ func agentInstallCommand() *command {
 	return &command{
 		name: "install", short: "make the agent a service of Windows, with its source of events",
 		long: `The service runs latchkey agent serve with the same flags, under its own virtual account unless --account names another, starts at boot and is
-restarted when it fails. Run it as an administrator; again, to change the flags. On Linux install the units of packaging/systemd instead.`,
+restarted when it fails. It also writes HKLM\SOFTWARE\Latchkey, where the library finds which account and program it may trust. Run it as an
+administrator; again, to change the flags. On Linux install the units of packaging/systemd instead.`,
 		flags: func(f *flag.FlagSet) {
 			a.define(f)
 			f.StringVar(&service.Name, "service", agentd.ServiceName, "`NAME` of the service")
@@ -208,7 +209,7 @@ restarted when it fails. Run it as an administrator; again, to change the flags.
 			if err != nil {
 				return err
 			}
-			service.Program = program
+			service.Program, service.Listen = program, a.listen
 			service.Args = []string{"agent", "serve"}
 			for _, f := range []struct{ name, value string }{
 				{"config", a.file},

@@ -32,9 +32,6 @@ func ArgsOf(xs []X) []fn.Arg {
 // computed at once, unless that fails: then the failure is that of the running statement.
 func (b *Builder) Call(c fn.Call, args []X, pos token.Pos) (X, error) {
 	for i := range args {
-		if i < len(c.Params) && c.Params[i].Kind != sqltype.Null && !c.Native && args[i].Type.Kind == sqltype.Null {
-			continue
-		}
 		if i < len(c.Params) && c.Params[i].Kind != sqltype.Null && args[i].Type.Kind != sqltype.Null && args[i].Type.NotNull() != c.Params[i].NotNull() {
 			x, err := b.Convert(args[i], c.Params[i], pos)
 			if err != nil {

@@ -1,6 +1,8 @@
 package expr
 
 import (
+	"strconv"
+
 	"latchkey/engine/compile/bound"
 	"latchkey/engine/compile/plan"
 	"latchkey/engine/fn"
@@ -98,6 +100,7 @@ func (c *Compiler) Binary(op string, l, r bound.X) (bound.X, error) {
 			l, r = c.emptyForNull(l), c.emptyForNull(r)
 		}
 	}
+	l, r = c.exactLiteral(l, r), c.exactLiteral(r, l)
 	args := []bound.X{l, r}
 	if lbl != bound.NoLabel {
 		for i := range args { // package fn sees one collation
@@ -110,6 +113,9 @@ func (c *Compiler) Binary(op string, l, r bound.X) (bound.X, error) {
 	if err != nil {
 		return x, err
 	}
+	if (x.Type.Kind.IsNumeric() || x.Type.Kind.IsDateTime()) && !x.Const {
+		x.Type.Nullable = true // as the server says, whose arithmetic may give NULL under ARITHABORT OFF
+	}
 	if x.Type.Kind.IsText() {
 		x.Label = max(lbl, bound.Default)
 		x.Type.Collation, x.Other = coll, sqltype.Type{Collation: other}
@@ -118,6 +124,22 @@ func (c *Compiler) Binary(op string, l, r bound.X) (bound.X, error) {
 		}
 	}
 	return x, nil
+}
+
+// exactLiteral makes an integer constant beside a decimal a decimal of just its digits, so that 1.0 / 3 has six digits behind the point.
+func (c *Compiler) exactLiteral(x, other bound.X) bound.X {
+	if !x.Const || x.Value.IsNull() || other.Type.Kind != sqltype.Decimal || !x.Type.Kind.IsInteger() || x.Type.Kind == sqltype.Bit {
+		return x
+	}
+	n, digits, _, ok := sqltype.ParseDecimal(strconv.FormatInt(x.Value.Int(), 10))
+	if !ok {
+		return x
+	}
+	v, err := sqltype.NewDecimal(digits, 0, n)
+	if err != nil {
+		return x
+	}
+	return c.Constant(v, sqltype.DecimalType(digits, 0))
 }
 
 // emptyForNull makes NULL an empty string: CONCAT_NULL_YIELDS_NULL OFF.

@@ -9,7 +9,7 @@ import (
 
 // single is the text of a subquery as a value: an error if it has more than one row (512).
 func (c *Compiler) single(s Sub) (string, error) {
-	call, err := fn.Aggregate("$SINGLE", []fn.Arg{bound.ArgOf(s.Columns[0])}, false)
+	call, err := fn.Operator("SINGLE", fn.Arg{Type: s.Columns[0].Type})
 	if err != nil {
 		return "", c.refused(err)
 	}

@@ -38,7 +38,7 @@ func (c *Compiler) apply(ts *ast.Join, left string, first int, r *Rows) (string,
 	if outer {
 		r.nullable(middle, len(r.sources))
 	}
-	return left + kind + "(" + text + ") ON 1", nil
+	return left + kind + grouped(text) + " ON 1", nil
 }
 
 func (c *Compiler) refuseApply(outer bool, what string) error {
@@ -154,10 +154,10 @@ func (c *Compiler) applyJoin(sel *selection, ts *ast.Derived, names []string, le
 		if from == "" {
 			from = one
 		} else {
-			from = "(" + one + " JOIN (" + from + "))"
+			from = "(" + one + " JOIN " + grouped(from) + ")"
 		}
 	} else {
-		from = "(" + from + ")"
+		from = grouped(from)
 	}
 	items := sel.items
 	if outer {
@@ -223,7 +223,7 @@ func (c *Compiler) applyTop(sel *selection, ts *ast.Derived, names []string, lef
 		items = guarded(items, own[0])
 	}
 	c.addApplied(r, inline(ts.Alias, names, items), outer)
-	return left + kind + "(" + again.from + ") ON " + key + " IN (" + chosen + ")", nil
+	return left + kind + grouped(again.from) + " ON " + key + " IN (" + chosen + ")", nil
 }
 
 // innerOnly reports that a FROM has no outer joins and nothing but tables.

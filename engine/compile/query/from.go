@@ -20,8 +20,8 @@ func (c *Compiler) From(list []ast.TableSource, r *Rows) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if _, ok := ts.(*ast.Join); ok && i > 0 && text != "" {
-			text = "(" + text + ")"
+		if i > 0 {
+			text = grouped(text)
 		}
 		texts[i] = text
 		if err := c.exposed(r, first); err != nil {
@@ -29,6 +29,27 @@ func (c *Compiler) From(list []ast.TableSource, r *Rows) (string, error) {
 		}
 	}
 	return joinTexts(texts, " JOIN "), nil
+}
+
+// grouped puts joins in parentheses, and nothing else: SQLite loses the alias of a single source in them.
+func grouped(text string) string {
+	depth := 0
+	for i := 0; i < len(text); i++ {
+		switch ch := text[i]; ch {
+		case '(':
+			depth++
+		case ')':
+			depth--
+		case '\'', '"':
+			for i++; i < len(text) && text[i] != ch; i++ {
+			}
+		case 'J':
+			if depth == 0 && i > 0 && text[i-1] == ' ' && strings.HasPrefix(text[i:], "JOIN ") {
+				return "(" + text + ")"
+			}
+		}
+	}
+	return text
 }
 
 // joinTexts joins what is not empty.
@@ -385,9 +406,7 @@ func (c *Compiler) join(ts *ast.Join, r *Rows) (string, error) {
 	if err := c.exposed(r, middle); err != nil {
 		return "", err
 	}
-	if _, ok := ts.R.(*ast.Join); ok {
-		right = "(" + right + ")"
-	}
+	right = grouped(right)
 	on := ""
 	if ts.On != nil {
 		sub := &Rows{c: c, parent: r.parent, depth: r.depth, sources: r.sources[first:], refs: r.refs}

@@ -74,13 +74,14 @@ static uint64_t deadline(void)
 
 int SqlCryptInitializeProvider(void)
 {
-	global_start();
+	global_start(true);
 	return EKM_SUCCESS;
 }
 
 int SqlCryptFreeProvider(void)
 {
-	sessions_end(2000);
+	if (global_end())
+		sessions_end(2000);
 	return EKM_SUCCESS;
 }
 

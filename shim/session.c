@@ -9,6 +9,7 @@ static struct {
 	uint64_t serial;            /* of the last session: a handle is never given out twice */
 	uint32_t hint;              /* where to look for a free slot */
 	uint32_t running;           /* calls in flight */
+	uint32_t starts;            /* initialised and not freed: a registration may come and go beside one that is in use */
 	atomic_bool stop;           /* ends calls without a session */
 	bool have_settings;
 	struct settings settings;
@@ -195,15 +196,25 @@ void size_learn(const struct key *k)
 	os_give(&g.lock);
 }
 
-void global_start(void)
+void global_start(bool count)
 {
 	struct settings set;
 	os_settings(&set);
 	os_take(&g.lock);
 	g.settings = set;
 	g.have_settings = true;
+	g.starts += count;
 	atomic_store(&g.stop, false);
 	os_give(&g.lock);
+}
+
+bool global_end(void)
+{
+	os_take(&g.lock);
+	bool last = g.starts <= 1;
+	g.starts -= g.starts > 0;
+	os_give(&g.lock);
+	return last;
 }
 
 void global_settings(struct settings *to)
@@ -216,7 +227,7 @@ void global_settings(struct settings *to)
 		os_give(&g.lock);
 		if (have)
 			return;
-		global_start();
+		global_start(false);
 	}
 }
 

@@ -248,7 +248,9 @@ uint32_t size_of(const uint8_t *thumb, uint32_t len);
 void size_learn(const struct key *k);
 /* What was learnt of the provider, under the table's lock, and the settings. */
 void global_settings(struct settings *to);
-void global_start(void);
+/* global_start reads the settings anew, and with count counts a start; global_end takes one off and says whether it was the last. */
+void global_start(bool count);
+bool global_end(void);
 bool global_provider(struct provider *p, bool store);
 bool global_algorithms(struct algorithms *a, bool store);
 /* Calls without a session are counted, so that sessions_end can wait for them, and end when stop is set. */

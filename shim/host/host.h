@@ -20,6 +20,9 @@ bool lib_close(void *lib);
 bool lib_loaded(const char *path);
 /* lib_trust is what WinVerifyTrust says of a file: 0 trusted. Elsewhere there is no such gate, and it is 0. */
 uint32_t lib_trust(const char *path);
+struct out;
+/* lib_resources says what Windows reads from a file's version and message resources. */
+void lib_resources(struct out *o, const char *path, unsigned event);
 
 double now_ms(void);
 void nap(unsigned ms);

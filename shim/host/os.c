@@ -8,6 +8,7 @@
 #ifdef _WIN32
 #define WIN32_LEAN_AND_MEAN
 #include <windows.h>
+#include <winver.h>
 #include <wintrust.h>
 
 static void wide(const char *s, WCHAR *to, int n)
@@ -61,6 +62,23 @@ uint32_t lib_trust(const char *path)
 	data.dwStateAction = WTD_STATEACTION_CLOSE;
 	WinVerifyTrust(INVALID_HANDLE_VALUE, &action, &data);
 	return (uint32_t)r;
+}
+
+void lib_resources(struct out *o, const char *path, unsigned event)
+{
+	WCHAR w[1024], text[256] = L"";
+	uint8_t info[4096];
+	VS_FIXEDFILEINFO *v;
+	UINT n;
+	wide(path, w, 1024);
+	if (GetFileVersionInfoW(w, 0, sizeof info, info) && VerQueryValueW(info, L"\\", (void **)&v, &n))
+		say(o, " version=%u.%u.%u.%u", (unsigned)v->dwFileVersionMS >> 16, (unsigned)v->dwFileVersionMS & 0xFFFF,
+		    (unsigned)v->dwFileVersionLS >> 16, (unsigned)v->dwFileVersionLS & 0xFFFF);
+	DWORD_PTR inserts[] = {(DWORD_PTR)L"the-event's-text"};
+	HMODULE m = LoadLibraryExW(w, NULL, LOAD_LIBRARY_AS_DATAFILE);
+	if (FormatMessageW(FORMAT_MESSAGE_FROM_HMODULE | FORMAT_MESSAGE_ARGUMENT_ARRAY, m, event, 0, text, 256, (va_list *)inserts))
+		say(o, " message=%.*ls", (int)wcscspn(text, L"\r\n"), text);
+	FreeLibrary(m);
 }
 
 double now_ms(void)
@@ -173,6 +191,13 @@ uint32_t lib_trust(const char *path)
 {
 	(void)path;
 	return 0;
+}
+
+void lib_resources(struct out *o, const char *path, unsigned event)
+{
+	(void)path;
+	(void)event;
+	say(o, " none=1");
 }
 
 double now_ms(void)

@@ -317,9 +317,12 @@ func TestAgentOnWindows(t *testing.T) {
 	const root = `HKLM\SOFTWARE\Microsoft\SQL Server Cryptographic Provider`
 	// Wine gives the group of all users as the owner of a pipe, instead of who made it.
 	reg("add", `HKLM\SOFTWARE\Latchkey`, "/v", "AgentOwner", "/d", "S-1-5-21-0-0-0-513", "/f")
-	reg("add", `HKLM\SOFTWARE\Latchkey`, "/v", "AgentDeadlineMs", "/t", "REG_DWORD", "/d", "20000", "/f")
+	reg("add", `HKLM\SOFTWARE\Latchkey`, "/v", "AgentDeadlineMs", "/t", "REG_DWORD", "/d", "8000", "/f")
 	reg("add", root, "/f")
-	t.Cleanup(func() { reg("delete", root, "/f") })
+	t.Cleanup(func() {
+		reg("delete", root, "/f")
+		reg("delete", `HKLM\SOFTWARE\Latchkey`, "/f")
+	})
 
 	name := fmt.Sprintf("latchkey-test-%d", os.Getpid())
 	serve := func() *process {
@@ -360,10 +363,10 @@ func TestAgentOnWindows(t *testing.T) {
 		t.Errorf("after a restart: %s", r.text)
 	}
 
-	// Frozen.
-	p.freeze(syscall.SIGSTOP)
-	h.want(5002, 19*time.Second, 23*time.Second, "unwrap", "1", thumb, blob)
-	p.freeze(syscall.SIGCONT)
+	// Frozen. The runner replaced itself by the Windows program, so the signal reaches that.
+	p.signal(syscall.SIGSTOP)
+	h.want(5002, 7*time.Second, 10*time.Second, "unwrap", "1", thumb, blob)
+	p.signal(syscall.SIGCONT)
 	h.must("unwrap", "1", thumb, blob)
 
 	h.must("free")
@@ -383,6 +386,3 @@ func TestAgentOnWindows(t *testing.T) {
 		t.Error("the secret is in the event log")
 	}
 }
-
-// freeze signals the Windows program itself: the runner replaced itself by it, so it is the process that was started.
-func (p *process) freeze(s os.Signal) { p.t.Helper(); p.signal(s) }

@@ -408,3 +408,19 @@ func TestForeignListener(t *testing.T) {
 		}
 	}
 }
+
+// TestStartsAreCounted: a registration that comes and goes leaves the sessions of another alone; the last one ends them.
+func TestStartsAreCounted(t *testing.T) {
+	t.Parallel()
+	f := newFake(t)
+	h, lib := native(t, "", f.path)
+	h.must("open", "1", identity, secret)
+	h.must("create-provider", lib) // initialises and frees
+	h.must("unwrap", "1", thumbHex, blobHex())
+	h.must("free")
+	h.want(6, 0, time.Second, "unwrap", "1", thumbHex, blobHex())
+	h.must("free")
+	h.must("init")
+	h.must("open", "1", identity, secret)
+	h.must("unwrap", "1", thumbHex, blobHex())
+}

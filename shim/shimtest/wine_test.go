@@ -36,8 +36,7 @@ func wine(t testing.TB) string {
 func windowsPath(path string) string { return "Z:" + strings.ReplaceAll(path, "/", `\`) }
 
 // TestWindowsPackages runs the tests of what only Windows has.
-func TestWindowsPackages(t *testing.T) {
-	t.Parallel()
+func TestWindowsPackages(t *testing.T) { // not parallel: the registry's branch is one for all
 	runner := wine(t)
 	for _, c := range []struct{ pkg, run string }{
 		{"latchkey/connector/keymap", "^TestRegistry$"},
@@ -75,5 +74,21 @@ func TestEventLog(t *testing.T) {
 		if strings.Contains(out, not) {
 			t.Errorf("the event log got %q, which its level leaves out:\n%s", not, out)
 		}
+	}
+}
+
+// TestResources: Windows finds the version, and a text for every event of connector and agent.
+func TestResources(t *testing.T) {
+	t.Parallel()
+	lib := windowsPath(build(t, "dll", "latchkey-ekm.dll"))
+	h := start(t, nil, wine(t), build(t, "host-windows", "ekmhost.exe"))
+	for _, event := range []string{"1", "19", "31", "100", "101", "102"} {
+		r := h.do("resources", lib, event)
+		if r.fields["version"] != "1.2.3.0" || r.fields["message"] != "the-event's-text" {
+			t.Errorf("event %s: %s", event, r.text)
+		}
+	}
+	if r := h.do("resources", lib, "999"); r.fields["message"] != "" {
+		t.Errorf("an event that there is not: %s", r.text)
 	}
 }

@@ -30,7 +30,7 @@ var layout = []rule{
 	{"internal/jwks", nil, "public keys of issuers, for vault/token and entra"},
 	{"internal/connectproxy", nil, "joins names to ports; knows no part"},
 	{"internal/gendocs", []string{"app/cli", "ekm/code", "akv", "vault/..."}, "writes the pages that come from the code"},
-	{"internal/bench", []string{"app/...", "vault/...", "akv", "ekm", "ekm/keystore", "keywrap", "entra", "connector/...", "azure", "engine/..."}, "measures whole parts"},
+	{"internal/bench", []string{"agent", "agent/peer", "app/...", "vault/...", "akv", "ekm", "ekm/code", "ekm/keystore", "keywrap", "entra", "connector/...", "azure", "engine/..."}, "measures whole parts"},
 
 	{"ekm/code/explain", []string{"ekm/code"}, "renders the catalogue"},
 	{"ekm/code", nil, "the catalogue is a leaf that everybody may import"},

@@ -38,6 +38,7 @@ func sections() []section {
 		{"unwrap", "unwraps per second over HTTPS against raw crypto/rsa", benchUnwrap},
 		{"start", "start to ready and resident memory with 1,000 keys", benchStart},
 		{"connector", "unwraps and openings through the connector against bare HTTPS", benchConnector},
+		{"agent", "unwraps through the library and the agent against the connector alone", benchAgent},
 		{"seal", "keys created per second against fsync of the same disk", benchCreate},
 		{"storage", "encrypted databases against plain SQLite, by processor time", benchStorage},
 	}

@@ -121,7 +121,7 @@ func TestKeyGoneAndBack(t *testing.T) {
 		t.Errorf("a lease: %v", err)
 	}
 	s := k.sessions.Open(60, sessions.Who{Login: model.SA}, func(error) {})
-	if err := k.Use(t.Context(), sa(model.Master), a, s); numbers(err) != "945" {
+	if _, err := k.Use(t.Context(), s, sa(model.Master), "A"); numbers(err) != "945" {
 		t.Errorf("USE: %v", err)
 	}
 	for _, want := range []string{"msg=33049", "msg=3414", "msg=945"} {
@@ -333,7 +333,7 @@ func TestSingleUser(t *testing.T) {
 		var why error
 		var s *sessions.Session
 		s = k.sessions.Open(spid, sessions.Who{Login: model.SA}, func(err error) { why = err; go s.Close() })
-		if err := k.Use(t.Context(), sa(model.Master), id, s); err != nil {
+		if _, err := k.Use(t.Context(), s, sa(model.Master), "A"); err != nil {
 			t.Fatal(err)
 		}
 		return s, &why
@@ -363,13 +363,13 @@ func TestSingleUser(t *testing.T) {
 		t.Errorf("ROLLBACK IMMEDIATE: %q, %v, %v", notes, err, *why)
 	}
 	other := k.sessions.Open(53, sessions.Who{Login: model.SA}, func(error) {})
-	if err := k.Use(t.Context(), sa(model.Master), id, other); numbers(err) != "924" {
+	if _, err := k.Use(t.Context(), other, sa(model.Master), "A"); numbers(err) != "924" {
 		t.Errorf("another session: %v", err)
 	}
 	if _, err := set(t.Context(), "MULTI_USER", databases.Termination{}); err != nil {
 		t.Fatal(err)
 	}
-	if err := k.Use(t.Context(), sa(model.Master), id, other); err != nil {
+	if _, err := k.Use(t.Context(), other, sa(model.Master), "A"); err != nil {
 		t.Error(err)
 	}
 }

@@ -12,12 +12,14 @@ import (
 	"fmt"
 	"log/slog"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"latchkey/ekm"
+	"latchkey/ekm/code"
 	"latchkey/engine/catalog"
 	"latchkey/engine/catalog/authn"
 	"latchkey/engine/catalog/catalogtest"
@@ -40,18 +42,23 @@ import (
 	"latchkey/engine/tsql/ast"
 	"latchkey/internal/clock"
 	"latchkey/internal/fsys"
+	"latchkey/internal/secret"
 )
 
 // Library is a provider in memory, as the built-in connector is one. Its errors and keys are those of the fixture in it.
 type Library struct {
 	*catalogtest.Provider
 
+	// Fail makes a method of sessions fail, by its name: KeyByName, CreateKey, PublicKey, Wrap, Unwrap. OpenError and DropError of the
+	// Provider do that for OpenSession and DropKey. Set it between statements.
+	Fail map[string]error
+	// Key changes what KeyByName and KeyByThumbprint tell; nil leaves it.
+	Key func(*ekm.KeyInfo)
+
 	mu      sync.Mutex
 	Changed []string // names of credentials that ChangeCredential was called with
-	Closed  int      // sessions
-	ByName  error    // fails KeyByName alone
 	Secrets []string // of the sessions that were opened, to show that they are found nowhere else
-	EnumErr error
+	closed  int      // sessions
 }
 
 // Info describes the library.
@@ -95,7 +102,7 @@ func (l *Library) Close() error { return nil }
 func (l *Library) Count() (opened, closed int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return len(l.Secrets), l.Closed
+	return len(l.Secrets), l.closed
 }
 
 type librarySession struct {
@@ -104,20 +111,73 @@ type librarySession struct {
 }
 
 func (s *librarySession) KeyByName(ctx context.Context, name string) (ekm.KeyInfo, error) {
-	s.l.mu.Lock()
-	err := s.l.ByName
-	s.l.mu.Unlock()
-	if err != nil {
+	if err := s.l.Fail["KeyByName"]; err != nil {
 		return ekm.KeyInfo{}, err
 	}
-	return s.Session.KeyByName(ctx, name)
+	return s.told(s.Session.KeyByName(ctx, name))
+}
+
+func (s *librarySession) KeyByThumbprint(ctx context.Context, t ekm.Thumbprint) (ekm.KeyInfo, error) {
+	return s.told(s.Session.KeyByThumbprint(ctx, t))
+}
+
+func (s *librarySession) told(i ekm.KeyInfo, err error) (ekm.KeyInfo, error) {
+	if err == nil && s.l.Key != nil {
+		s.l.Key(&i)
+	}
+	return i, err
+}
+
+func (s *librarySession) PublicKey(ctx context.Context, t ekm.Thumbprint) (ekm.PublicKey, error) {
+	if err := s.l.Fail["PublicKey"]; err != nil {
+		return ekm.PublicKey{}, err
+	}
+	return s.Session.PublicKey(ctx, t)
+}
+
+func (s *librarySession) CreateKey(ctx context.Context, name string, alg ekm.AlgorithmID) (ekm.Thumbprint, error) {
+	if err := s.l.Fail["CreateKey"]; err != nil {
+		return "", err
+	}
+	return s.Session.CreateKey(ctx, name, alg)
+}
+
+func (s *librarySession) Wrap(ctx context.Context, t ekm.Thumbprint, plain *secret.Bytes) (ekm.Wrapped, error) {
+	if err := s.l.Fail["Wrap"]; err != nil {
+		return ekm.Wrapped{}, err
+	}
+	return s.Session.Wrap(ctx, t, plain)
+}
+
+func (s *librarySession) Unwrap(ctx context.Context, t ekm.Thumbprint, w ekm.Wrapped) (*secret.Bytes, error) {
+	if err := s.l.Fail["Unwrap"]; err != nil {
+		return nil, err
+	}
+	return s.Session.Unwrap(ctx, t, w)
 }
 
 func (s *librarySession) Close(abort bool) error {
 	s.l.mu.Lock()
-	s.l.Closed++
+	s.l.closed++
 	s.l.mu.Unlock()
 	return s.Session.Close(abort)
+}
+
+// loader loads libraries of other paths: none, and the errors of Load.
+type loader struct{}
+
+// ErrLoad is what loading a library fails with, but for one under a path with "code" and a number.
+var ErrLoad = errors.New("cannot open shared object file")
+
+func (loader) Load(_ context.Context, path string) (ekm.Provider, error) {
+	if _, digits, ok := strings.Cut(path, "code"); ok {
+		n, err := strconv.Atoi(digits)
+		if err != nil {
+			return nil, err
+		}
+		return nil, code.New(code.In(code.Provider, n), "loading", path)
+	}
+	return nil, ErrLoad
 }
 
 // Server is a server without queries.
@@ -195,7 +255,7 @@ func (s *Server) Start() {
 	s.journal, err = journal.Open(ctx, journal.Config{FS: s.FS, Dir: "/catalog", Key: s.Service})
 	must(err)
 	s.Providers = provider.New(provider.Config{
-		Builtin: []provider.Builtin{{Files: []string{"Microsoft.AzureKeyVaultService.EKM.dll"}, Provider: s.Library}}, Clock: s.Clock, Log: log,
+		Builtin: []provider.Builtin{{Files: []string{"Microsoft.AzureKeyVaultService.EKM.dll"}, Provider: s.Library}}, Loader: loader{}, Clock: s.Clock, Log: log,
 	})
 	s.Sessions = sessions.New(s.Clock)
 	s.Runtime = &keyview.Server{Sessions: s.Sessions, Providers: s.Providers}
@@ -351,11 +411,8 @@ func (c *Client) InTransaction() bool { return c.InTran }
 
 // Use changes the database.
 func (c *Client) Use(ctx context.Context, name string) error {
-	d := c.Catalog.State().FindDatabase(name)
-	if d == nil {
-		return msg.New(911, name)
-	}
-	return c.Databases.Use(ctx, c.Caller(), d.ID, c.session)
+	_, err := c.Databases.Use(ctx, c.session, c.Caller(), name)
+	return err
 }
 
 var goLine = regexp.MustCompile(`(?mi)^\s*GO\s*$`)

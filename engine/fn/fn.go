@@ -5,7 +5,12 @@ import (
 	"strings"
 
 	"latchkey/engine/fn/aggregate"
+	"latchkey/engine/fn/datetime"
 	"latchkey/engine/fn/def"
+	"latchkey/engine/fn/logic"
+	"latchkey/engine/fn/number"
+	"latchkey/engine/fn/system"
+	"latchkey/engine/fn/text"
 	"latchkey/engine/sqltype"
 )
 
@@ -63,7 +68,9 @@ var ErrSpec = def.ErrSpec
 // table is every function by name. It is made once and never changed.
 var table = func() map[string]*Function {
 	m := make(map[string]*Function, 512)
-	for _, list := range [][]Function{operators(), aggregate.Functions()} {
+	for _, list := range [][]Function{
+		operators(), aggregate.Functions(), text.Functions(), logic.Functions(), number.Functions(), datetime.Functions(), system.Functions(),
+	} {
 		for i := range list {
 			f := &list[i]
 			if m[f.Name] != nil {
@@ -161,3 +168,15 @@ func Store(x Arg, to sqltype.Type, table, column string) (Call, error) {
 func Aggregate(name string, args []Arg, distinct bool) (Call, error) {
 	return aggregateCall(name, args, distinct)
 }
+
+// FormatMessage fills values into a message as RAISERROR and FORMATMESSAGE do. Messages 2786 and 2787.
+func FormatMessage(format string, args []sqltype.Value) (string, error) {
+	return system.FormatMessage(format, args)
+}
+
+// CommonType is the type that values of several types take together, as in CASE, COALESCE and UNION; nullable if one of them is. Bare
+// NULLs do not count; of nothing else the type is that of NULL. Messages 206 and 257.
+func CommonType(types ...sqltype.Type) (sqltype.Type, error) { return logic.CommonType(types...) }
+
+// ParseName takes a name of up to four parts apart, quoted or not, from the left; nil if it is none. Parts left out are "".
+func ParseName(s string) []string { return system.ParseName(s) }

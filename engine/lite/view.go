@@ -60,6 +60,7 @@ func (c *Conn) View(name string, columns []ViewColumn, rows Rows) error {
 	}
 	c.dropMentioning(name)
 	declare := v.declaration()
+	//lint:ignore SA1019 the method that replaces it needs a newer Go
 	err := sqlite3.CreateModule(c.Conn.Conn, name, nil, func(db *sqlite3.Conn, _, _, _ string, _ ...string) (*view, error) {
 		return v, errors.Join(db.DeclareVTab(declare), db.VTabConfig(sqlite3.VTAB_DIRECTONLY))
 	})

@@ -95,8 +95,8 @@ type Objects interface {
 	Column(ctx context.Context, object Object, name string, number int) (Column, bool, error)
 	// Scope finds a schema or a user-defined type of the current database by name, or by id if name is "".
 	Scope(ctx context.Context, kind ScopeKind, name string, id int) (Scope, bool, error)
-	// Property answers OBJECTPROPERTY, OBJECTPROPERTYEX, COLUMNPROPERTY, INDEXPROPERTY, TYPEPROPERTY, IDENT_CURRENT, IDENT_SEED, IDENT_INCR and
-	// INDEX_COL: function in upper case, and its arguments as they are. Result types are those of the functions.
+	// Property answers OBJECTPROPERTY, OBJECTPROPERTYEX, COLUMNPROPERTY, INDEXPROPERTY, TYPEPROPERTY, IDENT_CURRENT, IDENT_SEED, IDENT_INCR,
+	// INDEX_COL and OBJECT_DEFINITION: function in upper case, and its arguments as they are. Result types are those of the functions.
 	Property(ctx context.Context, function string, args []sqltype.Value) (sqltype.Value, error)
 }
 
@@ -157,8 +157,8 @@ type PermissionQuery struct {
 // KEY_NAME, ENCRYPTBYKEY, DECRYPTBYKEY, ASYMKEY_ID, ENCRYPTBYASYMKEY, DECRYPTBYASYMKEY, DECRYPTBYKEYAUTOASYMKEY, DECRYPTBYKEYAUTOCERT,
 // CERT_ID, ENCRYPTBYCERT, DECRYPTBYCERT, SIGNBYASYMKEY, SIGNBYCERT, VERIFYSIGNEDBYASYMKEY, VERIFYSIGNEDBYCERT, ASYMKEYPROPERTY,
 // SYMKEYPROPERTY, CERTPROPERTY, CERTENCODED, CERTPRIVATEKEY, ENCRYPTBYPASSPHRASE, DECRYPTBYPASSPHRASE, PWDCOMPARE, PWDENCRYPT), with the
-// arguments as the call had them, NULL included, in number as written. Text to be encrypted is text: EncodeText gives its bytes.
-// A *Refusal says that there is no such function.
+// arguments in number as written, NULL included: names and passwords are nvarchar, and what is encrypted, signed or used as
+// authenticator is varbinary, with text as the bytes that DATALENGTH counts. The result is of the function's type. A *Refusal says that there is no such function.
 type Keys interface {
 	Call(ctx context.Context, name string, args []sqltype.Value) (sqltype.Value, error)
 }

@@ -50,7 +50,7 @@ var templates = map[int]template{
 	9810:  {16, 1, "The datepart %s is not supported by date function %s for data type %s."},
 	9812:  {16, 1, "The timezone provided to builtin function %s is invalid."},
 	9820:  {16, 1, "The time zone parameter '%s' provided to AT TIME ZONE clause is invalid."},
-	9828:  {16, 1, "The number of arguments to %s must be between %d and %d."},
+	9828:  {16, 1, "The second and third arguments of the TRANSLATE built-in function must contain an equal number of characters."},
 	10743: {15, 1, "The %s function requires a minimum of %d and a maximum of %d arguments."},
 	506:   {16, 1, "The invalid escape character \"%s\" was specified in a %s predicate."},
 	13607: {16, 4, "JSON path is not properly formatted. Unexpected character '%c' is found at position %d."},

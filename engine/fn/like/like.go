@@ -305,3 +305,68 @@ func Prefix(pattern string, escape rune) (prefix string, onlyPrefix bool) {
 	}
 	return b.String(), false
 }
+
+// Finder looks for a text in others, comparing characters as the collation does.
+type Finder struct {
+	p    *Pattern
+	text string
+}
+
+// Literal makes a Finder of a text.
+func Literal(text string, c collation.Collation, national bool) *Finder {
+	p := Compile("", -1, c, national)
+	p.supp = true
+	for _, r := range p.units(text) {
+		p.items = append(p.items, p.single(r))
+	}
+	return &Finder{p, text}
+}
+
+// Find gives the bytes of the first occurrence at or behind from; start -1 for none, or if the text is empty.
+func (f *Finder) Find(s string, from int) (start, end int) {
+	if len(f.p.items) == 0 || from > len(s) {
+		return -1, -1
+	}
+	if f.p.binary {
+		if i := strings.Index(s[from:], f.text); i >= 0 {
+			return from + i, from + i + len(f.text)
+		}
+		return -1, -1
+	}
+	for i := from; i < len(s); {
+		if end := f.at(s, i); end >= 0 {
+			return i, end
+		}
+		_, n := wtf8.Next(s[i:])
+		i += max(n, 1)
+	}
+	return -1, -1
+}
+
+// at gives the end of an occurrence at i, -1 for none.
+func (f *Finder) at(s string, i int) int {
+	for k := range f.p.items {
+		r, n := wtf8.Next(s[i:])
+		if n == 0 || !f.p.equal(&f.p.items[k], r) {
+			return -1
+		}
+		i += n
+	}
+	return i
+}
+
+// Has reports whether a character is among those of the text.
+func (f *Finder) Has(r rune) bool { return f.Index(r) >= 0 }
+
+// Index is the place of a character among those of the text, from 0, or -1.
+func (f *Finder) Index(r rune) int {
+	for k := range f.p.items {
+		if f.p.equal(&f.p.items[k], r) {
+			return k
+		}
+	}
+	return -1
+}
+
+// Len is the number of characters of the text.
+func (f *Finder) Len() int { return len(f.p.items) }

@@ -237,8 +237,15 @@ static bool own(PSID owner)
 	return yes;
 }
 
-/* owned reports whether the pipe was made by LocalSystem, by an administrator, by our own account or by that of the settings. Others
- * cannot give their pipe such an owner. */
+/* The account that the agent's service has unless it is given another: NT SERVICE\LatchkeyAgent. Such a SID is the SHA-1 of the service's name
+ * in capitals, so it is the same on every machine; only an administrator can make a service that runs as it. */
+static const struct {
+	uint8_t revision, count, authority[6];
+	uint32_t part[6];
+} service = {1, 6, {0, 0, 0, 0, 0, 5}, {80, 0xf03fd9a2, 0xc3f4dfae, 0x6da2bf7a, 0xc79346dd, 0x1d940701}};
+
+/* owned reports whether the pipe was made by LocalSystem, by an administrator, by the agent's service, by our own account or by that of the
+ * settings. Others cannot give their pipe such an owner. */
 static bool owned(HANDLE pipe, const struct settings *set)
 {
 	PSID owner;
@@ -246,7 +253,7 @@ static bool owned(HANDLE pipe, const struct settings *set)
 	if (GetSecurityInfo(pipe, SE_KERNEL_OBJECT, OWNER_SECURITY_INFORMATION, &owner, NULL, NULL, NULL, &sd) != ERROR_SUCCESS)
 		return false;
 	bool yes = owner && (IsWellKnownSid(owner, WinLocalSystemSid) || IsWellKnownSid(owner, WinBuiltinAdministratorsSid) ||
-			     (set->owner[0] && EqualSid(owner, (PSID)(uintptr_t)set->owner)) || own(owner));
+			     EqualSid(owner, (PSID)(uintptr_t)&service) || (set->owner[0] && EqualSid(owner, (PSID)(uintptr_t)set->owner)) || own(owner));
 	LocalFree(sd);
 	return yes;
 }

@@ -2,6 +2,7 @@ package shimtest_test
 
 import (
 	"bytes"
+	"crypto/sha1"
 	"debug/elf"
 	"debug/pe"
 	"encoding/binary"
@@ -85,6 +86,11 @@ func TestExportsWindows(t *testing.T) {
 	whole, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
+	}
+	// The SID of NT SERVICE\LatchkeyAgent, as Windows makes those of services.
+	sid := append([]byte{1, 6, 0, 0, 0, 0, 0, 5, 80, 0, 0, 0}, func() []byte { h := sha1.Sum(utf16le("LATCHKEYAGENT")); return h[:] }()...)
+	if !bytes.Contains(whole, sid) {
+		t.Error("the SID of the agent's service is not there")
 	}
 	version := utf16le("1.2.3")
 	if !bytes.Contains(whole, version) || !bytes.Contains(whole, utf16le("VS_VERSION_INFO")) || !bytes.Contains(whole, utf16le("%1")) {

@@ -69,7 +69,7 @@ var ErrSpec = def.ErrSpec
 var table = func() map[string]*Function {
 	m := make(map[string]*Function, 512)
 	for _, list := range [][]Function{
-		operators(), aggregate.Functions(), text.Functions(), logic.Functions(), number.Functions(), datetime.Functions(), system.Functions(),
+		operators(), aggregate.Operators(), aggregate.Functions(), text.Functions(), logic.Functions(), number.Functions(), datetime.Functions(), system.Functions(),
 	} {
 		for i := range list {
 			f := &list[i]
@@ -135,7 +135,8 @@ func Parse(spec string) (Call, error) {
 }
 
 // Operator makes the call of an operator: + - * / % & | ^ || with two arguments, ~ and NEG (unary minus) with one, the comparisons
-// = <> < <= > >=, IS DISTINCT FROM and IS NOT DISTINCT FROM with two, LIKE with two or three (ESCAPE). Conditions give a bit, or NULL
+// = <> < <= > >=, IS DISTINCT FROM and IS NOT DISTINCT FROM with two, LIKE with two or three (ESCAPE), AT TIME ZONE with two. SINGLE(x) is an aggregate for subqueries
+// as values (message 512 for a second row), RECURSION(level, most) gives the level and message 530 beyond most (0 for no bound). Conditions give a bit, or NULL
 // for unknown. Collation conflicts are the compiler's: text is compared under the collation of the first argument's type.
 func Operator(op string, args ...Arg) (Call, error) {
 	f, ok := table[op]

@@ -42,7 +42,7 @@ func (b *Builder) Call(c fn.Call, args []X, pos token.Pos) (X, error) {
 	}
 	texts := make([]string, len(args))
 	x := X{Type: c.Type}
-	constant, computable := !c.Volatile, c.Eval != nil
+	constant, computable := !c.Volatile && !c.Session, c.Eval != nil
 	for i, a := range args {
 		texts[i] = a.SQL
 		x.Flags |= a.Flags

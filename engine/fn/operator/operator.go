@@ -35,6 +35,7 @@ func Functions() []def.Function {
 			return def.Bound{Type: sqltype.Of(sqltype.Int), NullIn: true, Eval: fails(sqltype.NewError(8134))}, nil
 		}},
 		{Name: "RANGE", Kind: def.Operator, Min: 1, Max: 1, BindAttrs: bindRange},
+		{Name: "RECURSION", Kind: def.Operator, Min: 2, Max: 2, Bind: bindRecursion},
 		{Name: "KEY", Kind: def.Operator, Min: 1, Max: 1, Bind: bindKey},
 	}
 	for sign, op := range map[string]arith.Op{
@@ -261,6 +262,20 @@ func bindRange(_ []def.Arg, attrs []string) (def.Bound, error) {
 				return sqltype.NullValue, sqltype.Overflow("expression", k)
 			}
 			return sqltype.NewInt(k, n), nil
+		},
+	}, nil
+}
+
+// bindRecursion is RECURSION(level, most).
+func bindRecursion([]def.Arg) (def.Bound, error) {
+	return def.Bound{
+		Type: sqltype.Of(sqltype.BigInt), Want: []sqltype.Type{sqltype.Of(sqltype.BigInt), sqltype.Of(sqltype.Int)},
+		Eval: func(_ context.Context, _ *def.Env, a []sqltype.Value) (sqltype.Value, error) {
+			if most := a[1].Int(); most > 0 && a[0].Int() > most {
+				return sqltype.NullValue, &sqltype.Error{Number: 530, Level: 16, State: 1, Message: fmt.Sprintf(
+					"The statement terminated. The maximum recursion %d has been exhausted before statement completion.", most)}
+			}
+			return a[0], nil
 		},
 	}, nil
 }

@@ -3,6 +3,7 @@ package write
 import (
 	"context"
 
+	"latchkey/engine/catalog/msg"
 	"latchkey/engine/compile/plan"
 	"latchkey/engine/lite"
 	"latchkey/engine/schema"
@@ -22,12 +23,7 @@ type Plan struct {
 	// Exec is the EXEC of INSERT ... EXEC, which the caller runs: its rows come in by Run.Exec.
 	Exec *ast.Exec
 
-	run runner
-}
-
-// runner is the statement itself.
-type runner interface {
-	run(ctx context.Context, x *execution) (Result, error)
+	run func(x *execution) error
 }
 
 // Run is what one execution needs of its session.
@@ -38,7 +34,7 @@ type Run struct {
 	Set func(name string, v sqltype.Value) error
 	// Row takes a row of OUTPUT for the client. The slice is used again after it returns.
 	Row func(row []sqltype.Value) error
-	// IdentityInsert reports whether SET IDENTITY_INSERT is ON for a table (by object id).
+	// IdentityInsert reports whether SET IDENTITY_INSERT is ON for the table; [Config.IdentityInsert] must have said the same.
 	IdentityInsert bool
 	// RowCount is SET ROWCOUNT, 0 for none.
 	RowCount int64
@@ -50,10 +46,12 @@ type Run struct {
 type Result struct {
 	// Rows is the number of rows affected.
 	Rows int64
-	// Identity is the last identity value that was put into a row, for SCOPE_IDENTITY() and @@IDENTITY; HasIdentity is false if there
-	// was none.
+	// Identity is the last identity value that was put into a row, a numeric(38,0), for SCOPE_IDENTITY() and @@IDENTITY;
+	// HasIdentity is false if there was none.
 	Identity    sqltype.Value
 	HasIdentity bool
+	// Messages inform the client, such as 3604 of IGNORE_DUP_KEY.
+	Messages []*msg.Error
 }
 
 // Config is what compiling depends on besides the names in Scope.
@@ -65,31 +63,26 @@ type Config struct {
 }
 
 // Compile compiles an INSERT, UPDATE, DELETE, MERGE or TRUNCATE.
-func Compile(c Config, st ast.Statement) (*Plan, error) { return nil, plan.Unsupported("DML", st.At()) }
-
-// Run runs the statement. Errors are *msg.Error, *sqltype.Error, *plan.Error or those of the connection.
-func (p *Plan) Run(ctx context.Context, r Run) (Result, error) { return p.run.run(ctx, &execution{}) }
-
-// execution is one run under way.
-type execution struct{}
-
-// BulkOptions are the options of INSERT BULK. The zero value is SQL Server's default: constraints are not checked by CHECK and FOREIGN KEY
-// (and become not trusted), defaults replace NULL, identity values of the client are ignored.
-type BulkOptions struct {
-	CheckConstraints bool
-	KeepNulls        bool
-	KeepIdentity     bool
-	FireTriggers     bool
+func Compile(c Config, st ast.Statement) (*Plan, error) {
+	switch st := st.(type) {
+	case *ast.Insert:
+		return compileInsert(c, st)
+	case *ast.Update:
+		return compileUpdate(c, st)
+	case *ast.Delete:
+		return compileDelete(c, st)
+	case *ast.Merge:
+		return compileMerge(c, st)
+	case *ast.Truncate:
+		return compileTruncate(c, st)
+	}
+	return nil, plan.Unsupported("DML", st.At())
 }
 
-// BulkColumn is a column that a client announces.
-type BulkColumn struct {
-	Name string
-	Type sqltype.Type
-}
-
-// Bulk inserts rows that a client sends, inside the transaction of the connection. next gives a row, false at the end; it may use the
-// slice again.
-func Bulk(ctx context.Context, c Config, r Run, target ast.ObjectName, columns []BulkColumn, o BulkOptions, next func() ([]sqltype.Value, bool, error)) (Result, error) {
-	return Result{}, plan.Unsupported("INSERT BULK", target.Pos)
+// Run runs the statement. Errors are *msg.Error, *sqltype.Error, *plan.Error or those of the connection; then nothing of the
+// statement remains but the identity values that it used.
+func (p *Plan) Run(ctx context.Context, r Run) (Result, error) {
+	x := newExecution(ctx, r)
+	err := p.run(x)
+	return x.result, err
 }

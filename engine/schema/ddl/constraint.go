@@ -5,7 +5,6 @@ import (
 
 	"latchkey/engine/catalog/msg"
 	"latchkey/engine/compile/bound"
-	"latchkey/engine/compile/plan"
 	"latchkey/engine/schema"
 	"latchkey/engine/sqltype"
 	"latchkey/engine/sqltype/convert"
@@ -440,12 +439,4 @@ func (b *builder) cascadingParents(id int, into map[int]bool) {
 			}
 		}
 	}
-}
-
-// plainError is the error without its place.
-func plainError(err error) error {
-	if e, ok := err.(*plan.Error); ok {
-		return e.Err
-	}
-	return err
 }

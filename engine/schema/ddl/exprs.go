@@ -48,7 +48,7 @@ func (c *change) define(t *schema.Table, e *schema.Expr) (bound.X, error) {
 	if err != nil {
 		return bound.X{}, err
 	}
-	o := &plan.Object{Kind: plan.Table, Name: "", Columns: nil}
+	var o *plan.Object // a default names no columns
 	if t != nil {
 		o = c.object(t)
 	}

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"latchkey/engine/catalog/msg"
-	"latchkey/engine/compile/plan"
 	"latchkey/engine/schema"
 	"latchkey/engine/tsql/ast"
 )
@@ -120,9 +119,6 @@ func (c *change) full(h *schema.Head) string { return c.Database + "." + h.Schem
 
 // refuse is message 40517 for a feature.
 func refuse(feature string) error { return msg.New(40517, feature) }
-
-// refuseAt is message 40517 at a place.
-func refuseAt(feature string, n ast.ObjectName) error { return plan.Unsupported(feature, n.Pos) }
 
 // two is a failure of a constraint: what is wrong, then message 1750.
 func two(err error) error {

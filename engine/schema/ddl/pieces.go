@@ -68,7 +68,10 @@ func (c *change) copyRows(ctx context.Context, sql string, p *pieces) error {
 	if p == nil {
 		return c.Conn.Exec(sql)
 	}
-	q := p.st.Plan(sql, nil)
+	q, err := p.st.Plan(sql, nil)
+	if err != nil {
+		return err
+	}
 	values, err := q.Bind(&plan.Frame{Context: ctx, Env: c.Conn.Env()})
 	if err != nil {
 		return err

@@ -1,0 +1,156 @@
+package write
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"latchkey/engine/cell"
+	"latchkey/engine/compile/plan"
+	"latchkey/engine/lite"
+	"latchkey/engine/sqltype"
+)
+
+// execution is one run under way.
+type execution struct {
+	Run
+	ctx    context.Context //nolint:containedctx // of the one call of Plan.Run that it lives for
+	frame  *plan.Frame
+	result Result
+	// left is how many rows SET ROWCOUNT still allows; below 0 without it.
+	left int64
+}
+
+func newExecution(ctx context.Context, r Run) *execution {
+	x := &execution{Run: r, ctx: ctx, frame: &plan.Frame{Context: ctx, Env: r.Conn.Env(), Variables: r.Variables}, left: -1}
+	if r.RowCount > 0 {
+		x.left = r.RowCount
+	}
+	return x
+}
+
+// take counts a row against SET ROWCOUNT; false when there is no more to take.
+func (x *execution) take() bool {
+	if x.left == 0 {
+		return false
+	}
+	if x.left > 0 {
+		x.left--
+	}
+	return true
+}
+
+// atomic runs f inside a savepoint: all of it or nothing.
+func (x *execution) atomic(f func() error) error {
+	if err := x.exec("SAVEPOINT latchkey_write"); err != nil {
+		return err
+	}
+	err := f()
+	if err != nil {
+		// A full disk or an interrupt may have ended the transaction, and with it the savepoint.
+		if !x.Conn.GetAutocommit() {
+			err = errors.Join(err, x.exec("ROLLBACK TO latchkey_write"), x.exec("RELEASE latchkey_write"))
+		}
+		return single(err)
+	}
+	return x.exec("RELEASE latchkey_write")
+}
+
+// single is the one error of a join of one.
+func single(err error) error {
+	if j, ok := err.(interface{ Unwrap() []error }); ok {
+		if l := j.Unwrap(); len(l) == 1 && err.Error() == l[0].Error() {
+			return l[0]
+		}
+	}
+	return err
+}
+
+func (x *execution) exec(sql string) error {
+	st, err := x.Conn.Prepare(sql)
+	if err != nil {
+		return err
+	}
+	defer st.Release()
+	return st.Exec()
+}
+
+// open prepares a plan's statement and gives it its parameters.
+func (x *execution) open(p *plan.Plan) (*lite.Stmt, error) {
+	values, err := p.Bind(x.frame)
+	if err != nil {
+		return nil, err
+	}
+	st, err := x.Conn.Prepare(p.SQL)
+	if err != nil {
+		return nil, fmt.Errorf("preparing a statement: %w", err)
+	}
+	for i, v := range values {
+		if err := cell.Bind(st.Stmt, i+1, p.Params[i].Type, v); err != nil {
+			st.Release()
+			return nil, err
+		}
+	}
+	return st, nil
+}
+
+// each calls row for each row of a plan with its cells. The slice is used again.
+func (x *execution) each(p *plan.Plan, row func([]cell.Raw) error) error {
+	st, err := x.open(p)
+	if err != nil {
+		return err
+	}
+	defer st.Release()
+	raws := make([]cell.Raw, st.ColumnCount())
+	for st.Step() {
+		for i := range raws {
+			raws[i] = rawColumn(st, i)
+		}
+		if err := row(raws); err != nil {
+			return err
+		}
+	}
+	return st.Err()
+}
+
+// rawColumn is a cell of the current row. It copies.
+func rawColumn(st *lite.Stmt, i int) cell.Raw {
+	switch st.ColumnType(i) {
+	case integerType:
+		return cell.Raw{Storage: cell.Integer, I: st.ColumnInt64(i)}
+	case floatType:
+		return cell.Raw{Storage: cell.Real, F: st.ColumnFloat(i)}
+	case textType:
+		return cell.Raw{Storage: cell.Text, S: string(st.ColumnRawText(i))}
+	case blobType:
+		return cell.Raw{Storage: cell.Blob, S: string(st.ColumnRawBlob(i))}
+	}
+	return cell.Raw{}
+}
+
+// bindRaw gives parameter i (from 1) a cell.
+func bindRaw(st *lite.Stmt, i int, r cell.Raw) error {
+	switch r.Storage {
+	case cell.Integer:
+		return st.BindInt64(i, r.I)
+	case cell.Real:
+		return st.BindFloat(i, r.F)
+	case cell.Text:
+		return st.BindText(i, r.S)
+	case cell.Blob:
+		return st.BindBlob(i, []byte(r.S))
+	}
+	return st.BindNull(i)
+}
+
+// values decodes cells.
+func values(types []sqltype.Type, raws []cell.Raw, into []sqltype.Value) ([]sqltype.Value, error) {
+	for i, t := range types {
+		v, err := cell.Decode(t, raws[i])
+		if err != nil {
+			return nil, err
+		}
+		into = append(into, v)
+	}
+	return into, nil
+}

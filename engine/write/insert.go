@@ -1,0 +1,414 @@
+package write
+
+import (
+	"errors"
+	"strings"
+
+	"latchkey/engine/cell"
+	"latchkey/engine/compile"
+	"latchkey/engine/compile/bound"
+	"latchkey/engine/compile/plan"
+	"latchkey/engine/schema"
+	"latchkey/engine/sqltype"
+	"latchkey/engine/tsql/ast"
+	"latchkey/engine/tsql/token"
+)
+
+var noPos token.Pos
+
+// insertion is a compiled INSERT.
+type insertion struct {
+	into    *inserter
+	columns []*schema.Column // that the source gives
+	// rows are VALUES that are computed in Go, or source is a query that gives the cells, or exec the rows of a procedure.
+	rows   [][]plan.Eval
+	source *plan.Plan
+	exec   bool
+	limit  plan.Eval // TOP, for rows
+	output *output
+	many   bool // may be more than one step
+}
+
+func compileInsert(c Config, st *ast.Insert) (*Plan, error) {
+	if err := noHints(st.Target); err != nil {
+		return nil, err
+	}
+	s := compile.NewStatement(c.Scope, st.Pos)
+	if err := s.Hints(st.Hints); err != nil {
+		return nil, err
+	}
+	if err := s.With(st.With); err != nil {
+		return nil, err
+	}
+	o, err := s.Object(st.Target)
+	if err != nil {
+		return nil, err
+	}
+	t, err := newTarget(o, "INSERT", st.Pos)
+	if err != nil {
+		return nil, err
+	}
+	b := &insertBuilder{c: c, st: st, s: s, t: t}
+	if c.IdentityInsert != nil {
+		b.identityInsert = c.IdentityInsert(o.DatabaseID, t.table.ID)
+	}
+	if err := b.list(); err != nil {
+		return nil, err
+	}
+	s.Need(o, "INSERT")
+	ins := &insertion{columns: b.columns, exec: st.Exec != nil, many: true}
+	if err := b.source(ins); err != nil {
+		return nil, err
+	}
+	if ins.into, err = newInserter(c, t, ins.columns, "INSERT"); err != nil {
+		return nil, err
+	}
+	p := &Plan{Table: t.table, Exec: st.Exec, run: ins.run}
+	if st.Output != nil {
+		if ins.output, err = compileOutput(c, s, st.Output, t, nil, "INSERT"); err != nil {
+			return nil, err
+		}
+		if ins.output.needsSource() {
+			return nil, plan.Unsupported("OUTPUT of an expression over columns that are not inserted's", st.Pos)
+		}
+		p.Columns = ins.output.client()
+	}
+	whole := ins.source
+	if whole == nil {
+		if whole, err = s.Plan("", nil); err != nil {
+			return nil, err
+		}
+	}
+	p.use(o, whole, ins.output)
+	return p, nil
+}
+
+// use takes over what a statement's plans need and touch.
+func (p *Plan) use(o *plan.Object, whole *plan.Plan, out *output) {
+	p.Uses, p.Objects = whole.Uses, whole.Objects
+	p.Objects = addObject(p.Objects, o)
+	if out != nil && out.into != nil {
+		p.Uses = append(p.Uses[:len(p.Uses):len(p.Uses)], plan.Use{Object: out.into.object, Permission: "INSERT"})
+		p.Objects = addObject(p.Objects, out.into.object)
+	}
+}
+
+func addObject(list []*plan.Object, o *plan.Object) []*plan.Object {
+	for _, x := range list {
+		if x == o {
+			return list
+		}
+	}
+	return append(list[:len(list):len(list)], o)
+}
+
+// insertBuilder compiles one INSERT.
+type insertBuilder struct {
+	c              Config
+	st             *ast.Insert
+	s              *compile.Statement
+	t              *target
+	identityInsert bool
+	// columns that the source has values for, in its order; listed says that the statement names them.
+	columns []*schema.Column
+	listed  bool
+}
+
+// list decides which columns the source gives: messages 207, 264, 271, 544, 545 and 8101.
+func (b *insertBuilder) list() error {
+	id := b.t.table.Identity()
+	if len(b.st.Columns) == 0 {
+		if b.identityInsert && id != nil && !b.st.DefaultValues {
+			return sqlError(8101, b.t.table.Name)
+		}
+		if b.st.DefaultValues {
+			return nil
+		}
+		for _, c := range b.t.table.Columns {
+			if c.Computed == nil && c.Identity == nil {
+				b.columns = append(b.columns, c)
+			}
+		}
+		return nil
+	}
+	b.listed = true
+	has := map[int]bool{}
+	for _, n := range b.st.Columns {
+		c, err := b.t.column(n, b.st.Pos)
+		if err != nil {
+			return err
+		}
+		switch {
+		case has[c.ID]:
+			return plan.Fail(b.st.Pos, 264, n)
+		case c.Computed != nil:
+			return plan.Fail(b.st.Pos, 271, c.Name)
+		case c.Identity != nil && !b.identityInsert:
+			return sqlError(544, b.t.table.Name)
+		}
+		has[c.ID] = true
+		b.columns = append(b.columns, c)
+	}
+	if b.identityInsert && id != nil && !has[id.ID] {
+		return sqlError(545, b.t.table.Name)
+	}
+	return nil
+}
+
+// source compiles where the rows come from.
+func (b *insertBuilder) source(ins *insertion) error {
+	switch {
+	case b.st.DefaultValues:
+		ins.rows = [][]plan.Eval{{}}
+		ins.many = false
+		return nil
+	case b.st.Exec != nil:
+		if b.st.Top != nil {
+			return plan.Unsupported("INSERT TOP ... EXEC", b.st.Pos)
+		}
+		return b.noVersion()
+	case b.st.Query != nil:
+		return b.query(ins)
+	}
+	return b.values(ins)
+}
+
+// noVersion refuses a rowversion column among those that are given: message 273.
+func (b *insertBuilder) noVersion() error {
+	for _, c := range b.columns {
+		if c.Type.Kind == sqltype.RowVersion {
+			return sqlError(273)
+		}
+	}
+	return nil
+}
+
+// query compiles INSERT ... SELECT.
+func (b *insertBuilder) query(ins *insertion) error {
+	if err := b.noVersion(); err != nil {
+		return err
+	}
+	to := make([]compile.Target, len(b.columns))
+	for i, c := range b.columns {
+		to[i] = b.t.to(c)
+	}
+	sql, cols, err := b.s.Select(b.st.Query, to)
+	if err != nil {
+		return b.mismatch(err)
+	}
+	limit, err := b.s.Top(b.st.Top)
+	if err != nil {
+		return err
+	}
+	if limit != "" {
+		sql = "SELECT * FROM (" + sql + ")" + limitText(limit)
+	}
+	if strings.Contains(sql, b.t.object.Source) {
+		sql = apart(sql)
+	}
+	ins.source, err = b.s.Plan(sql, cols)
+	return err
+}
+
+// apart makes SQLite compute a query whole before its first row comes, as the rows are written into what it reads.
+func apart(sql string) string {
+	return "SELECT * FROM (WITH latchkey_rows AS MATERIALIZED (" + sql + ") SELECT * FROM latchkey_rows)"
+}
+
+// mismatch turns messages 120 and 121 into 213 where the statement does not list its columns.
+func (b *insertBuilder) mismatch(err error) error {
+	if b.listed {
+		return err
+	}
+	var e *sqltype.Error
+	if errors.As(err, &e) && (e.Number == 120 || e.Number == 121 || e.Number == 109 || e.Number == 110) {
+		return sqlError(213)
+	}
+	return err
+}
+
+// values compiles VALUES.
+func (b *insertBuilder) values(ins *insertion) error {
+	var rows [][]bound.X
+	inGo := true
+	drop := -1 // a rowversion column, which takes DEFAULT alone
+	for _, list := range b.st.Rows {
+		if len(list) != len(b.columns) {
+			n := 110
+			if len(list) < len(b.columns) {
+				n = 109
+			}
+			return b.mismatch(plan.Fail(b.st.Pos, n))
+		}
+		row := make([]bound.X, 0, len(list))
+		for i, e := range list {
+			c := b.columns[i]
+			if _, def := e.(*ast.Default); def && c.Type.Kind == sqltype.RowVersion {
+				drop = i
+				continue
+			}
+			if l, ok := e.(*ast.Literal); c.Type.Kind == sqltype.RowVersion && !(ok && l.Kind == ast.NullLit) {
+				return sqlError(273)
+			} else if c.Type.Kind == sqltype.RowVersion {
+				drop = i
+				continue
+			}
+			x, err := b.valueOf(e, c)
+			if err != nil {
+				return err
+			}
+			inGo = inGo && x.Eval != nil
+			row = append(row, x)
+		}
+		rows = append(rows, row)
+	}
+	if drop >= 0 {
+		ins.columns = append(append([]*schema.Column{}, b.columns[:drop]...), b.columns[drop+1:]...)
+	}
+	ins.many = len(rows) > 1
+	if inGo && b.st.Top == nil {
+		ins.rows = make([][]plan.Eval, len(rows))
+		for i, r := range rows {
+			ins.rows[i] = make([]plan.Eval, len(r))
+			for j, x := range r {
+				ins.rows[i][j] = x.Eval
+			}
+		}
+		return nil
+	}
+	return b.computed(ins, rows)
+}
+
+// computed has SQLite compute VALUES, because of subqueries or TOP.
+func (b *insertBuilder) computed(ins *insertion, rows [][]bound.X) error {
+	var sql strings.Builder
+	for i, r := range rows {
+		if i > 0 {
+			sql.WriteString(" UNION ALL ")
+		}
+		sql.WriteString("SELECT ")
+		for j, x := range r {
+			if j > 0 {
+				sql.WriteByte(',')
+			}
+			sql.WriteString(x.SQL)
+		}
+	}
+	limit, err := b.s.Top(b.st.Top)
+	if err != nil {
+		return err
+	}
+	text := sql.String()
+	if limit != "" {
+		text = "SELECT * FROM (" + text + ")" + limitText(limit)
+	}
+	ins.many = true
+	ins.source, err = b.s.Plan(apart(text), nil)
+	return err
+}
+
+// valueOf compiles one value of VALUES.
+func (b *insertBuilder) valueOf(e ast.Expr, c *schema.Column) (bound.X, error) {
+	if _, ok := e.(*ast.Default); !ok {
+		return b.t.value(b.s, e, c)
+	}
+	if c.Identity != nil {
+		return bound.X{}, sqlError(339)
+	}
+	x, err := b.t.defaultOf(b.s, c)
+	if err != nil || c.Default != nil {
+		return x, err
+	}
+	return b.t.value(b.s, &ast.Literal{Kind: ast.NullLit}, c)
+}
+
+func (ins *insertion) run(x *execution) error {
+	self := ins.into.selfReferencing()
+	if !ins.many && ins.output == nil && !self {
+		return ins.write(x)
+	}
+	return x.atomic(func() error {
+		if self {
+			return x.deferred(ins.into.target, "INSERT", func() error { return ins.write(x) })
+		}
+		return ins.write(x)
+	})
+}
+
+func (ins *insertion) write(x *execution) error {
+	w, err := ins.into.begin(x)
+	if err != nil {
+		return err
+	}
+	out, err := ins.output.begin(x)
+	if err != nil {
+		return w.close(err)
+	}
+	add := func(row []cell.Raw) error {
+		if !x.take() {
+			return errEnough
+		}
+		if err := w.add(row); err != nil || out == nil || !w.ok {
+			return err
+		}
+		return out.inserted(w)
+	}
+	switch {
+	case ins.exec:
+		err = ins.fromExec(x, add)
+	case ins.source != nil:
+		err = x.each(ins.source, add)
+	default:
+		err = ins.fromValues(x, add)
+	}
+	if errors.Is(err, errEnough) {
+		err = nil
+	}
+	return w.close(out.close(err))
+}
+
+// errEnough ends a loop when SET ROWCOUNT is reached.
+var errEnough = errors.New("enough rows")
+
+func (ins *insertion) fromValues(x *execution, add func([]cell.Raw) error) error {
+	row := make([]cell.Raw, len(ins.columns))
+	for _, evals := range ins.rows {
+		for i, e := range evals {
+			r, err := x.eval(e, ins.columns[i].Type)
+			if err != nil {
+				return err
+			}
+			row[i] = r
+		}
+		if err := add(row); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (ins *insertion) fromExec(x *execution, add func([]cell.Raw) error) error {
+	if x.Exec == nil {
+		return nil
+	}
+	for {
+		types, vals, ok, err := x.Exec()
+		if err != nil || !ok {
+			return err
+		}
+		if len(types) != len(ins.columns) {
+			return sqlError(213)
+		}
+		k, err := newConverter(ins.into.target, ins.columns, types, x.frame.Env)
+		if err != nil {
+			return err
+		}
+		row, err := k.row(vals)
+		if err == nil {
+			err = add(row)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}

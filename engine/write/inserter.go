@@ -1,0 +1,320 @@
+package write
+
+import (
+	"encoding/binary"
+	"errors"
+	"strconv"
+	"strings"
+
+	"latchkey/engine/catalog/msg"
+	"latchkey/engine/cell"
+	"latchkey/engine/compile"
+	"latchkey/engine/compile/plan"
+	"latchkey/engine/fn"
+	"latchkey/engine/lite"
+	"latchkey/engine/schema"
+	"latchkey/engine/sqltype"
+	"latchkey/engine/sqltype/convert"
+)
+
+// from says where a column of a new row has its cell from.
+type from uint8
+
+const (
+	given     from = iota // from the row's source
+	byDefault             // computed for each row
+	byOnce                // computed once for the statement
+	identity              // counted
+	version               // the next row version
+	null
+)
+
+// slot is a column that an INSERT statement names.
+type slot struct {
+	column *schema.Column
+	from   from
+	given  int // place in the source's row
+	eval   plan.Eval
+}
+
+// inserter puts rows into a table: it adds what the source of a row does not give. It is immutable.
+type inserter struct {
+	*target
+	verb  string
+	slots []slot
+	sql   string
+	// place of a column in slots, by column id.
+	place map[int]int
+	// evals compute the defaults of columns that are given, by column id: a bulk load's NULL takes them.
+	evals map[int]plan.Eval
+}
+
+// bulkVerb asks newInserter for the defaults of columns that are given; rows are an INSERT's.
+const bulkVerb = "INSERT BULK"
+
+// newInserter makes an inserter for rows that give the columns listed, in that order.
+func newInserter(c Config, t *target, columns []*schema.Column, verb string) (*inserter, error) {
+	in := &inserter{target: t, verb: verb, place: map[int]int{}, evals: map[int]plan.Eval{}}
+	at := map[int]int{}
+	for i, col := range columns {
+		at[col.ID] = i
+	}
+	if verb == bulkVerb {
+		in.verb = "INSERT"
+	}
+	s := compile.NewStatement(c.Scope, noPos)
+	for _, col := range t.table.Columns {
+		if col.Computed != nil {
+			continue
+		}
+		sl := slot{column: col}
+		i, is := at[col.ID]
+		switch {
+		case col.Type.Kind == sqltype.RowVersion:
+			sl.from = version
+		case is:
+			sl.given = i
+			if verb == bulkVerb && col.Default != nil {
+				d, err := t.defaultOf(s, col)
+				if err != nil {
+					return nil, err
+				}
+				in.evals[col.ID] = d.Eval
+			}
+		case col.Identity != nil:
+			sl.from = identity
+		case col.Default != nil:
+			d, err := t.defaultOf(s, col)
+			if err != nil {
+				return nil, err
+			}
+			switch {
+			case d.Eval == nil:
+				return nil, plan.Unsupported("default of column "+col.Name, noPos)
+			case d.Early():
+				sl.from = byOnce
+			default:
+				sl.from = byDefault
+			}
+			sl.eval = d.Eval
+		case col == t.table.RowID || !col.Type.Nullable:
+			sl.from = null
+		default:
+			continue
+		}
+		in.place[col.ID] = len(in.slots)
+		in.slots = append(in.slots, sl)
+	}
+	cols, marks := make([]string, len(in.slots)), make([]string, len(in.slots))
+	for i, sl := range in.slots {
+		cols[i], marks[i] = sl.column.Quoted(), "?"+strconv.Itoa(i+1)
+	}
+	in.sql = "INSERT INTO " + t.object.Source
+	if len(cols) == 0 {
+		in.sql += " DEFAULT VALUES"
+	} else {
+		in.sql += "(" + strings.Join(cols, ",") + ") VALUES(" + strings.Join(marks, ",") + ")"
+	}
+	return in, nil
+}
+
+// inserting is an inserter at work on a connection. Close it.
+type inserting struct {
+	*inserter
+	x    *execution
+	st   *lite.Stmt
+	once []cell.Raw // of slots computed once
+	row  []cell.Raw // by slot
+	seen bool       // an identity was used
+	ok   bool       // the last row was written
+}
+
+func (in *inserter) begin(x *execution) (*inserting, error) {
+	w := &inserting{inserter: in, x: x, once: make([]cell.Raw, len(in.slots)), row: make([]cell.Raw, len(in.slots))}
+	for i, sl := range in.slots {
+		if sl.from == byOnce {
+			r, err := x.eval(sl.eval, sl.column.Type)
+			if err != nil {
+				return nil, err
+			}
+			w.once[i] = r
+		}
+	}
+	st, err := x.Conn.Prepare(in.sql)
+	w.st = st
+	return w, err
+}
+
+// close gives the statement back and stores how far the identity got.
+func (w *inserting) close(err error) error {
+	w.st.Release()
+	if err == nil && w.seen {
+		err = w.shared().StoreIdentity(w.x.Conn, w.table)
+	}
+	return err
+}
+
+// eval computes a value of a type as a cell.
+func (x *execution) eval(e plan.Eval, t sqltype.Type) (cell.Raw, error) {
+	v, err := e(x.frame)
+	if err != nil {
+		return cell.Raw{}, err
+	}
+	return cell.Encode(t, v)
+}
+
+// add inserts a row of the source's cells, which are of the columns' types.
+func (w *inserting) add(source []cell.Raw) error {
+	for i := range w.slots {
+		sl := &w.slots[i]
+		r := cell.Raw{}
+		var err error
+		switch sl.from {
+		case given:
+			r = source[sl.given]
+			if sl.column.Identity != nil {
+				err = w.sawIdentity(sl.column, r)
+			}
+		case byOnce:
+			r = w.once[i]
+		case byDefault:
+			r, err = w.x.eval(sl.eval, sl.column.Type)
+		case identity:
+			r, err = w.nextIdentity(sl.column)
+		case version:
+			var n int64
+			n, err = w.shared().RowVersions(w.x.Conn, 1)
+			r = versionCell(n)
+		}
+		if err == nil && sl.column == w.table.RowID && r.Storage == cell.Null {
+			err = msg.New(515, sl.column.Name, w.full, w.verb) // SQLite would make a number up
+		}
+		if err == nil {
+			w.row[i] = r
+			err = bindRaw(w.st, i+1, r)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	w.ok = false
+	err := w.st.Exec()
+	if err == nil {
+		w.ok = true
+		w.x.result.Rows++
+		return nil
+	}
+	return w.failed(err)
+}
+
+// failed names what a row broke. A duplicate that the index ignores is left out.
+func (w *inserting) failed(err error) error {
+	var v *lite.Constraint
+	if !errors.As(err, &v) {
+		return err
+	}
+	if v.Kind == lite.ForeignKey {
+		return w.x.foreign(w.target, w.verb, func() error { return w.st.Exec() })
+	}
+	if v.Kind == lite.Unique || v.Kind == lite.RowID {
+		if b := w.unique(v); b != nil && b.ignoreDup && w.verb == "INSERT" {
+			if len(w.x.result.Messages) == 0 {
+				w.x.result.Messages = append(w.x.result.Messages, msg.New(3604))
+			}
+			return nil
+		}
+	}
+	return w.x.violation(w.target, w.verb, err, w.value)
+}
+
+// value is the cell of a column in the row at hand.
+func (w *inserting) value(c *schema.Column) (cell.Raw, bool) {
+	if i, ok := w.place[c.ID]; ok {
+		return w.row[i], true
+	}
+	return cell.Raw{}, c.Computed == nil
+}
+
+func versionCell(n int64) cell.Raw {
+	return cell.Raw{Storage: cell.Blob, S: string(binary.BigEndian.AppendUint64(nil, uint64(n)))}
+}
+
+func (w *inserting) nextIdentity(c *schema.Column) (cell.Raw, error) {
+	n, err := w.shared().IdentityRange(w.x.Conn, w.table, 1)
+	if err != nil {
+		return cell.Raw{}, err
+	}
+	w.used(n)
+	if c.Type.Kind == sqltype.Decimal {
+		return cell.Encode(c.Type, sqltype.DecimalFromInt(int(c.Type.Precision), n))
+	}
+	return cell.Raw{Storage: cell.Integer, I: n}, nil
+}
+
+// sawIdentity notes an identity that the statement gives.
+func (w *inserting) sawIdentity(c *schema.Column, r cell.Raw) error {
+	n := r.I
+	if r.Storage != cell.Integer {
+		v, err := cell.Decode(c.Type, r)
+		if err != nil || v.IsNull() {
+			return err
+		}
+		neg, hi, lo := v.DecimalParts()
+		if hi != 0 || lo >= 1<<63 {
+			return nil // beyond what is counted
+		}
+		if n = int64(lo); neg {
+			n = -n
+		}
+	}
+	w.used(n)
+	return w.shared().SawIdentity(w.x.Conn, w.table, n)
+}
+
+func (w *inserting) used(n int64) {
+	w.seen = true
+	w.x.result.HasIdentity = true
+	w.x.result.Identity = sqltype.DecimalFromInt(38, n)
+}
+
+// converter turns values of a client's or a procedure's rows into cells of columns.
+type converter struct {
+	t       *target
+	columns []*schema.Column
+	format  convert.DateFormat
+	types   []sqltype.Type // of the values
+	out     []cell.Raw
+}
+
+// newConverter checks that the types may be converted: messages 206 and 257.
+func newConverter(t *target, columns []*schema.Column, types []sqltype.Type, env *fn.Env) (*converter, error) {
+	for i, c := range columns {
+		if types[i].Kind == sqltype.Null {
+			continue
+		}
+		if err := convert.CheckImplicit(types[i], c.Type); err != nil {
+			return nil, err
+		}
+	}
+	return &converter{t: t, columns: columns, types: types, format: env.Settings.DateFormat, out: make([]cell.Raw, len(columns))}, nil
+}
+
+// row converts a row. The result is used again.
+func (k *converter) row(vals []sqltype.Value) ([]cell.Raw, error) {
+	for i, c := range k.columns {
+		v := vals[i]
+		if !v.IsNull() {
+			var err error
+			v, err = convert.Convert(v, k.types[i], c.Type, convert.Options{Store: true, Table: k.t.full, Column: c.Name, DateFormat: k.format})
+			if err != nil {
+				return nil, err
+			}
+		}
+		r, err := cell.Encode(c.Type, v)
+		if err != nil {
+			return nil, err
+		}
+		k.out[i] = r
+	}
+	return k.out, nil
+}

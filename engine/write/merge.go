@@ -1,0 +1,458 @@
+package write
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"latchkey/engine/cell"
+	"latchkey/engine/compile"
+	"latchkey/engine/compile/bound"
+	"latchkey/engine/compile/plan"
+	"latchkey/engine/schema"
+	"latchkey/engine/sqltype"
+	"latchkey/engine/tsql/ast"
+)
+
+// when is a compiled WHEN of a MERGE.
+type when struct {
+	match, action string
+	cond          string
+	set           set
+	insert        *inserter
+	cells         []sqltype.Type
+	// from is the place of its values in the row of the statement's query.
+	from  int
+	apply *updater
+}
+
+// merge is a compiled MERGE.
+type merge struct {
+	*target
+	whens  []*when
+	source *plan.Plan // rowid, number of the WHEN, the values of all, the old row (if whole), the output's values
+	width  int
+	whole  bool
+	output *output
+	mains  int
+}
+
+func compileMerge(c Config, st *ast.Merge) (*Plan, error) {
+	if err := noHints(st.Target); err != nil {
+		return nil, err
+	}
+	s := compile.NewStatement(c.Scope, st.Pos)
+	if err := s.Hints(st.Hints); err != nil {
+		return nil, err
+	}
+	if err := s.With(st.With); err != nil {
+		return nil, err
+	}
+	using, err := s.From([]ast.TableSource{st.Using})
+	if err != nil {
+		return nil, err
+	}
+	usings := s.Sources()
+	o, err := s.Object(st.Target)
+	if err != nil {
+		return nil, err
+	}
+	t, err := newTarget(o, "MERGE", st.Pos)
+	if err != nil {
+		return nil, err
+	}
+	src := s.Open(o, sourceName(st.Target), targetAlias)
+	on, err := s.Condition(st.On)
+	if err != nil {
+		return nil, err
+	}
+	b := &mergeBuilder{c: c, s: s, t: t, src: src, usings: usings, m: &merge{target: t}}
+	if err := b.whens(st.Whens); err != nil {
+		return nil, err
+	}
+	p := &Plan{Table: t.table, run: b.m.run}
+	if err := b.output(st, p); err != nil {
+		return nil, err
+	}
+	limit, err := s.Top(st.Top)
+	if err != nil {
+		return nil, err
+	}
+	sql, err := b.query(using, o.Source+" AS "+targetAlias, on.SQL)
+	if err != nil {
+		return nil, err
+	}
+	if limit != "" {
+		sql = "SELECT * FROM (" + sql + ")" + limitText(limit)
+	}
+	if b.m.source, err = s.Plan(apart(sql), nil); err != nil {
+		return nil, err
+	}
+	p.use(o, b.m.source, b.m.output)
+	return p, nil
+}
+
+type mergeBuilder struct {
+	c      Config
+	s      *compile.Statement
+	t      *target
+	src    *compile.Source
+	usings []*compile.Source
+	m      *merge
+	mains  [][]string // of OUTPUT, by WHEN
+}
+
+// clause is a WHEN's match in messages.
+func clause(match string) string { return "WHEN " + match }
+
+// whens compiles the WHENs: messages 5324, 10711 and 10714.
+func (b *mergeBuilder) whens(list []*ast.MergeWhen) error {
+	type key struct{ match, action string }
+	seen, open := map[key]bool{}, map[string]bool{}
+	for _, w := range list {
+		k := key{w.Match, w.Action}
+		switch {
+		case open[w.Match] && w.And != nil:
+			return sqlError(5324, clause(w.Match), clause(w.Match))
+		case seen[k], open[w.Match]:
+			return sqlError(10714, w.Action, clause(w.Match))
+		case (w.Match == "NOT MATCHED") != (w.Action == "INSERT"):
+			return sqlError(10711, w.Action, clause(w.Match))
+		}
+		seen[k] = true
+		open[w.Match] = open[w.Match] || w.And == nil
+		x, err := b.when(w)
+		if err != nil {
+			return err
+		}
+		b.m.whens = append(b.m.whens, x)
+	}
+	return nil
+}
+
+func (b *mergeBuilder) when(w *ast.MergeWhen) (*when, error) {
+	x := &when{match: w.Match, action: w.Action, from: b.m.width}
+	switch w.Match { // a side that is not there has no names
+	case "NOT MATCHED":
+		b.s.Hide(b.src)
+		defer b.s.Show(b.src)
+	case "NOT MATCHED BY SOURCE":
+		for _, u := range b.usings {
+			b.s.Hide(u)
+			defer b.s.Show(u)
+		}
+	}
+	cond, err := b.s.Condition(w.And)
+	if err != nil {
+		return nil, err
+	}
+	x.cond = cond.SQL
+	switch w.Action {
+	case "UPDATE":
+		sb := &setBuilder{s: b.s, t: b.t, src: b.src, scope: b.c.Scope}
+		if err := sb.assignments(w.Set); err != nil {
+			return nil, err
+		}
+		if len(sb.vars) > 0 {
+			return nil, plan.Unsupported("MERGE with SET @variable", noPos)
+		}
+		x.set = sb.set
+		x.apply = newUpdater(b.t, x.set.columns)
+		b.s.Need(b.t.object, "UPDATE", names(x.set.columns)...)
+	case "INSERT":
+		if err := b.insert(x, w); err != nil {
+			return nil, err
+		}
+		b.s.Need(b.t.object, "INSERT")
+	case "DELETE":
+		b.s.Need(b.t.object, "DELETE")
+	}
+	b.m.width += len(x.set.values)
+	return x, nil
+}
+
+// insert compiles WHEN NOT MATCHED THEN INSERT.
+func (b *mergeBuilder) insert(x *when, w *ast.MergeWhen) error {
+	ib := &insertBuilder{c: b.c, s: b.s, t: b.t, st: &ast.Insert{Columns: w.Columns, DefaultValues: w.Values == nil}}
+	if b.c.IdentityInsert != nil {
+		ib.identityInsert = b.c.IdentityInsert(b.t.object.DatabaseID, b.t.table.ID)
+	}
+	if err := ib.list(); err != nil {
+		return err
+	}
+	if w.Values != nil {
+		switch {
+		case len(w.Values) < len(ib.columns):
+			return ib.mismatch(plan.Fail(noPos, 109))
+		case len(w.Values) > len(ib.columns):
+			return ib.mismatch(plan.Fail(noPos, 110))
+		}
+	}
+	for i, e := range w.Values {
+		c := ib.columns[i]
+		if c.Type.Kind == sqltype.RowVersion {
+			if _, ok := e.(*ast.Default); ok {
+				continue
+			}
+			return sqlError(273)
+		}
+		v, err := ib.valueOf(e, c)
+		if err != nil {
+			return err
+		}
+		x.set.columns, x.set.values = append(x.set.columns, c), append(x.set.values, v)
+	}
+	var err error
+	x.insert, err = newInserter(b.c, b.t, x.set.columns, "MERGE")
+	return err
+}
+
+// output compiles OUTPUT with $action.
+func (b *mergeBuilder) output(st *ast.Merge, p *Plan) error {
+	if st.Output == nil {
+		b.mains = make([][]string, len(b.m.whens))
+		return nil
+	}
+	action := &plan.Object{
+		Kind: plan.Table, Name: actionAlias, Source: schema.Quote(actionAlias), Temporary: true,
+		Columns: []plan.ObjectColumn{{Name: actionColumn, SQL: schema.Quote(actionColumn), Type: sqltype.Sized(sqltype.NVarChar, 10), Hidden: true}},
+	}
+	var err error
+	if b.m.output, err = compileOutput(b.c, b.s, st.Output, b.t, action, "MERGE"); err != nil {
+		return err
+	}
+	p.Columns = b.m.output.client()
+	b.m.whole = true
+	for _, w := range b.m.whens {
+		list, err := b.m.output.mainSQL(targetAlias, w.set)
+		if err != nil {
+			return err
+		}
+		for _, text := range list {
+			if strings.Contains(text, actionAlias) {
+				return plan.Unsupported("$action in an expression over another table", noPos)
+			}
+		}
+		b.mains = append(b.mains, list)
+		b.m.mains = len(list)
+	}
+	return nil
+}
+
+// query puts the statement's query together: one part for rows of the source, one for rows of the target that the source does not have.
+func (b *mergeBuilder) query(using, dst, on string) (string, error) {
+	var here, away []int
+	for i, w := range b.m.whens {
+		if w.match == "NOT MATCHED BY SOURCE" {
+			away = append(away, i)
+		} else {
+			here = append(here, i)
+		}
+	}
+	rowid := targetAlias + ".rowid"
+	var parts []string
+	if len(here) > 0 {
+		choice := "CASE WHEN " + rowid + " IS NOT NULL THEN " + b.choose(here, "MATCHED") + " ELSE " + b.choose(here, "NOT MATCHED") + " END"
+		parts = append(parts, b.part(choice, here, using+" LEFT JOIN "+dst+" ON ("+on+")", ""))
+	}
+	if len(away) > 0 {
+		parts = append(parts, b.part(b.choose(away, "NOT MATCHED BY SOURCE"), away, dst, " WHERE NOT EXISTS (SELECT 1 FROM "+using+" WHERE "+on+")"))
+	}
+	return strings.Join(parts, " UNION ALL "), nil
+}
+
+// choose is the number of the first WHEN of a match whose condition holds, NULL for none.
+func (b *mergeBuilder) choose(list []int, match string) string {
+	var sb strings.Builder
+	for _, i := range list {
+		if w := b.m.whens[i]; w.match == match {
+			fmt.Fprintf(&sb, " WHEN %s THEN %d", w.cond, i)
+		}
+	}
+	if sb.Len() == 0 {
+		return "NULL"
+	}
+	return "CASE" + sb.String() + " END"
+}
+
+// part is a query of one of the two kinds of rows. Values are computed for the WHEN that is chosen alone: others might fail.
+func (b *mergeBuilder) part(choice string, list []int, from, where string) string {
+	cols := []string{targetAlias + ".rowid", "(" + choice + ") AS latchkey_when"}
+	for i, w := range b.m.whens {
+		mine := slices.Contains(list, i)
+		for _, v := range w.set.values {
+			cols = append(cols, only(mine, choice, i, v))
+		}
+	}
+	if b.m.whole {
+		for _, c := range b.t.table.Columns {
+			cols = append(cols, targetAlias+"."+c.Quoted())
+		}
+		for k := range b.m.mains {
+			text := "CASE (" + choice + ")"
+			for _, i := range list {
+				text += fmt.Sprintf(" WHEN %d THEN %s", i, b.mains[i][k])
+			}
+			cols = append(cols, text+" END")
+		}
+	}
+	sql := "SELECT " + strings.Join(cols, ",") + " FROM " + from
+	if where == "" {
+		return sql + " WHERE latchkey_when IS NOT NULL"
+	}
+	return sql + where + " AND latchkey_when IS NOT NULL"
+}
+
+func only(mine bool, choice string, i int, v bound.X) string {
+	if !mine {
+		return "NULL"
+	}
+	if v.Const {
+		return v.SQL
+	}
+	return fmt.Sprintf("CASE WHEN (%s)=%d THEN %s END", choice, i, v.SQL)
+}
+
+// mergeRow is one row that a MERGE changes.
+type mergeRow struct {
+	rowChange
+	w *when
+}
+
+func (m *merge) run(x *execution) error {
+	return x.atomic(func() error {
+		return x.deferred(m.target, "MERGE", func() error { return m.rows(x) })
+	})
+}
+
+// rows collects what is to be done, then deletes, changes and adds, so that a key that goes away is free for one that comes.
+func (m *merge) rows(x *execution) error {
+	var deletes, inserts []mergeRow
+	updates := map[*when][]rowChange{}
+	seen := map[int64]bool{}
+	err := x.each(m.source, func(row []cell.Raw) error {
+		w := m.whens[row[1].I]
+		r := mergeRow{w: w}
+		if row[0].Storage == cell.Integer {
+			if seen[row[0].I] {
+				return sqlError(8672)
+			}
+			seen[row[0].I] = true
+			r.rowid = row[0].I
+		}
+		if !x.take() {
+			return nil
+		}
+		r.values = slices.Clone(row[2+w.from : 2+w.from+len(w.set.values)])
+		n := 2 + m.width
+		if m.whole {
+			r.old = slices.Clone(row[n : n+len(m.table.Columns)])
+			n += len(m.table.Columns)
+		}
+		r.main = slices.Clone(row[n : n+m.mains])
+		switch w.action {
+		case "DELETE":
+			deletes = append(deletes, r)
+		case "INSERT":
+			inserts = append(inserts, r)
+		default:
+			updates[w] = append(updates[w], r.rowChange)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	out, err := m.output.begin(x)
+	if err != nil {
+		return err
+	}
+	err = m.deletes(x, out, deletes)
+	for _, w := range m.whens {
+		if err == nil && len(updates[w]) > 0 {
+			err = m.updates(x, out, w, updates[w])
+		}
+	}
+	if err == nil {
+		err = m.inserts(x, out, inserts)
+	}
+	return out.close(err)
+}
+
+func (m *merge) deletes(x *execution, out *outputting, rows []mergeRow) error {
+	sql := "DELETE FROM " + m.object.Source + " WHERE rowid=?1"
+	for _, r := range rows {
+		if err := (*deletion)(nil).deleteRow(x, m.target, "MERGE", r.rowid, sql); err != nil {
+			return err
+		}
+		x.result.Rows++
+		if err := out.send(nil, r.old, "DELETE", r.main); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *merge) updates(x *execution, out *outputting, w *when, rows []rowChange) error {
+	u := &update{target: m.target, columns: w.set.columns, apply: w.apply, whole: m.whole}
+	if w.apply.keys {
+		if err := w.apply.park(x, rows); err != nil {
+			return err
+		}
+	}
+	for _, r := range rows {
+		id := r.rowid
+		if w.apply.keys && w.apply.rowID >= 0 {
+			id = r.main[len(r.main)-1].I
+			r.main = r.main[:len(r.main)-1]
+		}
+		var err error
+		if r.version, err = w.apply.newVersion(x); err != nil {
+			return err
+		}
+		if err := w.apply.write(x, "MERGE", id, r.values, r.version); err != nil {
+			return x.violation(m.target, "MERGE", err, w.apply.value(x, id, r.values))
+		}
+		x.result.Rows++
+		if out != nil {
+			if err := u.send(out, r); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (m *merge) inserts(x *execution, out *outputting, rows []mergeRow) error {
+	var at *when
+	var w *inserting
+	finish := func(err error) error {
+		if w == nil {
+			return err
+		}
+		return w.close(err)
+	}
+	for _, r := range rows {
+		if r.w != at {
+			if err := finish(nil); err != nil {
+				return err
+			}
+			w = nil
+			var err error
+			if w, err = r.w.insert.begin(x); err != nil {
+				return err
+			}
+			at = r.w
+		}
+		if err := w.add(r.values); err != nil {
+			return finish(err)
+		}
+		if out == nil {
+			continue
+		}
+		if err := out.merged(w, r.main); err != nil {
+			return finish(err)
+		}
+	}
+	return finish(nil)
+}

@@ -1,0 +1,479 @@
+package write
+
+import (
+	"strconv"
+	"strings"
+
+	"latchkey/engine/cell"
+	"latchkey/engine/compile"
+	"latchkey/engine/compile/bound"
+	"latchkey/engine/compile/plan"
+	"latchkey/engine/schema"
+	"latchkey/engine/sqltype"
+	"latchkey/engine/tsql/ast"
+)
+
+// How the images of a row are called in SQLite's text.
+const (
+	insertedAlias = "latchkey_inserted"
+	deletedAlias  = "latchkey_deleted"
+	actionAlias   = "latchkey_action"
+)
+
+// image says which image of a row a column of OUTPUT is of.
+type image uint8
+
+const (
+	noImage image = iota
+	insertedImage
+	deletedImage
+	actionImage
+)
+
+// outputItem is one column of OUTPUT.
+type outputItem struct {
+	column plan.Column
+	typ    sqltype.Type
+	// A bare column: its image and place among the table's columns.
+	image image
+	at    int
+	// post is the place among the columns of the query over the images, -1 for none; main that among those of the statement's query.
+	post, main int
+}
+
+// output is a compiled OUTPUT clause.
+type output struct {
+	t     *target
+	items []outputItem
+	// post computes what is more than a bare column, from the images as parameters.
+	post *plan.Plan
+	// main are the expressions that the statement's own query computes, with the images' columns still by their alias.
+	main []string
+	into *inserter
+	cols []*schema.Column // of into that are given
+	// computed columns are read back after the row is written.
+	reread bool
+	then   *output // the second clause, to the client
+}
+
+// needsSource reports that the statement's query has to compute something.
+func (o *output) needsSource() bool {
+	return o != nil && (len(o.main) > 0 || o.then.needsSource())
+}
+
+// client is what goes to the client, nil if nothing does.
+func (o *output) client() []plan.Column {
+	switch {
+	case o == nil:
+		return nil
+	case o.into != nil:
+		return o.then.client()
+	}
+	out := make([]plan.Column, len(o.items))
+	for i, it := range o.items {
+		out[i] = it.column
+	}
+	return out
+}
+
+// imageObject is the target as a source of its own, so that a column tells which image it is of.
+func imageObject(t *target, alias string) *plan.Object {
+	o := *t.object
+	o.Source = schema.Quote(alias)
+	o.Columns = append([]plan.ObjectColumn(nil), o.Columns...)
+	return &o
+}
+
+// compileOutput compiles OUTPUT. main is the statement's own compile.Statement with its sources in scope, for items over other columns.
+func compileOutput(c Config, main *compile.Statement, st *ast.Output, t *target, action *plan.Object, verb string) (*output, error) {
+	o := &output{t: t}
+	var mainImages []*compile.Source
+	ins, del := imageObject(t, insertedAlias), imageObject(t, deletedAlias)
+	open := func(s *compile.Statement) (out []*compile.Source) {
+		if verb != "DELETE" {
+			out = append(out, s.Open(ins, "inserted", insertedAlias))
+		}
+		if verb != "INSERT" {
+			out = append(out, s.Open(del, "deleted", deletedAlias))
+		}
+		if action != nil {
+			out = append(out, s.Open(action, actionAlias, actionAlias))
+		}
+		return out
+	}
+	post := compile.NewStatement(c.Scope, noPos)
+	open(post)
+	var texts []string
+	for _, it := range st.Items {
+		it = renameAction(it)
+		list, err := post.Items([]*ast.SelectItem{it})
+		mine := false
+		if err != nil {
+			if mainImages == nil {
+				mainImages = open(main)
+			}
+			var again error
+			if list, again = main.Items([]*ast.SelectItem{it}); again != nil {
+				return nil, err
+			}
+			mine = true
+		}
+		for _, x := range list {
+			if it.Variable != "" {
+				return nil, plan.Unsupported("OUTPUT with a variable", noPos)
+			}
+			item := outputItem{column: x.Column, typ: x.Type, post: -1, main: -1}
+			if item.column.Name == actionColumn {
+				item.column.Name = "$action"
+			}
+			o.bare(&item, x.X, ins, del, action)
+			if item.image == noImage {
+				o.reread = o.reread || strings.Contains(x.SQL, insertedAlias)
+				if mine {
+					item.main = len(o.main)
+					o.main = append(o.main, x.SQL)
+				} else {
+					item.post = len(texts)
+					texts = append(texts, x.SQL)
+				}
+			}
+			item.column.Hidden = false
+			if item.typ.Kind == sqltype.Null {
+				item.typ = sqltype.Of(sqltype.Int)
+			}
+			item.column.Type = item.typ
+			o.items = append(o.items, item)
+		}
+	}
+	for _, src := range mainImages {
+		main.Hide(src)
+	}
+	if len(texts) > 0 {
+		var err error
+		if o.post, err = o.overImages(post, texts, verb, action); err != nil {
+			return nil, err
+		}
+	}
+	if st.Into != nil {
+		if err := o.compileInto(c, st); err != nil {
+			return nil, err
+		}
+	}
+	if len(st.Then) > 0 {
+		var err error
+		o.then, err = compileOutput(c, main, &ast.Output{Items: st.Then}, t, action, verb)
+		return o, err
+	}
+	return o, nil
+}
+
+// actionColumn is $action's column in its source.
+const actionColumn = "latchkey$action"
+
+// renameAction turns a bare $action into a column of its source.
+func renameAction(it *ast.SelectItem) *ast.SelectItem {
+	if p, ok := it.X.(*ast.PseudoColumn); ok && p.Name == "$ACTION" {
+		n := *it
+		n.X = &ast.ColumnRef{Name: ast.ObjectName{Parts: []string{actionAlias, actionColumn}}}
+		return &n
+	}
+	return it
+}
+
+// bare recognises an item that is a column of an image.
+func (o *output) bare(item *outputItem, x bound.X, ins, del, action *plan.Object) {
+	if x.Column == nil {
+		return
+	}
+	switch {
+	case x.Column.Object == ins && x.Flags&bound.HasSubquery == 0:
+		item.image = insertedImage
+	case x.Column.Object == del:
+		item.image = deletedImage
+	case action != nil && x.Column.Object == action:
+		item.image = actionImage
+		return
+	default:
+		return
+	}
+	item.at = -1
+	for i, c := range o.t.table.Columns {
+		if c.Name == x.Column.Source {
+			item.at = i
+			o.reread = o.reread || item.image == insertedImage && c.Computed != nil
+		}
+	}
+	if item.at < 0 {
+		item.image = noImage
+	}
+}
+
+// overImages is the query that computes items from the images, whose columns are its last parameters.
+func (o *output) overImages(s *compile.Statement, texts []string, verb string, action *plan.Object) (*plan.Plan, error) {
+	p, err := s.Plan("", nil)
+	if err != nil {
+		return nil, err
+	}
+	n := len(p.Params)
+	var from []string
+	image := func(alias string) {
+		cols := make([]string, len(o.t.table.Columns))
+		for i, c := range o.t.table.Columns {
+			n++
+			cols[i] = "?" + strconv.Itoa(n) + cell.CollateClause(c.Type) + " AS " + c.Quoted()
+		}
+		from = append(from, "(SELECT "+strings.Join(cols, ",")+") AS "+alias)
+	}
+	if verb != "DELETE" {
+		image(insertedAlias)
+	}
+	if verb != "INSERT" {
+		image(deletedAlias)
+	}
+	if action != nil {
+		n++
+		from = append(from, "(SELECT ?"+strconv.Itoa(n)+" AS "+schema.Quote(actionColumn)+") AS "+actionAlias)
+	}
+	return s.Plan("SELECT "+strings.Join(texts, ",")+" FROM "+strings.Join(from, ","), nil)
+}
+
+// compileInto compiles the target of OUTPUT ... INTO.
+func (o *output) compileInto(c Config, st *ast.Output) error {
+	s := compile.NewStatement(c.Scope, noPos)
+	obj, err := s.Object(st.Into)
+	if err != nil {
+		return err
+	}
+	t, err := newTarget(obj, "OUTPUT INTO", noPos)
+	if err != nil {
+		return err
+	}
+	if len(t.table.Foreign) > 0 || len(t.snap.Incoming(t.table.ID)) > 0 {
+		return sqlError(332, t.table.Name)
+	}
+	if len(st.Columns) == 0 {
+		for _, col := range t.table.Columns {
+			if col.Computed == nil && col.Identity == nil && col.Type.Kind != sqltype.RowVersion {
+				o.cols = append(o.cols, col)
+			}
+		}
+		if len(o.cols) != len(o.items) {
+			return sqlError(213)
+		}
+	}
+	for _, n := range st.Columns {
+		col, err := t.column(n, noPos)
+		if err != nil {
+			return err
+		}
+		if col.Identity != nil {
+			return sqlError(544, t.table.Name)
+		}
+		if !col.Writable() {
+			return plan.Fail(noPos, 271, n)
+		}
+		o.cols = append(o.cols, col)
+	}
+	switch {
+	case len(o.cols) < len(o.items):
+		return plan.Fail(noPos, 121)
+	case len(o.cols) > len(o.items):
+		return plan.Fail(noPos, 120)
+	}
+	o.into, err = newInserter(c, t, o.cols, "INSERT")
+	return err
+}
+
+// outputting is an OUTPUT clause at work. A nil one does nothing.
+type outputting struct {
+	*output
+	x    *execution
+	into *inserting
+	conv *converter
+	post []sqltype.Value
+	row  []sqltype.Value
+	then *outputting
+}
+
+func (o *output) begin(x *execution) (*outputting, error) {
+	if o == nil {
+		return nil, nil
+	}
+	w := &outputting{output: o, x: x}
+	var err error
+	if o.into != nil {
+		types := make([]sqltype.Type, len(o.items))
+		for i, it := range o.items {
+			types[i] = it.typ
+		}
+		if w.conv, err = newConverter(o.into.target, o.cols, types, x.frame.Env); err != nil {
+			return nil, err
+		}
+		if w.into, err = o.into.begin(x); err != nil {
+			return nil, err
+		}
+	}
+	if o.then != nil {
+		w.then, err = o.then.begin(x)
+	}
+	return w, err
+}
+
+func (w *outputting) close(err error) error {
+	if w == nil {
+		return err
+	}
+	if w.into != nil {
+		err = w.into.close(err)
+	}
+	return w.then.close(err)
+}
+
+// inserted gives the client the row that an inserter has just written.
+func (w *outputting) inserted(in *inserting) error { return w.merged(in, nil) }
+
+// merged is inserted with what the statement's query computed.
+func (w *outputting) merged(in *inserting, main []cell.Raw) error {
+	img := make([]cell.Raw, len(w.t.table.Columns))
+	for i, c := range w.t.table.Columns {
+		img[i], _ = in.value(c)
+	}
+	if w.rereads() {
+		if err := w.again(img, w.x.Conn.LastInsertRowID()); err != nil {
+			return err
+		}
+	}
+	return w.send(img, nil, "INSERT", main)
+}
+
+func (w *outputting) rereads() bool { return w.reread || w.then != nil && w.then.rereads() }
+
+// again reads the computed columns of a row that was written.
+func (w *outputting) again(img []cell.Raw, rowid int64) error {
+	var cols []string
+	var at []int
+	for i, c := range w.t.table.Columns {
+		if c.Computed != nil {
+			cols, at = append(cols, c.Quoted()), append(at, i)
+		}
+	}
+	if len(cols) == 0 {
+		return nil
+	}
+	st, err := w.x.Conn.Prepare("SELECT " + strings.Join(cols, ",") + " FROM " + w.t.object.Source + " WHERE rowid=?1")
+	if err != nil {
+		return err
+	}
+	defer st.Release()
+	if err := st.BindInt64(1, rowid); err != nil {
+		return err
+	}
+	if st.Step() {
+		for k, i := range at {
+			img[i] = rawColumn(st, k)
+		}
+	}
+	return st.Err()
+}
+
+// send makes a row of OUTPUT from the images (nil where there is none) and the values that the statement's query computed.
+func (w *outputting) send(ins, del []cell.Raw, action string, main []cell.Raw) error {
+	if w == nil {
+		return nil
+	}
+	if err := w.compute(ins, del, action); err != nil {
+		return err
+	}
+	w.row = w.row[:0]
+	for _, it := range w.items {
+		v := sqltype.NullValue
+		var err error
+		switch {
+		case it.image == insertedImage && ins != nil:
+			v, err = cell.Decode(it.typ, ins[it.at])
+		case it.image == deletedImage && del != nil:
+			v, err = cell.Decode(it.typ, del[it.at])
+		case it.image == actionImage:
+			v = sqltype.NewText(sqltype.NVarChar, action)
+		case it.post >= 0:
+			v = w.post[it.post]
+		case it.main >= 0:
+			v, err = cell.Decode(it.typ, main[it.main])
+		}
+		if err != nil {
+			return err
+		}
+		w.row = append(w.row, v)
+	}
+	if w.into == nil {
+		if w.x.Row == nil {
+			return nil
+		}
+		return w.x.Row(w.row)
+	}
+	row, err := w.conv.row(w.row)
+	if err != nil {
+		return err
+	}
+	rows, has, last := w.x.result.Rows, w.x.result.HasIdentity, w.x.result.Identity
+	err = w.into.add(row)
+	w.x.result.Rows, w.x.result.HasIdentity, w.x.result.Identity = rows, has, last
+	if err != nil || w.then == nil {
+		return err
+	}
+	return w.then.send(ins, del, action, main[min(len(w.main), len(main)):])
+}
+
+// compute runs the query over the images.
+func (w *outputting) compute(ins, del []cell.Raw, action string) error {
+	if w.output.post == nil {
+		return nil
+	}
+	st, err := w.x.open(w.output.post)
+	if err != nil {
+		return err
+	}
+	defer st.Release()
+	i := len(w.output.post.Params)
+	bind := func(img []cell.Raw) {
+		for k := range w.t.table.Columns {
+			i++
+			r := cell.Raw{}
+			if img != nil {
+				r = img[k]
+			}
+			if err == nil {
+				err = bindRaw(st, i, r)
+			}
+		}
+	}
+	text := w.output.post.SQL
+	if strings.Contains(text, "AS "+insertedAlias) {
+		bind(ins)
+	}
+	if strings.Contains(text, "AS "+deletedAlias) {
+		bind(del)
+	}
+	if strings.Contains(text, "AS "+actionAlias) && err == nil {
+		err = st.BindText(i+1, action)
+	}
+	if err != nil {
+		return err
+	}
+	w.post = w.post[:0]
+	if st.Step() {
+		n := 0
+		for _, it := range w.items {
+			if it.post < 0 {
+				continue
+			}
+			v, err := cell.Decode(it.typ, rawColumn(st, n))
+			if err != nil {
+				return err
+			}
+			w.post = append(w.post, v)
+			n++
+		}
+	}
+	return st.Err()
+}

@@ -89,7 +89,7 @@ var layout = []rule{
 	{"engine/sqltype/arith", []string{"engine/sqltype/..."}, "arithmetic, which casts its operands"},
 	{"engine/tde/...", []string{"engine/tde/...", "ekm", "ekm/code"}, "encryption sees the provider's contract, never a vault"},
 	{"engine/catalog/...", []string{"engine/catalog/...", "engine/sqltype/...", "keywrap", "ekm", "ekm/code"}, "metadata; keywrap for native keys"},
-	{"engine/exec", []string{"engine/tsql/...", "engine/catalog/...", "engine/sqltype/...", "engine/tde", "ekm", "ekm/code"}, "binder and executor"},
+	{"engine/exec", []string{"engine/exec/...", "engine/tsql/...", "engine/catalog/...", "engine/sqltype/...", "engine/tds/...", "engine/fn/...", "engine/cell", "engine/lite", "engine/schema/...", "engine/compile/...", "engine/write", "engine/databases", "engine/sessions"}, "sessions; what is above them plugs in"},
 	{"engine/compile/...", []string{"engine/compile/...", "engine/cell", "engine/fn", "engine/fn/...", "engine/tsql/...", "engine/sqltype/..."}, "from trees to SQLite text; knows no session and runs nothing"},
 	{"engine/sessions", []string{"engine/catalog/msg", "ekm/code"}, "the list of sessions; knows nobody who uses it"},
 	{"engine/databases/memfs", nil, "files in memory"},

@@ -1,0 +1,266 @@
+// Package unit keeps parsed code: a batch, a dynamic batch with its parameters, the body of a procedure; and with it the plans of its
+// statements.
+//
+// A [Unit] belongs to one text under one setting of QUOTED_IDENTIFIER and one declaration of parameters, so the types of its variables are
+// known from it alone; its trees may serve as keys. [Cache] finds units by text, bounded by their number and size; what holds secrets is
+// never kept. Units are shared by sessions: everything in them is immutable but the plans, which are guarded.
+package unit
+
+import (
+	"container/list"
+	"strings"
+	"sync"
+
+	"latchkey/engine/exec/raise"
+	"latchkey/engine/tsql"
+	"latchkey/engine/tsql/ast"
+)
+
+// Unit is a piece of code that runs in one scope of variables.
+type Unit struct {
+	Statements []ast.Statement
+	// Declared are the variables that the code declares anywhere, in order.
+	Declared []*ast.VariableDecl
+	// Params of a dynamic batch, as declared.
+	Params []*ast.Param
+	// Text is the source; "" for a module, whose text belongs to its definition. ParamText declares Params.
+	Text, ParamText string
+
+	mu    sync.Mutex
+	plans map[any]any
+}
+
+// New makes a unit of statements.
+func New(list []ast.Statement) (*Unit, error) {
+	u := &Unit{Statements: list}
+	if err := u.declare(list); err != nil {
+		return nil, err
+	}
+	return u, nil
+}
+
+// Plan finds what was kept under a key.
+func (u *Unit) Plan(key any) any {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.plans[key]
+}
+
+// maxPlans bounds the plans of one unit: settings and versions of definitions make new ones.
+const maxPlans = 512
+
+// Keep keeps a plan.
+func (u *Unit) Keep(key, plan any) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.plans == nil || len(u.plans) >= maxPlans {
+		u.plans = make(map[any]any)
+	}
+	u.plans[key] = plan
+}
+
+// declare gathers the variables of statements: message 134 for one that is there twice. A variable is known in its whole batch,
+// wherever its DECLARE stands.
+func (u *Unit) declare(list []ast.Statement) error {
+	for _, s := range list {
+		var err error
+		switch s := s.(type) {
+		case *ast.Declare:
+			err = u.add(s)
+		case *ast.Block:
+			err = u.declare(s.Body)
+		case *ast.If:
+			if err = u.declare([]ast.Statement{s.Then}); err == nil && s.Else != nil {
+				err = u.declare([]ast.Statement{s.Else})
+			}
+		case *ast.While:
+			err = u.declare([]ast.Statement{s.Body})
+		case *ast.TryCatch:
+			if err = u.declare(s.Try); err == nil {
+				err = u.declare(s.Catch)
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (u *Unit) add(s *ast.Declare) error {
+	for _, v := range s.Variables {
+		for _, w := range u.Declared {
+			if strings.EqualFold(v.Name, w.Name) {
+				e := raise.New(134, v.Name)
+				e.Bind = true
+				return e.At(int(s.Pos.Line), "")
+			}
+		}
+		u.Declared = append(u.Declared, v)
+	}
+	return nil
+}
+
+// Key finds a unit in a Cache.
+type Key struct {
+	Text             string
+	Params           string // the declaration of a dynamic batch's parameters
+	QuotedIdentifier bool
+}
+
+// Cache keeps units by text. It is safe for concurrent use.
+type Cache struct {
+	limits tsql.Limits
+	count  int
+
+	mu    sync.Mutex
+	units map[Key]*list.Element
+	order list.List // of *entry, latest first
+	bytes int
+}
+
+type entry struct {
+	key  Key
+	unit *Unit
+}
+
+// maxText is the longest text that is kept, maxBytes the most of all.
+const (
+	maxText  = 64 << 10
+	maxBytes = 32 << 20
+)
+
+// NewCache makes a cache of so many units.
+func NewCache(count int, limits tsql.Limits) *Cache {
+	return &Cache{limits: limits, count: count, units: make(map[Key]*list.Element)}
+}
+
+// Get finds or parses a unit. Errors are *tsql.SyntaxError and *raise.Error; the batch has not begun then.
+func (c *Cache) Get(k Key) (*Unit, error) {
+	c.mu.Lock()
+	if e := c.units[k]; e != nil {
+		c.order.MoveToFront(e)
+		c.mu.Unlock()
+		return e.Value.(*entry).unit, nil
+	}
+	c.mu.Unlock()
+	u, err := c.parse(k)
+	if err != nil {
+		return nil, err
+	}
+	if len(k.Text)+len(k.Params) > maxText || !plain(u.Statements) {
+		return u, nil
+	}
+	k = Key{strings.Clone(k.Text), strings.Clone(k.Params), k.QuotedIdentifier}
+	u.Text, u.ParamText = k.Text, k.Params
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if e := c.units[k]; e != nil { // another session was first
+		return e.Value.(*entry).unit, nil
+	}
+	c.units[k] = c.order.PushFront(&entry{k, u})
+	c.bytes += len(k.Text)
+	for c.order.Len() > c.count || c.bytes > maxBytes {
+		last := c.order.Back()
+		e := c.order.Remove(last).(*entry)
+		delete(c.units, e.key)
+		c.bytes -= len(e.key.Text)
+	}
+	return u, nil
+}
+
+func (c *Cache) parse(k Key) (*Unit, error) {
+	o := tsql.Options{QuotedIdentifier: k.QuotedIdentifier, Limits: c.limits}
+	b, err := tsql.Parse(k.Text, o)
+	if err != nil {
+		return nil, err
+	}
+	u := &Unit{Text: k.Text, ParamText: k.Params}
+	if k.Params != "" {
+		if u.Params, err = parameters(k.Params, o); err != nil {
+			return nil, err
+		}
+		for _, p := range u.Params {
+			u.Declared = append(u.Declared, &ast.VariableDecl{Name: p.Name, Type: p.Type})
+		}
+	}
+	u.Statements = b.Statements
+	if err := u.declare(b.Statements); err != nil {
+		return nil, err
+	}
+	u.Declared = u.Declared[len(u.Params):]
+	return u, nil
+}
+
+// parameters parses the declaration of a dynamic batch's parameters: as the head of a procedure, which has the same grammar.
+func parameters(text string, o tsql.Options) ([]*ast.Param, error) {
+	b, err := tsql.Parse("CREATE PROCEDURE p "+text+"\nAS RETURN", o)
+	if err != nil {
+		return nil, err
+	}
+	if len(b.Statements) == 1 {
+		if p, ok := b.Statements[0].(*ast.CreateProc); ok && len(p.Options) == 0 && !p.ForReplication && len(p.Body) == 1 {
+			for i, x := range p.Params {
+				for _, y := range p.Params[:i] {
+					if strings.EqualFold(x.Name, y.Name) {
+						return nil, raise.New(134, x.Name)
+					}
+				}
+			}
+			return p.Params, nil
+		}
+	}
+	e := raise.New(214, "@params", "ntext/nchar/nvarchar")
+	return nil, e
+}
+
+// plain reports whether statements may be kept: those that can hold no password.
+func plain(list []ast.Statement) bool {
+	for _, s := range list {
+		ok := true
+		switch s := s.(type) {
+		case *ast.Block:
+			ok = plain(s.Body)
+		case *ast.If:
+			ok = plain([]ast.Statement{s.Then}) && (s.Else == nil || plain([]ast.Statement{s.Else}))
+		case *ast.While:
+			ok = plain([]ast.Statement{s.Body})
+		case *ast.TryCatch:
+			ok = plain(s.Try) && plain(s.Catch)
+		case *ast.SelectStmt, *ast.Insert, *ast.Update, *ast.Delete, *ast.Merge, *ast.Truncate, *ast.InsertBulk, *ast.Declare, *ast.SetVariable,
+			*ast.SetOption, *ast.SetIdentityInsert, *ast.Exec, *ast.Use, *ast.Return, *ast.Break, *ast.Continue, *ast.Goto, *ast.Label,
+			*ast.WaitFor, *ast.Throw, *ast.Print, *ast.RaisError, *ast.BeginTran, *ast.CommitTran, *ast.RollbackTran, *ast.SaveTran,
+			*ast.DeclareCursor, *ast.CursorStmt, *ast.Fetch, *ast.CreateTable, *ast.Drop:
+		default:
+			ok = false
+		}
+		if !ok {
+			return false
+		}
+	}
+	return true
+}
+
+// Modules keeps the units of procedures by their trees. It is safe for concurrent use.
+type Modules struct {
+	mu    sync.Mutex
+	units map[*ast.CreateProc]*Unit
+}
+
+// Get finds or makes the unit of a procedure. A definition that was changed has another tree.
+func (m *Modules) Get(p *ast.CreateProc) (*Unit, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if u := m.units[p]; u != nil {
+		return u, nil
+	}
+	u, err := New(p.Body)
+	if err != nil {
+		return nil, err
+	}
+	if m.units == nil || len(m.units) > 4096 {
+		m.units = make(map[*ast.CreateProc]*Unit)
+	}
+	m.units[p] = u
+	return u, nil
+}

@@ -47,7 +47,6 @@ func Functions() []def.Function {
 	for i := range comparisons {
 		list = append(list, comparison(&comparisons[i]))
 	}
-	list = append(list, guards()...)
 	return append(list, castFunctions()...)
 }
 

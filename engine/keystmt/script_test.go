@@ -197,7 +197,7 @@ func TestTheDocumentedFailure(t *testing.T) {
 	c.Must(q7)
 	c.Must(q8)
 	c.Must(q9)
-	s.Library.ByName = code.New(code.FailureInRegistry, "", "")
+	s.Library.Fail = map[string]error{"KeyByName": code.New(code.FailureInRegistry, "", "")}
 	expect(t, "Q20", c.Run(q10),
 		"Msg 33049, Level 16, State 2: Key with name 'ContosoRSAKey0' does not exist in the provider or access is denied. Provider error code: 2058.  (Provider Error - No explanation is available, consult EKM Provider for details)")
 }

@@ -100,7 +100,7 @@ func protector(tx *catalog.Tx, kind, name string) (Protector, error) {
 		return Protector{}, catalog.Missing("find", "certificate", name)
 	}
 	if c.Protection != model.ByMasterKey {
-		return Protector{}, msg.New(33101, "certificate", c.Name)
+		return Protector{}, msg.New(33101, "certificate", c.Name, "certificate")
 	}
 	return Protector{Kind: ByCertificate, Thumbprint: key.CertificateThumbprint(c), Certificate: c}, nil
 }

@@ -196,6 +196,7 @@ type Server struct {
 	Gate      *authn.Gate
 	Dialect   *keystmt.Dialect
 	Views     *keyview.Views
+	ScanRate  int64 // of encryption scans from the next Start on, as in databases.Config; New makes it less than 0: without a bound
 
 	log     lockedBuffer
 	journal *journal.Journal
@@ -230,7 +231,7 @@ func New(t testing.TB) *Server {
 	t.Helper()
 	s := &Server{
 		T: t, FS: fsys.NewMem(), Clock: clock.NewFake(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)), Service: protect.Generate(),
-		Library: &Library{Provider: &catalogtest.Provider{}},
+		Library: &Library{Provider: &catalogtest.Provider{}}, ScanRate: -1,
 	}
 	if err := databases.MakeSystem(t.Context(), databases.SystemConfig{FS: s.FS, Dir: "/data", Service: s.Service}); err != nil {
 		t.Fatal(err)
@@ -263,7 +264,7 @@ func (s *Server) Start() {
 	must(err)
 	s.Keys = &provider.Keys{Catalog: s.Catalog, Set: s.Providers}
 	s.Databases = databases.New(databases.Config{
-		FS: s.FS, Dir: "/data", Catalog: s.Catalog, Service: s.Service, Sessions: s.Sessions, Keys: s.Keys, Clock: s.Clock, Log: log, ScanRate: -1,
+		FS: s.FS, Dir: "/data", Catalog: s.Catalog, Service: s.Service, Sessions: s.Sessions, Keys: s.Keys, Clock: s.Clock, Log: log, ScanRate: s.ScanRate,
 	})
 	s.Runtime.Databases = s.Databases
 	must(s.Databases.Start(ctx))
@@ -322,7 +323,10 @@ func (s *Server) Login(name string) *Client {
 		s.T.Fatal(err)
 	}
 	c := &Client{Server: s, login: l.ID, vars: map[string]sqltype.Value{}, killed: make(chan struct{})}
-	c.session = s.Sessions.Open(id, sessions.Who{Login: l.ID, LoginName: l.Name}, func(error) { close(c.killed); c.session.Close(); release() })
+	c.session = s.Sessions.Open(id, sessions.Who{Login: l.ID, LoginName: l.Name}, func(error) {
+		close(c.killed)
+		go func() { c.session.Close(); release() }() // the session's own goroutine ends it
+	})
 	c.session.Enter(model.Master, false)
 	s.T.Cleanup(c.Close)
 	return c

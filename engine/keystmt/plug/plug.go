@@ -1,5 +1,6 @@
 // Package plug joins package keystmt to package exec: [Handler] takes the dialect's statements, [Procedures] are the system procedures of
-// the dialect (sp_configure, sp_addsrvrolemember and their kin), [Keys] the functions that use keys, [Databases] the databases.
+// the dialect (sp_configure, sp_addsrvrolemember and their kin), [Keys] the functions that use keys, [Views] the catalogue's views,
+// [Databases] the databases.
 //
 // The keys that a session has open are kept with it ([Ring]) and wiped when it ends or is reset.
 package plug
@@ -14,6 +15,7 @@ import (
 	"latchkey/engine/fn/def"
 	"latchkey/engine/keystmt"
 	"latchkey/engine/keystmt/keyfunc"
+	"latchkey/engine/keystmt/keyview"
 	"latchkey/engine/keystmt/ring"
 	"latchkey/engine/sqltype"
 	"latchkey/engine/tsql/ast"
@@ -76,3 +78,24 @@ var (
 	_ keystmt.Session   = session{}
 	_ def.Keys          = (*keyfunc.Functions)(nil)
 )
+
+// Views are the catalogue's system views for sessions.
+func Views(v *keyview.Views) []*exec.SystemView {
+	var out []*exec.SystemView
+	for _, name := range v.Names() {
+		sv := &exec.SystemView{Name: name, Params: v.Parameters(name)}
+		for _, col := range v.Columns(name) {
+			sv.Columns = append(sv.Columns, exec.Column{Name: col.Name, Type: col.Type})
+		}
+		sv.Rows = func(ctx context.Context, c *exec.Context, db int, args []sqltype.Value) ([][]sqltype.Value, error) {
+			caller := c.Caller()
+			if caller.User != 0 && db != caller.Database {
+				return nil, nil // a user of a database is nobody in another one
+			}
+			caller.Database = db
+			return v.Rows(ctx, caller, Ring(c), name, args...)
+		}
+		out = append(out, sv)
+	}
+	return out
+}

@@ -88,7 +88,7 @@ func (k *Keys) Unwrap(ctx context.Context, t ekm.Thumbprint, w ekm.Wrapped) (*se
 func (k *Keys) withCertificate(ctx context.Context, c *model.Certificate, w ekm.Wrapped) (*secret.Bytes, error) {
 	private, err := key.CertificateKey(ctx, k.Catalog, key.Use{Caller: engine()}, c.Name, nil)
 	if err != nil {
-		return nil, msg.New(33101, "certificate", c.Name).Because(err)
+		return nil, msg.New(33101, "certificate", c.Name, "certificate").Because(err)
 	}
 	alg := keywrap.Algorithm(w.Algorithm)
 	if alg == "" {

@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 GO    ?= go
 
-.PHONY: help build test tools lint format unit e2e bench docs clean
+.PHONY: help build test tools lint format unit e2e bench docs dist clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ bench: ## speed, as ratios against named baselines of the same run
 
 docs: ## regenerates the pages that come from the code
 	$(GO) run ./internal/gendocs
+
+dist: ## what is shipped, built twice, signed, with checksums and SBOM, in dist/ (see scripts/dist)
+	@scripts/dist
 
 clean: ## removes what was built
 	rm -rf latchkey dist e2e/node/node_modules engine/tds/testdata/tedious/node_modules

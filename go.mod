@@ -6,10 +6,11 @@ require (
 	github.com/Azure/azure-sdk-for-go/sdk/azcore v1.24.0 // app/cli, app/compose, app/running, azure, internal/bench, vault/vaulttest
 	github.com/Azure/azure-sdk-for-go/sdk/azidentity v1.15.0 // app/cli, app/running, azure, internal/bench
 	github.com/Azure/azure-sdk-for-go/sdk/security/keyvault/azkeys v1.5.0 // app/cli, app/compose, app/running, internal/bench, vault/vaulttest
+	github.com/CycloneDX/cyclonedx-go v0.12.0 // internal/sbom
 	github.com/decred/dcrd/dcrec/secp256k1/v4 v4.4.1 // keywrap
 	github.com/go-jose/go-jose/v4 v4.1.8 // entra, entra/directory, internal/jwks, keywrap, vault/release, vault/token, vault/vaulttest
 	github.com/google/go-cmp v0.7.0 // vault/store/storetest
-	github.com/google/uuid v1.6.0 // app/admin, app/compose, entra, entra/directory, vault/armapi, vault/httpapi, vault/token
+	github.com/google/uuid v1.6.0 // app/admin, app/compose, entra, entra/directory, internal/sbom, vault/armapi, vault/httpapi, vault/token
 	github.com/microsoft/go-mssqldb v1.11.2 // app/cli, app/sqlscript
 	github.com/ncruces/go-sqlite3 v0.35.6 // engine/tde, engine/tde/sealvfs, engine/tde/tempfile, internal/bench
 	github.com/prometheus/client_golang v1.25.0 // connector

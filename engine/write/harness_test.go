@@ -350,6 +350,9 @@ func show(v sqltype.Value, t sqltype.Type) string {
 		return "NULL"
 	}
 	o := convert.Options{}
+	if v.Kind() == sqltype.RowVersion {
+		v, t = v.As(sqltype.VarBinary), sqltype.Sized(sqltype.VarBinary, 8)
+	}
 	if v.Kind().IsBinary() {
 		o = convert.Options{Style: 1, HasStyle: true}
 	}

@@ -256,7 +256,15 @@ func (b *mergeBuilder) query(using, dst, on string) (string, error) {
 		parts = append(parts, b.part(choice, here, using+" LEFT JOIN "+dst+" ON ("+on+")", ""))
 	}
 	if len(away) > 0 {
-		parts = append(parts, b.part(b.choose(away, "NOT MATCHED BY SOURCE"), away, dst, " WHERE NOT EXISTS (SELECT 1 FROM "+using+" WHERE "+on+")"))
+		all := dst
+		if b.m.mains > 0 { // OUTPUT names columns of the source: NULL here
+			join := using
+			if len(b.usings) > 1 {
+				join = "(" + using + ")"
+			}
+			all += " LEFT JOIN " + join + " ON 0"
+		}
+		parts = append(parts, b.part(b.choose(away, "NOT MATCHED BY SOURCE"), away, all, " WHERE NOT EXISTS (SELECT 1 FROM "+using+" WHERE "+on+")"))
 	}
 	return strings.Join(parts, " UNION ALL "), nil
 }

@@ -102,9 +102,9 @@ func (t *target) duplicate(b *broken, value func(*schema.Column) (cell.Raw, bool
 
 // conflict is message 547; column is an id, 0 for none.
 func (t *target) conflict(verb, kind, name string, in *schema.Table, column int) error {
-	end := "."
+	end := ""
 	if c := in.ColumnByID(column); c != nil {
-		end = ", column '" + c.Name + "'."
+		end = ", column '" + c.Name + "'"
 	}
 	return msg.New(547, verb, kind, name, t.object.Database, in.Schema+"."+in.Name, end)
 }

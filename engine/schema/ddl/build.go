@@ -21,7 +21,7 @@ var errNoType = errors.New("no such type")
 // missingType turns "no such type" into message 2715; other errors stay.
 func missingType(err error, number int, t *ast.DataType) error {
 	var e *sqltype.Error
-	if err == errNoType || errors.As(err, &e) && e.Number == 243 {
+	if err == errNoType || errors.As(err, &e) && (e.Number == 243 || e.Number == 2715) {
 		return msg.New(2715, number, phrase.ObjectName(t.Name))
 	}
 	return err

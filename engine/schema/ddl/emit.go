@@ -232,7 +232,7 @@ func (c *change) conflict(kind, name string, t *schema.Table, column string) err
 	if column != "" {
 		column = ", column '" + column + "'"
 	}
-	return msg.New(547, "ALTER TABLE", kind, name, c.Database, t.Schema+"."+t.Name, column+".")
+	return msg.New(547, "ALTER TABLE", kind, name, c.Database, t.Schema+"."+t.Name, column)
 }
 
 func columnName(t *schema.Table, id int) string {

@@ -160,9 +160,11 @@ func (e *entry) closeHeld(ctx context.Context, state int, reason error) error {
 	return err
 }
 
-// files are all that a database may consist of.
+// files are what a database may consist of, besides its log in the directory logDir.
 func (e *entry) files() []string {
-	return []string{e.path, e.path + "-wal", e.path + "-scan", e.path + ".lock"}
+	return []string{e.path, e.path + "-wal", e.path + "-scan", e.path + "-roll", e.path + ".lock"}
 }
+
+func (e *entry) logDir() string { return e.path + "-log" }
 
 func (e *entry) dir() string { return filepath.Dir(e.path) }

@@ -25,7 +25,7 @@ const markSuffix = ".undecided"
 
 // reserved are the ends of names that Latchkey makes beside a database file.
 func reserved() []string {
-	return []string{"-wal", "-scan", ".lock", "-new", ".draft", markSuffix}
+	return []string{"-wal", "-scan", "-log", "-roll", ".lock", "-new", ".draft", markSuffix}
 }
 
 // base is the last element of a path as Windows or this machine writes it.
@@ -145,11 +145,27 @@ func (m *Manager) unmark(e *entry) error { return removeFiles(m.cfg.FS, []string
 
 // erase removes a database's files, the mark last.
 func (m *Manager) erase(e *entry) error {
-	err := removeFiles(m.cfg.FS, e.files())
+	err := errors.Join(removeFiles(m.cfg.FS, e.files()), removeDir(m.cfg.FS, e.logDir()))
 	if err == nil {
 		err = m.cfg.FS.SyncDir(e.dir())
 	}
 	return errors.Join(err, m.unmark(e))
+}
+
+// removeDir removes a directory with its files; it may not be there.
+func removeDir(f fsys.FS, dir string) error {
+	list, err := f.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	names := make([]string, 0, len(list)+1)
+	for _, e := range list {
+		names = append(names, filepath.Join(dir, e.Name()))
+	}
+	return removeFiles(f, append(names, dir))
 }
 
 // sweep decides what a crash left undecided, and tells of files that belong to no database.

@@ -1,7 +1,7 @@
 // Package memfs is a file system in memory for what ends with the process, such as tempdb.
 //
 // Use it where nothing has to survive; a test that pulls the plug wants fsys.Mem. Its size is bounded: beyond, writes fail with
-// ENOSPC. It is flat: every directory is there. Syncs do nothing. A file that is removed while it is open loses its content.
+// ENOSPC. Files may be made in any directory, also in one that MkdirAll did not make. Syncs do nothing. A file that is removed while it is open loses its content.
 package memfs
 
 import (
@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -26,6 +27,7 @@ type FS struct {
 	mu    sync.Mutex // locked before that of a file
 	files map[string]*file
 	locks map[string]bool
+	dirs  map[string]bool
 }
 
 const chunk = 32 << 10
@@ -42,7 +44,7 @@ type file struct {
 
 // New makes an empty one that holds at most so many bytes.
 func New(limit int64) *FS {
-	return &FS{limit: limit, files: make(map[string]*file), locks: make(map[string]bool)}
+	return &FS{limit: limit, files: make(map[string]*file), locks: make(map[string]bool), dirs: make(map[string]bool)}
 }
 
 var _ fsys.FS = (*FS)(nil)
@@ -100,11 +102,18 @@ func (m *FS) Rename(oldname, newname string) error {
 	return nil
 }
 
-// Remove removes a file; who has it open sees it empty.
+// Remove removes a file; who has it open sees it empty. A directory must be empty.
 func (m *FS) Remove(name string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	f := m.files[name]
+	if dir := filepath.Clean(name); f == nil && m.dirs[dir] {
+		if len(m.listLocked(dir)) > 0 {
+			return &fs.PathError{Op: "remove", Path: name, Err: syscall.ENOTEMPTY}
+		}
+		delete(m.dirs, dir)
+		return nil
+	}
 	if f == nil {
 		return &fs.PathError{Op: "remove", Path: name, Err: syscall.ENOENT}
 	}
@@ -126,26 +135,35 @@ func (m *FS) Stat(name string) (fs.FileInfo, error) {
 	return info{filepath.Base(name), f.size}, nil
 }
 
-// MkdirAll does nothing: every directory is there.
-func (m *FS) MkdirAll(string, fs.FileMode) error { return nil }
+// MkdirAll makes a directory.
+func (m *FS) MkdirAll(name string, _ fs.FileMode) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.dirs[filepath.Clean(name)] = true
+	return nil
+}
 
 // ReadDir lists the files of a directory.
 func (m *FS) ReadDir(name string) ([]fs.DirEntry, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	dir := filepath.Clean(name)
+	out := m.listLocked(dir)
+	if len(out) == 0 && !m.dirs[dir] && dir != filepath.Dir(dir) {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: syscall.ENOENT}
+	}
+	return out, nil
+}
+
+func (m *FS) listLocked(dir string) []fs.DirEntry {
 	var out []fs.DirEntry
 	for path := range m.files {
-		if filepath.Dir(path) == filepath.Clean(name) {
+		if filepath.Dir(path) == dir {
 			out = append(out, fs.FileInfoToDirEntry(info{name: filepath.Base(path)}))
 		}
 	}
-	slices.SortFunc(out, func(a, b fs.DirEntry) int {
-		if a.Name() < b.Name() {
-			return -1
-		}
-		return 1
-	})
-	return out, nil
+	slices.SortFunc(out, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
+	return out
 }
 
 // SyncDir does nothing.

@@ -1,0 +1,197 @@
+package engine_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	_ "github.com/microsoft/go-mssqldb"
+
+	"latchkey/engine"
+	"latchkey/engine/servicekey"
+	"latchkey/internal/secret"
+)
+
+const password = "Pass-w0rd-of-a-test"
+
+// running is a server on a port of this machine.
+type running struct {
+	*engine.Engine
+	addr   string
+	served chan error
+	stop   func()
+}
+
+func config(dir string) engine.Config {
+	return engine.Config{
+		Dir: dir, Name: "TESTSRV", Log: slog.New(slog.DiscardHandler), Admin: &engine.Admin{Name: "dba", Password: secret.FromString(password)},
+	}
+}
+
+func start(t *testing.T, c engine.Config) *running {
+	t.Helper()
+	e, err := engine.Open(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &running{Engine: e, addr: l.Addr().String(), served: make(chan error, 1)}
+	go func() { r.served <- e.Serve(l) }()
+	stopped := false
+	r.stop = func() {
+		if stopped {
+			return
+		}
+		stopped = true
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		if err := e.Close(ctx); err != nil {
+			t.Error(err)
+		}
+		if err := <-r.served; err != nil {
+			t.Error(err)
+		}
+	}
+	t.Cleanup(r.stop)
+	return r
+}
+
+func (r *running) connect(t *testing.T, user, pw, database string) *sql.DB {
+	t.Helper()
+	u := url.URL{Scheme: "sqlserver", User: url.UserPassword(user, pw), Host: r.addr, RawQuery: url.Values{"encrypt": {"disable"}, "database": {database}}.Encode()}
+	db, err := sql.Open("sqlserver", u.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	return db
+}
+
+func TestSelectOne(t *testing.T) {
+	r := start(t, config(t.TempDir()))
+	var n int
+	if err := r.connect(t, "dba", password, "").QueryRowContext(t.Context(), "SELECT 1").Scan(&n); err != nil || n != 1 {
+		t.Fatalf("%d, %v", n, err)
+	}
+}
+
+// What was written is there after a restart.
+func TestRestart(t *testing.T) {
+	dir := t.TempDir()
+	r := start(t, config(dir))
+	db := r.connect(t, "dba", password, "")
+	for _, s := range []string{"CREATE DATABASE Shop", "USE Shop; CREATE TABLE dbo.t(a int NOT NULL PRIMARY KEY, b nvarchar(20)); INSERT INTO dbo.t VALUES(1, N'one')"} {
+		if _, err := db.ExecContext(t.Context(), s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_ = db.Close()
+	r.stop()
+	r = start(t, config(dir))
+	var b string
+	if err := r.connect(t, "dba", password, "Shop").QueryRowContext(t.Context(), "SELECT b FROM dbo.t WHERE a = 1").Scan(&b); err != nil || b != "one" {
+		t.Fatalf("%q, %v", b, err)
+	}
+}
+
+// A second server on the same folder is told who has it.
+func TestFolderIsLocked(t *testing.T) {
+	dir := t.TempDir()
+	start(t, config(dir))
+	_, err := engine.Open(t.Context(), config(dir))
+	if !errors.Is(err, engine.ErrInUse) || !strings.Contains(err.Error(), fmt.Sprintf("process %d", os.Getpid())) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// What is lost is said by its name, and nothing is made in its place.
+func TestLostParts(t *testing.T) {
+	made := func(t *testing.T) string {
+		dir := t.TempDir()
+		r := start(t, config(dir))
+		db := r.connect(t, "dba", password, "")
+		if _, err := db.ExecContext(t.Context(), "CREATE DATABASE Shop"); err != nil {
+			t.Fatal(err)
+		}
+		_ = db.Close()
+		r.stop()
+		return dir
+	}
+	for _, c := range []struct {
+		name  string
+		files []string
+		want  error
+	}{
+		{"service master key", []string{"service-key/" + servicekey.FileName}, servicekey.ErrLost},
+		{"catalogue", []string{"catalog/catalog.snapshot", "catalog/catalog.journal"}, engine.ErrLost},
+		{"master", []string{"system/master.mdf"}, engine.ErrLost},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := made(t)
+			for _, f := range c.files {
+				if err := os.Rename(filepath.Join(dir, filepath.FromSlash(f)), filepath.Join(dir, filepath.Base(f)+".away")); err != nil && !errors.Is(err, os.ErrNotExist) {
+					t.Fatal(err)
+				}
+			}
+			if _, err := engine.Open(t.Context(), config(dir)); !errors.Is(err, c.want) {
+				t.Fatalf("got %v", err)
+			}
+			for _, f := range c.files {
+				if _, err := os.Stat(filepath.Join(dir, filepath.FromSlash(f))); err == nil {
+					t.Errorf("%s was made anew", f)
+				}
+				if err := os.Rename(filepath.Join(dir, filepath.Base(f)+".away"), filepath.Join(dir, filepath.FromSlash(f))); err != nil && !errors.Is(err, os.ErrNotExist) {
+					t.Fatal(err)
+				}
+			}
+			start(t, config(dir))
+		})
+	}
+	t.Run("damaged key", func(t *testing.T) {
+		dir := made(t)
+		file := filepath.Join(dir, "service-key", servicekey.FileName)
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b[12] ^= 1
+		if err := os.WriteFile(file, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := engine.Open(t.Context(), config(dir)); !errors.Is(err, servicekey.ErrDamaged) {
+			t.Errorf("got %v", err)
+		}
+		if err := os.Chmod(file, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := engine.Open(t.Context(), config(dir)); !errors.Is(err, servicekey.ErrOpenToOthers) {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+// The error log has the failures, and no line that a client wrote.
+func TestErrorLog(t *testing.T) {
+	dir := t.TempDir()
+	r := start(t, config(dir))
+	user := "mallory\n2026-01-01 00:00:00.00 server      all is well"
+	if err := r.connect(t, user, "wrong", "").PingContext(t.Context()); err == nil {
+		t.Fatal("mallory is in")
+	}
+	b, err := os.ReadFile(filepath.Join(dir, "log", "errorlog"))
+	if err != nil || !strings.Contains(string(b), "Login failed for user 'mallory") || strings.Contains(string(b), "\n2026-01-01") {
+		t.Errorf("%v:\n%s", err, b)
+	}
+}

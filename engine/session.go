@@ -1,0 +1,76 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+
+	"latchkey/engine/catalog"
+	"latchkey/engine/catalog/authn"
+	"latchkey/engine/exec"
+	"latchkey/engine/keystmt"
+	"latchkey/engine/keystmt/keyfile"
+	"latchkey/engine/keystmt/keyview"
+	"latchkey/engine/keystmt/plug"
+	"latchkey/engine/keystmt/provider"
+	"latchkey/engine/server"
+	"latchkey/engine/sqltype/collation"
+	"latchkey/engine/tds/conn"
+	"latchkey/engine/tds/login"
+	"latchkey/engine/tsql/ast"
+)
+
+// objects finds tables for permissions on them.
+type objects struct{ s *exec.Server }
+
+// FindObject finds an object of the caller's database by name.
+func (o *objects) FindObject(ctx context.Context, caller catalog.Caller, name ast.ObjectName) (keystmt.Object, bool, error) {
+	id, owner, schema, ok, err := o.s.FindObject(ctx, caller, name)
+	return keystmt.Object{ID: id, Owner: owner, Schema: schema}, ok, err
+}
+
+// opener makes what runs statements, and gives what opens its sessions.
+func (e *Engine) opener(gate *authn.Gate) func(context.Context, server.Login) (*conn.Accepted, error) {
+	c := &e.cfg
+	found := &objects{} // the server is made behind the dialect that asks it
+	access := provider.Access{Catalog: e.catalog, Set: e.providers}
+	dialect := keystmt.New(keystmt.Config{
+		Catalog: e.catalog, Databases: plug.Databases{Manager: e.databases}, Providers: e.providers, Locks: gate, Objects: found,
+		Files: keyfile.Dir{FS: c.FS, Path: filepath.Join(c.Dir, fileDir)}, Clock: c.Clock, Retry: e.databases.Retry, Log: e.log,
+	})
+	sessions := exec.New(exec.Config{
+		Catalog: e.catalog, Databases: e.databases, Sessions: e.sessions, Handlers: []exec.Handler{plug.Handler(dialect)},
+		Procedures: plug.Procedures(dialect), Keys: plug.Keys(e.catalog, access), Properties: e.property,
+		Views: plug.Views(&keyview.Views{Catalog: e.catalog, Server: e.runtime, Access: access}),
+		Clock: c.Clock, Log: e.log, ServerName: c.Name,
+	})
+	found.s = sessions
+	return func(ctx context.Context, l server.Login) (*conn.Accepted, error) {
+		s, err := sessions.Open(ctx, exec.Login{
+			Session: l.Session, Database: l.Database, ODBC: l.Request.Option2&login.Option2ODBC != 0, Language: l.Language,
+		})
+		if err != nil {
+			return nil, err
+		}
+		a := &conn.Accepted{Session: s, Database: s.Database(), Language: l.Language}
+		if d := e.catalog.State().FindDatabase(s.Database()); d != nil {
+			if col, err := collation.Parse(d.Collation); err == nil {
+				a.Collation = col.Wire()
+			}
+		}
+		return a, nil
+	}
+}
+
+// property answers SERVERPROPERTY for what only the composer knows.
+func (e *Engine) property(name string) (string, bool) {
+	switch name {
+	case "ErrorLogFileName":
+		return e.errors.Path(), true
+	case "InstanceDefaultDataPath", "InstanceDefaultLogPath":
+		return filepath.Join(e.cfg.Dir, dataDir) + string(filepath.Separator), true
+	case "ProcessID":
+		return fmt.Sprint(e.cfg.PID), true
+	}
+	return "", false
+}

@@ -210,6 +210,14 @@ func (d *daemon) notify(state string) {
 	}
 }
 
+// Provider makes a connector from settings, for a program that uses it itself. cfg needs FS, Clock, Log and LookupEnv; the settings'
+// file is not watched. The caller closes it.
+func Provider(cfg Config, s *Settings) (ekm.Provider, error) {
+	d := &daemon{cfg: cfg}
+	d.current.Store(s)
+	return d.provider(s)
+}
+
 // provider makes a connector from settings.
 func (d *daemon) provider(s *Settings) (ekm.Provider, error) {
 	opener := azure.New(azure.Config{

@@ -50,6 +50,10 @@ type UpConfig struct {
 	ProxyAddr string // CONNECT, loopback only
 	IMDSAddr  string // http: loopback or 169.254.169.254; "none" for none
 
+	SQLAddr string // TDS, loopback only; "none" for no database server
+	// Demo runs the documented set-up once: provider, credential, asymmetric key and its login.
+	Demo bool
+
 	ArcAddr string // http, loopback only: the identity endpoint of an Azure Arc machine; "" for none
 	ArcKeys string // directory of its key files; "" means where SDKs on Linux want them, /var/opt/azcmagent/tokens
 
@@ -69,6 +73,7 @@ type Up struct {
 	proxy   *connectproxy.Server
 	arc     *entra.Arc
 	admin   *admin.Server
+	sql     *sqlServer // nil without a database server
 
 	cancel context.CancelFunc // of the background work
 	work   sync.WaitGroup
@@ -106,6 +111,9 @@ func StartUp(ctx context.Context, c UpConfig) (_ *Up, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := u.serveSQL(ctx, c, l, secrets); err != nil {
+		return nil, err
+	}
 	if u.admin, err = admin.Serve(in, u.service); err != nil {
 		c.Log.Warn("no administration while this server runs: stop it for latchkey vault and entra", "err", err)
 	}
@@ -116,8 +124,11 @@ func (c *UpConfig) check() error {
 	for _, a := range []struct {
 		name string
 		addr string
-	}{{"vault", c.VaultAddr}, {"token authority", c.EntraAddr}, {"proxy", c.ProxyAddr}, {"IMDS", c.IMDSAddr}, {"Arc", c.ArcAddr}} {
+	}{{"vault", c.VaultAddr}, {"token authority", c.EntraAddr}, {"proxy", c.ProxyAddr}, {"IMDS", c.IMDSAddr}, {"Arc", c.ArcAddr}, {"SQL", c.SQLAddr}} {
 		if a.addr == "" {
+			continue
+		}
+		if a.name == "SQL" && a.addr == "none" {
 			continue
 		}
 		if a.name == "IMDS" && (a.addr == "none" || strings.HasPrefix(a.addr, imdsAddress+":")) {
@@ -132,10 +143,10 @@ func (c *UpConfig) check() error {
 }
 
 // listeners are bound ports; one that was handed to a server is nil.
-type listeners struct{ vault, entra, proxy, imds net.Listener }
+type listeners struct{ vault, entra, proxy, imds, sql net.Listener }
 
 func (l *listeners) closeUnused() {
-	for _, one := range []net.Listener{l.vault, l.entra, l.proxy, l.imds} {
+	for _, one := range []net.Listener{l.vault, l.entra, l.proxy, l.imds, l.sql} {
 		if one != nil {
 			_ = one.Close()
 		}
@@ -155,7 +166,7 @@ func (u *Up) bindAll(c UpConfig) (l *listeners, err error) {
 	for _, p := range []struct {
 		name, addr string
 		to         *net.Listener
-	}{{"vault", c.VaultAddr, &l.vault}, {"entra", c.EntraAddr, &l.entra}, {"proxy", c.ProxyAddr, &l.proxy}, {"imds", c.IMDSAddr, &l.imds}} {
+	}{{"vault", c.VaultAddr, &l.vault}, {"entra", c.EntraAddr, &l.entra}, {"proxy", c.ProxyAddr, &l.proxy}, {"imds", c.IMDSAddr, &l.imds}, {"sql", c.SQLAddr, &l.sql}} {
 		if p.addr == "none" {
 			continue
 		}
@@ -243,7 +254,7 @@ func (u *Up) serveAll(ctx, background context.Context, c UpConfig, l *listeners)
 	if err := u.serveProxy(l); err != nil {
 		return err
 	}
-	*l = listeners{} // their servers close them
+	*l = listeners{sql: l.sql} // their servers close the others
 	u.background(background, "the vault's due work", u.service.Run)
 	u.background(background, "the roll-over of signing keys", in.Entra.Run)
 	return nil
@@ -323,6 +334,9 @@ func (u *Up) Stop(ctx context.Context) error {
 	errs := []error{running.Remove(u.in.FS, u.in.Dir)}
 	if u.admin != nil {
 		errs = append(errs, u.admin.Close())
+	}
+	if u.sql != nil {
+		errs = append(errs, u.sql.close(ctx)) // while the keys of its databases can still be had
 	}
 	for i := len(u.ports) - 1; i >= 0; i-- {
 		errs = append(errs, u.ports[i].shutdown(ctx))

@@ -2,6 +2,7 @@ package install
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -38,6 +39,9 @@ type clients struct {
 	Version   int    `json:"version"`
 	Operator  client `json:"operator"`
 	Connector client `json:"connector"`
+	// SQL is the password of the database server's first login; SQLGiven says that the server has it.
+	SQL      string `json:"sql,omitempty"`
+	SQLGiven bool   `json:"sqlGiven,omitempty"`
 }
 
 type client struct {
@@ -119,6 +123,10 @@ func (in *Installation) EnsureSecrets(ctx context.Context, apps map[string]entra
 		plain.Destroy()
 		changed = true
 	}
+	if have.SQL == "" {
+		// Three kinds of characters, as the password policy wants, and none that a shell or a URL would change.
+		have.SQL, have.SQLGiven, changed = "Lk1-"+rand.Text(), false, true
+	}
 	if changed {
 		if err := in.writeClients(have); err != nil {
 			return nil, err
@@ -126,7 +134,27 @@ func (in *Installation) EnsureSecrets(ctx context.Context, apps map[string]entra
 	}
 	return &running.Secrets{
 		ClientSecret: secret.FromString(have.Operator.Secret), ConnectorClientSecret: secret.FromString(have.Connector.Secret),
+		SQLPassword: secret.FromString(have.SQL),
 	}, nil
+}
+
+// SQLGiven reports whether the database server was given the password that EnsureSecrets returned.
+func (in *Installation) SQLGiven() (bool, error) {
+	have, err := in.readClients()
+	if err != nil {
+		return false, err
+	}
+	return have.SQLGiven, nil
+}
+
+// NoteSQLGiven notes durably that it was.
+func (in *Installation) NoteSQLGiven() error {
+	have, err := in.readClients()
+	if err != nil || have.SQLGiven {
+		return err
+	}
+	have.SQLGiven = true
+	return in.writeClients(have)
 }
 
 func (in *Installation) secretLives(app entra.App, keyID string) bool {

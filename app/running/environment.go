@@ -1,6 +1,7 @@
 package running
 
 import (
+	"net/url"
 	"strings"
 
 	"latchkey/internal/fsys"
@@ -28,7 +29,7 @@ func (r *Info) Environment(f fsys.FS, known string) ([]Variable, error) {
 		}
 	}
 	proxy := "http://" + r.Addresses.Proxy
-	return []Variable{
+	vars := []Variable{
 		{"AZURE_TENANT_ID", r.TenantID},
 		{"AZURE_CLIENT_ID", r.ClientID},
 		{"AZURE_CLIENT_SECRET", string(s.ClientSecret.Expose())},
@@ -42,5 +43,19 @@ func (r *Info) Environment(f fsys.FS, known string) ([]Variable, error) {
 		{"LATCHKEY_HSM_URL", r.HSMURL},
 		{"LATCHKEY_CONNECTOR_CLIENT_ID", r.ConnectorClientID},
 		{"LATCHKEY_CONNECTOR_CLIENT_SECRET", string(s.ConnectorClientSecret.Expose())},
-	}, nil
+	}
+	if r.Addresses.SQL != "" {
+		vars = append(vars, Variable{"LATCHKEY_SQL_LOGIN", r.SQLLogin}, Variable{"SQLSERVER_DSN", r.DSN(s)})
+	}
+	return vars, nil
+}
+
+// DSN is how a Go program (go-mssqldb) reaches the database server as SQLLogin: with everything encrypted and the server's
+// certificate checked. It holds the password.
+func (r *Info) DSN(s *Secrets) string {
+	u := url.URL{
+		Scheme: "sqlserver", User: url.UserPassword(r.SQLLogin, string(s.SQLPassword.Expose())), Host: r.Addresses.SQL,
+		RawQuery: url.Values{"certificate": {r.CAFile}, "database": {"master"}, "encrypt": {"true"}}.Encode(),
+	}
+	return u.String()
 }

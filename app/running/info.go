@@ -37,6 +37,7 @@ type Info struct {
 		Proxy string `json:"proxy"` // http CONNECT
 		IMDS  string `json:"imds,omitempty"`
 		Arc   string `json:"arc,omitempty"`
+		SQL   string `json:"sql,omitempty"` // TDS
 	} `json:"addresses"`
 
 	TenantID      string `json:"tenantId"`
@@ -48,18 +49,23 @@ type Info struct {
 	// ClientID may do everything with the keys of both; ConnectorClientID what a database server needs: get, wrap, unwrap.
 	ClientID          string `json:"clientId"`
 	ConnectorClientID string `json:"connectorClientId"`
+
+	// SQLLogin is a sysadmin of the database server; "" without one.
+	SQLLogin string `json:"sqlLogin,omitempty"`
 }
 
 // Secrets is what DIR/run.secrets.json holds while a server runs.
 type Secrets struct {
 	ClientSecret          *secret.Bytes
 	ConnectorClientSecret *secret.Bytes
+	SQLPassword           *secret.Bytes // of Info.SQLLogin; nil without one
 }
 
 // secretsJSON is the file's shape; the one place where these secrets are text.
 type secretsJSON struct {
 	Client    string `json:"clientSecret"`
 	Connector string `json:"connectorClientSecret"`
+	SQL       string `json:"sqlPassword,omitempty"`
 }
 
 // ErrNotRunning means that no server has written its run.json into the directory.
@@ -99,6 +105,7 @@ func (r *Info) ReadSecrets(f fsys.FS) (*Secrets, error) {
 	return &Secrets{
 		ClientSecret:          secret.FromString(j.Client),
 		ConnectorClientSecret: secret.FromString(j.Connector),
+		SQLPassword:           secret.FromString(j.SQL),
 	}, nil
 }
 
@@ -106,6 +113,7 @@ func (r *Info) ReadSecrets(f fsys.FS) (*Secrets, error) {
 func (r *Info) Write(f fsys.FS, s *Secrets) error {
 	b, err := json.MarshalIndent(secretsJSON{
 		Client: string(s.ClientSecret.Expose()), Connector: string(s.ConnectorClientSecret.Expose()),
+		SQL: string(s.SQLPassword.Expose()),
 	}, "", "  ")
 	if err != nil {
 		return err

@@ -310,7 +310,9 @@ func (c *Compiler) applyValues(ts *ast.Derived, left, kind string, lateral, r *R
 
 // function compiles a table-valued function in FROM.
 func (c *Compiler) function(ts *ast.FuncTable, r *Rows, lateral bool) (string, error) {
-	text, _, err := c.functionText(ts, r.parent, r)
+	at, done := r.nestedRows()
+	defer done()
+	text, _, err := c.functionText(ts, at, r)
 	return text, err
 }
 
@@ -387,7 +389,7 @@ func (c *Compiler) arguments(call *ast.FuncCall, o *plan.Object, args *Rows) ([]
 		}
 		switch {
 		case i < len(call.Args) && !isDefault:
-			x, err = c.Expr(call.Args[i], expr.Place{Rows: place(args), Clause: "FROM"})
+			x, err = c.Expr(call.Args[i], expr.Place{Rows: args, Clause: "FROM"})
 		case p.Default != nil:
 			x, err = c.Expr(p.Default, expr.Place{})
 		case o.Kind == plan.TableFunction && i >= len(call.Args):

@@ -94,6 +94,9 @@ func (sel *selection) assignment() (*result, error) {
 	for i := range sel.order {
 		sel.order[i].item = 0
 	}
+	if sel.grouped && sel.group == "" {
+		sel.order = nil
+	}
 	if sel.grouped && sel.group == "" && !anyAggregate(inputItems(res.inputs)) {
 		cols = append(cols, "count(*)")
 	}

@@ -35,12 +35,13 @@ func (r *Rows) equalValue(a, b reflect.Value) bool {
 		if a.IsNil() || b.IsNil() {
 			return a.IsNil() == b.IsNil()
 		}
-		if x, ok := a.Interface().(*ast.ColumnRef); ok {
-			y := b.Interface().(*ast.ColumnRef)
-			return r.sameColumn(x, y)
-		}
-		if x, ok := a.Interface().(*ast.Literal); ok {
-			return *x == *b.Interface().(*ast.Literal)
+		switch x := a.Interface().(type) {
+		case *ast.ColumnRef:
+			y, ok := b.Interface().(*ast.ColumnRef)
+			return ok && r.sameColumn(x, y)
+		case *ast.Literal:
+			y, ok := b.Interface().(*ast.Literal)
+			return ok && *x == *y
 		}
 		return r.equalValue(a.Elem(), b.Elem())
 	case reflect.Struct:

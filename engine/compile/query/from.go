@@ -292,14 +292,14 @@ func (c *Compiler) derived(ts *ast.Derived, r *Rows) (string, error) {
 	if ts.DML != nil {
 		return "", plan.Unsupported("A NESTED INSERT, UPDATE, DELETE, OR MERGE STATEMENT", c.Pos)
 	}
-	parent := r.parent
 	if ts.Query == nil {
-		return c.values(ts, parent, r)
+		return c.values(ts, r)
 	}
-	inner, err := c.query(ts.Query, parent, options{named: true})
+	inner, err := c.query(ts.Query, r.parent, options{named: true})
 	if err != nil {
 		return "", err
 	}
+	r.noteOuter(inner.outer)
 	names, err := c.columnNames(inner.names(), ts.Columns, ts.Alias)
 	if err != nil {
 		return "", err
@@ -310,8 +310,10 @@ func (c *Compiler) derived(ts *ast.Derived, r *Rows) (string, error) {
 }
 
 // values is (VALUES (...), (...)) AS alias (columns).
-func (c *Compiler) values(ts *ast.Derived, parent *Rows, r *Rows) (string, error) {
-	rows, cols, err := c.Values(ts.Rows, expr.Place{Rows: place(parent), Clause: "SELECT"})
+func (c *Compiler) values(ts *ast.Derived, r *Rows) (string, error) {
+	at, done := r.nestedRows()
+	rows, cols, err := c.Values(ts.Rows, expr.Place{Rows: at, Clause: "SELECT"})
+	done()
 	if err != nil {
 		return "", err
 	}
@@ -329,13 +331,6 @@ func (c *Compiler) values(ts *ast.Derived, parent *Rows, r *Rows) (string, error
 	}
 	r.Add(s)
 	return "(VALUES " + strings.Join(texts, ", ") + ") AS " + s.Alias, nil
-}
-
-func place(r *Rows) expr.Rows {
-	if r == nil {
-		return nil
-	}
-	return r
 }
 
 func sqlOf(xs []bound.X) []string {

@@ -132,6 +132,9 @@ func (sel *selection) distinctOrder() error {
 // orderText is ORDER BY over the select list as it is written.
 func (sel *selection) orderText() string {
 	return orderBy(sel.order, func(k orderKey) string {
+		if k.x.Early() { // no order at all, and a number would be taken for a column's
+			return "NULL"
+		}
 		if k.item > 0 && cell.Key(k.x.Type) == "$1" && !sel.converted(k) {
 			return strconv.Itoa(k.item) + cell.CollateClause(k.x.Type)
 		}

@@ -60,6 +60,30 @@ func (r *refs) add(depth int) {
 	r.depths[depth] = true
 }
 
+// outer are the depths outside of rows at a depth.
+func (r *refs) outer(depth int) []int {
+	var out []int
+	for d := range r.depths {
+		if d < depth {
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
+// nestedRows is where something in FROM sees no sources beside it but those of the rows around.
+func (r *Rows) nestedRows() (*Rows, func()) {
+	n := r.c.NewRows(r.parent)
+	return n, func() { r.noteOuter(n.refs.outer(n.depth)) }
+}
+
+// noteOuter records that something nested in FROM named columns outside.
+func (r *Rows) noteOuter(depths []int) {
+	for _, d := range depths {
+		r.refs.add(d)
+	}
+}
+
 // groupKey is a key of GROUP BY.
 type groupKey struct {
 	e ast.Expr

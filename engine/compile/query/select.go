@@ -33,6 +33,7 @@ type result struct {
 	items  []Item
 	single bool // cannot have more than one row
 	flags  bound.Flags
+	outer  []int // depths of rows around it that it names columns of
 	into   *ast.ObjectName
 	assign []plan.Assignment
 	inputs []bound.X
@@ -137,6 +138,7 @@ func (c *Compiler) selectQuery(s *ast.Select, q *ast.Query, parent *Rows, o opti
 	}
 	res.into = s.Into
 	res.flags = sel.rows.flags()
+	res.outer = sel.rows.refs.outer(sel.rows.depth)
 	return res, nil
 }
 
@@ -325,16 +327,19 @@ func (sel *selection) render(o options) (*result, error) {
 	if err := sel.distinctOrder(); err != nil {
 		return nil, err
 	}
-	if sel.grouped && sel.group == "" && sel.having != "" && !anyAggregate(sel.items) {
-		res.sql = sel.bareHaving() + lim.text()
-		return res, nil
+	if sel.grouped && sel.group == "" { // one row at most: there is nothing to order
+		sel.order = nil
+		if !anyAggregate(sel.items) {
+			res.sql = sel.bareAggregate() + lim.text()
+			return res, nil
+		}
 	}
 	res.sql = sel.text(sel.columns(o.named), sel.orderText()) + lim.text()
 	return res, nil
 }
 
-// bareHaving writes HAVING over a list without aggregates, which SQLite takes for a mistake.
-func (sel *selection) bareHaving() string {
+// bareAggregate writes a list without aggregates over rows that HAVING or ORDER BY make one of, which SQLite would not see.
+func (sel *selection) bareAggregate() string {
 	names := make([]string, len(sel.items))
 	for i := range names {
 		names[i] = "c" + strconv.Itoa(i+1)

@@ -45,7 +45,7 @@ func (c *Compiler) setQuery(op *ast.SetOp, q *ast.Query, parent *Rows, o options
 	if err != nil {
 		return nil, err
 	}
-	res.flags = w.flags
+	res.flags, res.outer = w.flags, w.outer
 	if o.convert != nil { // around the whole, where equal values are one already
 		cols := make([]string, len(res.items))
 		for i := range res.items {
@@ -164,6 +164,7 @@ type armWriter struct {
 	c      *Compiler
 	common []bound.Common
 	flags  bound.Flags
+	outer  []int
 }
 
 func (w *armWriter) write(a *arm, distinct bool) (string, error) {
@@ -187,6 +188,7 @@ func (w *armWriter) write(a *arm, distinct bool) (string, error) {
 // leaf is the text of a SELECT, with conversions around it where its columns are not of the common types.
 func (w *armWriter) leaf(a *arm, distinct bool) (string, error) {
 	w.flags |= a.res.flags
+	w.outer = append(w.outer, a.res.outer...)
 	same := a.s.Top == nil
 	cols := make([]string, len(a.res.items))
 	for i, item := range a.res.items {

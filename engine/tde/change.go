@@ -268,6 +268,9 @@ func (db *DB) finish(ctx context.Context, h *header.Header) error {
 	if err := db.store.SyncLog(); err != nil {
 		return err
 	}
+	if err := db.sealChain(); err != nil {
+		return err
+	}
 	if err := scan.Wipe(db.cfg.FS, db.cfg.Path); err != nil {
 		return err
 	}

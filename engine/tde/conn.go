@@ -12,7 +12,10 @@ import (
 	"latchkey/engine/tde/sealvfs"
 )
 
-const checkpointTruncate = sqlite3.CHECKPOINT_TRUNCATE
+const (
+	checkpointTruncate = sqlite3.CHECKPOINT_TRUNCATE
+	checkpointPassive  = sqlite3.CHECKPOINT_PASSIVE
+)
 
 // Conn is a SQLite connection to a DB. Like sqlite3.Conn it is for one goroutine at a time. Close it before the DB.
 //

@@ -13,6 +13,7 @@ import (
 	"latchkey/ekm"
 	"latchkey/ekm/code"
 	"latchkey/engine/tde/header"
+	"latchkey/engine/tde/logchain"
 	"latchkey/engine/tde/pagecipher"
 	"latchkey/engine/tde/scan"
 	"latchkey/engine/tde/sealvfs"
@@ -94,6 +95,7 @@ type DB struct {
 		sync.Mutex
 		c *Conn
 	}
+	chain    atomic.Pointer[logchain.Chain] // nil: the log is not kept
 	snaps    atomic.Int64
 	freeze   sync.RWMutex // held shared to begin a snapshot, exclusively to end a scan
 	changing atomic.Bool  // the protector is being asked
@@ -159,6 +161,9 @@ func Open(ctx context.Context, cfg Config, keys Keys) (*DB, error) {
 }
 
 func (db *DB) open(ctx context.Context, keys Keys) error {
+	if err := db.notRolling(); err != nil {
+		return err
+	}
 	main, err := db.cfg.FS.OpenFile(db.cfg.Path, os.O_RDWR, 0)
 	if err != nil {
 		return err
@@ -174,6 +179,7 @@ func (db *DB) open(ctx context.Context, keys Keys) error {
 		SetFilled: func(pages uint32) error {
 			return db.update(false, func(h *header.Header) { h.Filled = pages })
 		},
+		Now: db.cfg.Clock.Now,
 	})
 	if err != nil {
 		_ = main.Close()
@@ -191,6 +197,9 @@ func (db *DB) open(ctx context.Context, keys Keys) error {
 		return err
 	}
 	if err := db.store.PinIndex(); err != nil {
+		return err
+	}
+	if err := db.resumeChain(); err != nil {
 		return err
 	}
 	// Copy back what a crash left in the log, so that scans and backups may rely on the main file.

@@ -14,6 +14,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"latchkey/engine/tde/header"
+	"latchkey/engine/tde/logchain"
 	"latchkey/engine/tde/pagecipher"
 	"latchkey/engine/tde/sealvfs"
 	"latchkey/internal/fsys"
@@ -30,6 +31,7 @@ type Snapshot struct {
 	c     *Conn
 	view  *sealvfs.View
 	pages uint32
+	lsn   uint64
 }
 
 // Snapshot takes a snapshot of the last commit. It waits for a running write transaction, and keeps writers out for less than a
@@ -83,7 +85,7 @@ func (db *DB) snapshot(ctx context.Context) (_ *Snapshot, err error) {
 	if err = c.Exec("BEGIN; SELECT count(*) FROM sqlite_schema"); err != nil {
 		return nil, err
 	}
-	s.view = db.store.View()
+	s.view, s.lsn = db.store.View(), db.store.LogEnd()
 	if err = guard.Exec("ROLLBACK"); err != nil {
 		return nil, err
 	}
@@ -103,6 +105,9 @@ func (db *DB) snapshot(ctx context.Context) (_ *Snapshot, err error) {
 // Pages is the number of pages. They are numbered from 1.
 func (s *Snapshot) Pages() uint32 { return s.pages }
 
+// LSN is the number of the last frame that the snapshot has; 0 if the log is not kept. A log that is to be rolled forward on it begins there.
+func (s *Snapshot) LSN() uint64 { return s.lsn }
+
 // Page reads a page into dst, PageSize bytes. A page that does not authenticate is a [CorruptError].
 func (s *Snapshot) Page(dst []byte, page uint32) error {
 	if page == 0 || page > s.pages || len(dst) < PageSize {
@@ -113,16 +118,21 @@ func (s *Snapshot) Page(dst []byte, page uint32) error {
 
 // Header is the header that belongs to the pages. Take it after the last Page: it names the keys of all that were read.
 func (s *Snapshot) Header() ([]byte, error) {
-	s.db.hdr.Lock()
-	defer s.db.hdr.Unlock()
-	h := s.db.hdr.h.Clone()
-	h.Filled = s.pages
+	return s.db.copyHeader(s.pages)
+}
+
+// copyHeader is the header as a copy elsewhere of so many pages needs it.
+func (db *DB) copyHeader(pages uint32) ([]byte, error) {
+	db.hdr.Lock()
+	defer db.hdr.Unlock()
+	h := db.hdr.h.Clone()
+	h.Filled = pages
 	if h.State.Scanning() {
 		h.Position = 1 // pages that were read early are not what the scan has made of them since
 	}
 	var dek []byte
 	if k := h.Newest(); k != nil {
-		dek = s.db.hdr.deks[k.Generation].Expose()
+		dek = db.hdr.deks[k.Generation].Expose()
 	}
 	return h.Encode(dek)
 }
@@ -198,10 +208,13 @@ func build(cfg Config, fill func(fsys.File) error) error {
 		}
 		return err
 	}
-	for _, suffix := range []string{"-wal", "-scan", "-new"} { // of a file that is gone
+	for _, suffix := range []string{"-wal", "-scan", "-new", rollSuffix} { // of a file that is gone
 		if err := cfg.FS.Remove(cfg.Path + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
+	}
+	if err := logchain.Remove(cfg.FS, cfg.Path+chainSuffix); err != nil {
+		return err
 	}
 	f, err := cfg.FS.OpenFile(cfg.Path+"-new", os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"latchkey/engine/tde/header"
 	"latchkey/engine/tde/pagecache"
@@ -36,6 +37,8 @@ type Config struct {
 	// Filled is how many pages the header says to be durable. SetFilled makes another number durable there.
 	Filled    uint32
 	SetFilled func(pages uint32) error
+	// Now is the time for commits that are kept.
+	Now func() time.Time
 }
 
 // Policy says which pages a database may hold.

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"latchkey/engine/tde/logchain"
 	"latchkey/engine/tde/pagecache"
 	"latchkey/engine/tde/pagecipher"
 	"latchkey/internal/fsys"
@@ -54,6 +55,10 @@ type wal struct {
 	rewrote uint64        // the first frame that was written again since the oldest sync that is under way began
 	syncing int           // syncs under way
 	pages   []uint32      // of the frames written in this generation, by frame-1; 0 if unknown
+
+	keep  *keeping        // nil: frames may go
+	kept  uint64          // frames of this generation that the keeper has
+	marks []logchain.Mark // commits behind kept, by frame
 
 	ring  *pagecache.Frames // has the buffers of pend, and the frames that were written last
 	pend  []pending
@@ -167,6 +172,9 @@ func (w *wal) size() (int64, error) {
 
 // restartLocked begins the log anew with SQLite's header.
 func (w *wal) restartLocked(head []byte) error {
+	if err := w.keepLocked(); err != nil {
+		return err
+	}
 	w.s.change.RLock()
 	defer w.s.change.RUnlock()
 	var disk [pagecipher.DiskWALHeader]byte
@@ -188,6 +196,7 @@ func (w *wal) setHeadLocked(head []byte) {
 
 func (w *wal) resetLocked() {
 	w.gen.Add(1)
+	w.kept, w.marks = 0, w.marks[:0]
 	w.flushed.Store(0)
 	w.commit, w.durable, w.pend, w.pages = 0, 0, w.pend[:0], w.pages[:0]
 	w.last, w.recks, w.await = 0, 0, 0
@@ -291,6 +300,9 @@ func (w *wal) truncate(size int64) error {
 			return w.s.ioErr("truncating", w.name, err)
 		}
 		return nil
+	}
+	if err := w.keepLocked(); err != nil {
+		return err
 	}
 	if _, sealing := w.s.cfg.Ring.Sealing(); sealing && w.plain {
 		if err := w.wipeLocked(); err != nil {

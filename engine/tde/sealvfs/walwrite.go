@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 
+	"latchkey/engine/tde/logchain"
 	"latchkey/engine/tde/pagecipher"
 )
 
@@ -149,6 +150,9 @@ func (w *wal) putLocked(pend []pending, first uint64) error {
 		w.pages[frame-1] = b.Page()
 		if b.Commit() != 0 && frame == w.last {
 			w.commit = frame
+			if w.keep != nil {
+				w.marks = append(w.marks, logchain.Mark{Frame: frame, Time: w.s.cfg.Now()})
+			}
 		}
 		w.ring.Publish(frame, w.cacheKey(gen, frame))
 	}

@@ -1,0 +1,119 @@
+package tde
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+
+	"latchkey/engine/tde/logchain"
+)
+
+// chainSuffix and rollSuffix end the names of what lies beside a database: its log chain, and the note that it is being rolled forward.
+const (
+	chainSuffix = "-log"
+	rollSuffix  = "-roll"
+)
+
+// ErrNoLog means that the database's log is not kept.
+var ErrNoLog = errors.New("the log of the database is not kept")
+
+// LogRange is a part of a log: the LSNs of its first and last frames, and when the first and the last transaction were committed. First is Last+1 if it is empty.
+type LogRange = logchain.Range
+
+// KeepLog keeps, from the next commit on, what is committed, for [DB.CopyLog], also over restarts. A log that was kept before is dropped. Take a snapshot afterwards: its LSN is
+// where the log continues it.
+func (db *DB) KeepLog(ctx context.Context) error {
+	db.op.Lock()
+	defer db.op.Unlock()
+	if err := db.usable(ctx); err != nil {
+		return err
+	}
+	if err := db.store.KeepLog(nil, nil, 0); err != nil {
+		return err
+	}
+	base := uint64(db.cfg.Clock.Now().UnixMicro()) // later chains have higher numbers
+	if c := db.chain.Swap(nil); c != nil {
+		base = max(base, c.Next())
+	}
+	c, err := logchain.Create(db.cfg.FS, db.cfg.Path+chainSuffix, base)
+	if err != nil {
+		return mapped("keeping the log", db.cfg.Path, err)
+	}
+	return mapped("keeping the log", db.cfg.Path, db.keepIn(c, 0))
+}
+
+// DropLog stops keeping the log and removes what was kept.
+func (db *DB) DropLog(ctx context.Context) error {
+	db.op.Lock()
+	defer db.op.Unlock()
+	if err := db.usable(ctx); err != nil {
+		return err
+	}
+	if err := db.store.KeepLog(nil, nil, 0); err != nil {
+		return err
+	}
+	db.chain.Store(nil)
+	return mapped("dropping the log", db.cfg.Path, logchain.Remove(db.cfg.FS, db.cfg.Path+chainSuffix))
+}
+
+func (db *DB) keepIn(c *logchain.Chain, recovered uint64) error {
+	err := db.store.KeepLog(c, db.chainHeader, recovered)
+	if err == nil {
+		db.chain.Store(c)
+	}
+	return err
+}
+
+// chainHeader is the header that belongs to what is kept.
+func (db *DB) chainHeader() ([]byte, error) { return db.copyHeader(db.store.Pages()) }
+
+// resumeChain goes on keeping the log of a database where it was kept.
+func (db *DB) resumeChain() error {
+	c, err := logchain.Open(db.cfg.FS, db.cfg.Path+chainSuffix)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	frames, _, err := db.keeper.c.WALCheckpoint("main", checkpointPassive)
+	if err != nil {
+		return db.keeper.c.Err(err)
+	}
+	return db.keepIn(c, uint64(max(0, frames)))
+}
+
+// sealChain seals what of the kept log is in clear, at the end of an encryption.
+func (db *DB) sealChain() error {
+	c := db.chain.Load()
+	if _, sealing := db.ring.Sealing(); c == nil || !sealing || !c.Plain() {
+		return nil
+	}
+	return c.Seal(db.chainHeader, db.store.ResealFrame)
+}
+
+// LogEnd is the LSN of the last commit; 0 if the log is not kept.
+func (db *DB) LogEnd() uint64 { return db.store.LogEnd() }
+
+// CopyLog writes what is kept from the frame with the LSN from on, to the last commit. It is what [Roll] reads. ErrNoLog if nothing is kept.
+func (db *DB) CopyLog(ctx context.Context, w io.Writer, from uint64) (LogRange, error) {
+	c := db.chain.Load()
+	if c == nil {
+		return LogRange{}, ErrNoLog
+	}
+	if err := db.store.KeepNow(); err != nil {
+		return LogRange{}, mapped("copying the log", db.cfg.Path, err)
+	}
+	r, err := c.Copy(ctx, w, from)
+	return r, mapped("copying the log", db.cfg.Path, err)
+}
+
+// TrimLog forgets what is kept up to the LSN last, because a backup holds it.
+func (db *DB) TrimLog(last uint64) error {
+	c := db.chain.Load()
+	if c == nil {
+		return ErrNoLog
+	}
+	return mapped("trimming the log", db.cfg.Path, c.Trim(last))
+}

@@ -1,0 +1,136 @@
+package sealvfs
+
+import (
+	"errors"
+	"io"
+
+	"latchkey/engine/tde/logchain"
+	"latchkey/engine/tde/pagecipher"
+)
+
+// Keeper gets the frames that were committed, before they leave the log. A *logchain.Chain is one.
+type Keeper interface {
+	// Next is the number that the next frame will get.
+	Next() uint64
+	// Has is the last frame that it has of the log with these salts.
+	Has(salts uint64) uint64
+	// Append takes frames; when it returns nil they are durable.
+	Append(i logchain.Info, frame func(n uint64) ([]byte, error)) error
+}
+
+type keeping struct {
+	Keeper
+	head func() ([]byte, error) // the database's header as of now
+}
+
+// KeepLog gives every frame that is committed from now on to k, at the latest when the log starts over. head is the header that belongs to them. With
+// recovered, the frames up to that one, which SQLite found in the log at opening, count too, unless k has them. A nil k ends it.
+func (s *Store) KeepLog(k Keeper, head func() ([]byte, error), recovered uint64) error {
+	w := s.log
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if k == nil {
+		w.keep, w.marks = nil, nil
+		return nil
+	}
+	w.keep, w.kept, w.marks = &keeping{k, head}, w.commit, w.marks[:0]
+	if recovered == 0 {
+		return nil
+	}
+	if err := w.readHeadLocked(); err != nil {
+		return err
+	}
+	return w.recoverLocked(recovered)
+}
+
+// recoverLocked finds the commits in a log that a crash left. When they were is not known: all of them get the time at which the file was last written.
+func (w *wal) recoverLocked(last uint64) error {
+	info, err := w.s.cfg.FS.Stat(w.name)
+	if err != nil {
+		return w.s.ioErr("measuring", w.name, err)
+	}
+	w.kept = w.keep.Has(w.salts.Load())
+	w.pages = w.pages[:0]
+	for frame := uint64(1); frame <= last; frame++ {
+		if err := w.loadLocked(&w.buf, frame); err != nil {
+			return err
+		}
+		w.pages = append(w.pages, w.buf.Page())
+		if w.buf.Commit() != 0 {
+			w.commit = frame
+			if frame > w.kept {
+				w.marks = append(w.marks, logchain.Mark{Frame: frame, Time: info.ModTime()})
+			}
+		}
+	}
+	return nil
+}
+
+// keepLocked gives the committed frames that the keeper has not yet to it. They are durable in the log, or in the main file, already: the
+// keeper must not have what the database might lose.
+func (w *wal) keepLocked() error {
+	if w.keep == nil || w.commit <= w.kept {
+		return nil
+	}
+	if err := w.s.Failed(); err != nil {
+		return err
+	}
+	head, err := w.keep.head()
+	if err != nil {
+		return w.s.ioErr("keeping", w.name, err)
+	}
+	i := logchain.Info{Frames: w.commit - w.kept, Salts: w.salts.Load(), Number: w.kept + 1, Plain: w.plain, Head: head}
+	for _, m := range w.marks {
+		if m.Frame > w.kept && m.Frame <= w.commit {
+			i.Marks = append(i.Marks, logchain.Mark{Frame: m.Frame - w.kept, Time: m.Time})
+		}
+	}
+	err = w.keep.Append(i, func(n uint64) ([]byte, error) {
+		k, err := w.f.ReadAt(w.raw[:], diskOffset(i.Number+n))
+		if k < len(w.raw) {
+			if err == nil || errors.Is(err, io.EOF) {
+				err = io.ErrUnexpectedEOF
+			}
+			return nil, err
+		}
+		return w.raw[:], nil
+	})
+	if err != nil {
+		return w.s.ioErr("keeping", w.name, err)
+	}
+	w.kept, w.marks = w.commit, w.marks[:0]
+	return nil
+}
+
+// KeepNow makes the log durable and gives what was committed to the keeper.
+func (s *Store) KeepNow() error {
+	if err := s.log.sync(); err != nil {
+		return err
+	}
+	w := s.log
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.keepLocked()
+}
+
+// LogEnd is the number of the last frame that was committed; 0 if nobody keeps the log.
+func (s *Store) LogEnd() uint64 {
+	w := s.log
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.keep == nil {
+		return 0
+	}
+	return w.keep.Next() - 1 + w.commit - min(w.kept, w.commit)
+}
+
+// ResealFrame makes of a frame in clear one as the ring seals it now.
+func (s *Store) ResealFrame(frame []byte, number uint64) error {
+	c := pagecipher.NewCodec(s.cfg.Ring)
+	var buf pagecipher.FrameBuf
+	defer clear(buf[:])
+	if _, err := c.OpenFrame(&buf, frame, number); err != nil {
+		return err
+	}
+	return c.SealFrame(frame, &buf, number)
+}

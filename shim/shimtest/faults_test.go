@@ -20,7 +20,7 @@ func TestAbsent(t *testing.T) {
 	f := newFake(t)
 	f.kill()
 	h, _ := native(t, "", f.path, "LATCHKEY_AGENT_DEADLINE_MS=20000")
-	h.want(5001, 4900*time.Millisecond, 6*time.Second, "open", "1", identity, secret)
+	h.want(5001, 4900*time.Millisecond, 7*time.Second, "open", "1", identity, secret)
 	h.send("open", "1", identity, secret)
 	time.AfterFunc(time.Second, f.listen)
 	if r := h.read(); r.code != 0 || r.ms < 900 || r.ms > 3000 {
@@ -34,7 +34,7 @@ func TestBadAddress(t *testing.T) {
 	t.Parallel()
 	for _, address := range []string{"tcp:127.0.0.1:1", "unix:relative", "unix:/" + strings.Repeat("x", 200), "nonsense"} {
 		h, _ := native(t, "", "/nowhere", "LATCHKEY_AGENT="+address)
-		h.want(5001, 0, 200*time.Millisecond, "open", "1", identity, secret)
+		h.want(5001, 0, time.Second, "open", "1", identity, secret)
 	}
 }
 
@@ -45,7 +45,7 @@ func TestFrozen(t *testing.T) {
 	h, _ := native(t, "", f.path, "LATCHKEY_AGENT_DEADLINE_MS=1000")
 	for _, op := range []uint16{opHello, opOpen} {
 		f.do(func(r request) *reply { return on(r, op, &reply{hang: true}) })
-		h.want(5002, 1900*time.Millisecond, 2500*time.Millisecond, "open", "1", identity, secret)
+		h.want(5002, 1900*time.Millisecond, 4*time.Second, "open", "1", identity, secret)
 	}
 	f.do(nil)
 	h.must("open", "1", identity, secret)
@@ -57,7 +57,7 @@ func TestFrozen(t *testing.T) {
 			}
 			return nil
 		})
-		h.want(5002, 1900*time.Millisecond, 2500*time.Millisecond, "unwrap", "1", thumbHex, blobHex())
+		h.want(5002, 1900*time.Millisecond, 4*time.Second, "unwrap", "1", thumbHex, blobHex())
 		f.do(nil)
 		h.must("unwrap", "1", thumbHex, blobHex())
 		if open := f.requests(opOpen); len(open) != 1 || binary.LittleEndian.Uint32(open[0].body)&2 == 0 {
@@ -128,7 +128,7 @@ func TestNeverTwice(t *testing.T) {
 				}
 				return nil
 			})
-			h.want(5003, 0, 2500*time.Millisecond, command...)
+			h.want(5003, 0, 4*time.Second, command...)
 			sent := 0
 			for _, r := range f.requests(0) {
 				if r.op >= opCreateKey {

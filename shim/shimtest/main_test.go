@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -26,6 +27,11 @@ func TestMain(m *testing.M) {
 		return
 	}
 	os.Exit(func() int {
+		flag.Parse()
+		if err := flag.Set("test.parallel", "8"); err != nil { // they wait more than they compute
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
 		var err error
 		if work, err = os.MkdirTemp("", "latchkey-shim"); err != nil {
 			fmt.Fprintln(os.Stderr, err)

@@ -61,7 +61,7 @@ func (b *Builder) Call(c fn.Call, args []X, pos token.Pos) (X, error) {
 		x.Eval = evalCall(c, args)
 	}
 	if constant && computable {
-		v, err := x.Eval(&plan.Frame{Context: context.Background(), Env: &fn.Env{}})
+		v, err := x.Eval(b.frame())
 		if err == nil {
 			y := b.Constant(v, x.Type)
 			y.Label, y.Other, y.Flags = x.Label, x.Other, x.Flags
@@ -71,6 +71,14 @@ func (b *Builder) Call(c fn.Call, args []X, pos token.Pos) (X, error) {
 		x = Failing(sql, x.Type, err)
 	}
 	return x, nil
+}
+
+// frame is what constants are computed with: the settings that the plan is for.
+func (b *Builder) frame() *plan.Frame {
+	s := b.Settings
+	return &plan.Frame{Context: context.Background(), Env: &fn.Env{Settings: fn.Settings{
+		DateFirst: s.DateFirst, DateFormat: s.DateFormat, Language: s.Language, NoArithAbort: s.ArithAbortOff && s.AnsiWarningsOff,
+	}}}
 }
 
 // relabel gives the result of a call the collation label of its arguments: the strongest.

@@ -1,8 +1,6 @@
 package bound
 
 import (
-	"context"
-
 	"latchkey/engine/cell"
 	"latchkey/engine/compile/plan"
 	"latchkey/engine/fn"
@@ -64,7 +62,7 @@ func (b *Builder) converted(x X, to sqltype.Type, c fn.Call, pos token.Pos) (X, 
 	if c.Eval == nil && c.SQL == "$1" && x.Eval != nil && y.Eval == nil {
 		y.Eval = convertEval(x, to)
 		if x.Const {
-			if v, err := y.Eval(&plan.Frame{Context: context.Background(), Env: &fn.Env{}}); err == nil {
+			if v, err := y.Eval(b.frame()); err == nil {
 				z := b.Constant(v, to)
 				z.Flags = x.Flags
 				y = z

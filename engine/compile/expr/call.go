@@ -284,7 +284,7 @@ func (c *Compiler) userCall(e *ast.FuncCall, at Place) (bound.X, error) {
 		texts[i] = a.SQL
 		x.Flags |= a.Flags
 	}
-	c.Used = append(c.Used, &f.Object)
+	c.Used = append(c.Used, plan.Use{Object: &f.Object, Permission: "EXECUTE"})
 	x.SQL = f.Call(texts)
 	x.Type.Nullable = true
 	if x.Type.Kind.IsText() {

@@ -70,8 +70,8 @@ type Compiler struct {
 	Queries Queries
 	// Pos is the statement's place, for messages about nodes without one.
 	Pos token.Pos
-	// Used collects user-defined functions.
-	Used []*plan.Object
+	// Used collects user-defined functions and sequences.
+	Used []plan.Use
 	// Arguments are what a function's parameters stand for while its text is compiled, by name with @ in lower case.
 	Arguments map[string]bound.X
 
@@ -152,7 +152,7 @@ func (c *Compiler) expr(e ast.Expr, at Place) (bound.X, error) {
 	case *ast.StaticCall:
 		return bound.X{}, plan.Unsupported(e.Type.String()+"::"+e.Name, c.Pos)
 	case *ast.NextValue:
-		return bound.X{}, plan.Unsupported("NEXT VALUE FOR", e.Sequence.Pos)
+		return c.nextValue(e, at)
 	case *ast.IdentityFunc:
 		return bound.X{}, plan.Fail(c.Pos, 177)
 	case *ast.Default:
@@ -255,6 +255,23 @@ func (c *Compiler) subquery(e *ast.Subquery, at Place) (bound.X, error) {
 		return x, err
 	}
 	return at.input(x), nil
+}
+
+// nextValue is NEXT VALUE FOR: a parameter that is computed when the statement begins.
+func (c *Compiler) nextValue(e *ast.NextValue, at Place) (bound.X, error) {
+	seqs, ok := c.Scope.(plan.Sequences)
+	if !ok || at.Rows != nil || e.Over != nil || c.Inline {
+		return bound.X{}, plan.Unsupported("NEXT VALUE FOR", e.Sequence.Pos)
+	}
+	s, err := seqs.Sequence(e.Sequence)
+	if err != nil {
+		return bound.X{}, plan.At(err, e.Sequence.Pos)
+	}
+	if s == nil {
+		return bound.X{}, plan.Fail(e.Sequence.Pos, 208, e.Sequence.String())
+	}
+	c.Used = append(c.Used, plan.Use{Object: &s.Object, Permission: "UPDATE"})
+	return bound.X{SQL: c.Param(plan.Param{Eval: s.Next, Type: s.Type}), Type: s.Type, Eval: s.Next, Flags: bound.HasVolatile}, nil
 }
 
 func (c *Compiler) mayQuery(at Place) error {

@@ -33,6 +33,20 @@ type Functions interface {
 	ScalarFunction(name ast.ObjectName) (*ScalarFunction, error)
 }
 
+// Sequences may be implemented by a Scope that knows sequences.
+type Sequences interface {
+	// Sequence finds a sequence; nil if there is none (message 208).
+	Sequence(name ast.ObjectName) (*Sequence, error)
+}
+
+// Sequence is a sequence. Next takes its next value, of type Type; it is called when parameters are bound, so NEXT VALUE FOR stands only
+// where there are no rows: in SET, VALUES, a SELECT without FROM.
+type Sequence struct {
+	Object
+	Type sqltype.Type
+	Next Eval
+}
+
 // Settings are what the meaning of a text depends on. The zero value is a new session's with ANSI settings on, in
 // SQL_Latin1_General_CP1_CI_AS. Values are comparable with ==, so that a cache may key by them.
 type Settings struct {
@@ -46,6 +60,8 @@ type Settings struct {
 	ArithAbortOff, AnsiWarningsOff bool
 	// DateFirst is the first day of the week, 1 to 7; 0 means 7, that of us_english.
 	DateFirst int
+	// Language is SET LANGUAGE, "" for us_english.
+	Language string
 	// DateFormat orders the parts of a numeric date in a string constant.
 	DateFormat convert.DateFormat
 	// Collation is the current database's: that of constants, variables and names.

@@ -106,9 +106,9 @@ func (c *Compiler) Plan(sql string, cols []plan.Column) (*plan.Plan, error) {
 		}
 		p.Uses = append(p.Uses, out)
 	}
-	for _, o := range c.Used {
-		p.Uses = append(p.Uses, plan.Use{Object: o, Permission: "EXECUTE"})
-		p.Objects = append(p.Objects, o)
+	for _, u := range c.Used {
+		p.Uses = append(p.Uses, u)
+		p.Objects = append(p.Objects, u.Object)
 	}
 	if len(p.SQL) > maxSQL {
 		return nil, plan.Fail(c.Pos, 8623)

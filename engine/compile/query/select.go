@@ -298,6 +298,10 @@ func (c *Compiler) Items(list []*ast.SelectItem, at expr.Place) ([]Item, error) 
 // render writes the SELECT.
 func (sel *selection) render(o options) (*result, error) {
 	c, s := sel.c, sel.s
+	outside := o.convert
+	if s.Distinct { // distinct by its own types, converted around it
+		o.convert = nil
+	}
 	for i := range sel.items {
 		if o.convert != nil {
 			x, err := o.convert(i, sel.items[i].X)
@@ -315,6 +319,13 @@ func (sel *selection) render(o options) (*result, error) {
 				return nil, err
 			}
 		}
+	}
+	if s.Distinct && outside != nil {
+		res, err := sel.render(options{named: true})
+		if err != nil {
+			return nil, err
+		}
+		return c.convertAround(res, outside)
 	}
 	res := &result{items: sel.items, single: sel.isSingle()}
 	lim, err := sel.limits()
@@ -335,6 +346,24 @@ func (sel *selection) render(o options) (*result, error) {
 		}
 	}
 	res.sql = sel.text(sel.columns(o.named), sel.orderText()) + lim.text()
+	return res, nil
+}
+
+// convertAround converts the columns of a query, called c1, c2 ..., outside of it.
+func (c *Compiler) convertAround(res *result, convert func(int, bound.X) (bound.X, error)) (*result, error) {
+	cols := make([]string, len(res.items))
+	for i := range res.items {
+		name := "c" + strconv.Itoa(i+1)
+		x := res.items[i].X
+		x.SQL, x.Column, x.Eval, x.Const = name, nil, nil, false
+		x, err := convert(i, x)
+		if err != nil {
+			return nil, err
+		}
+		cols[i] = x.SQL + " AS " + name
+		res.items[i].X, res.items[i].Column.Type = x, x.Type
+	}
+	res.sql = "SELECT " + strings.Join(cols, ", ") + " FROM (" + res.sql + ")"
 	return res, nil
 }
 

@@ -46,18 +46,12 @@ func (c *Compiler) setQuery(op *ast.SetOp, q *ast.Query, parent *Rows, o options
 		return nil, err
 	}
 	res.flags, res.outer = w.flags, w.outer
+	res.sql = body
 	if o.convert != nil { // around the whole, where equal values are one already
-		cols := make([]string, len(res.items))
-		for i := range res.items {
-			x := res.items[i].X
-			x.SQL = "c" + strconv.Itoa(i+1)
-			if x, err = o.convert(i, x); err != nil {
-				return nil, err
-			}
-			cols[i] = x.SQL + " AS c" + strconv.Itoa(i+1)
-			res.items[i].X, res.items[i].Column.Type = x, x.Type
+		if res, err = c.convertAround(res, o.convert); err != nil {
+			return nil, err
 		}
-		body = "SELECT " + strings.Join(cols, ", ") + " FROM (" + body + ")"
+		body = res.sql
 	}
 	order, err := c.setOrder(q, res)
 	if err != nil {

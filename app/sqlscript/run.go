@@ -249,13 +249,14 @@ func (r *Runner) broken(err error) error {
 }
 
 func (r *Runner) notice(m sqlexp.MsgNotice) {
-	if e, ok := m.Message.(mssql.Error); ok && (e.Number == 5701 || e.Number == 5703) {
-		if e.Number == 5701 {
-			r.printf("%s\n", e.Message)
-		}
-		return
+	e, ok := m.Message.(mssql.Error)
+	switch {
+	case !ok:
+		r.printf("%s\n", m.Message)
+	case e.Number == 5703: // sqlcmd does not show the language
+	default:
+		r.printf("%s\n", e.Message)
 	}
-	r.printf("%s\n", m.Message)
 }
 
 // failure prints an error of the server; any other one is returned.

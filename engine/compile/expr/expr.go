@@ -16,18 +16,28 @@ const maxDepth = 900
 // maxText bounds the text of one expression, in bytes.
 const maxText = 4 << 20
 
-// Rows is what an expression's names refer to.
-type Rows interface {
+// Columns are the names that an expression may have.
+type Columns interface {
 	// Column resolves a name: 207, 209, 4104.
 	Column(ref *ast.ColumnRef, at Place) (bound.X, error)
 	// Pseudo resolves $IDENTITY, $ROWGUID, $ACTION.
 	Pseudo(ref *ast.PseudoColumn, at Place) (bound.X, error)
-	// Key finds an expression among the keys of GROUP BY. ok is false if it is none.
+	// Window finds a named window: message 5362.
+	Window(name string) (*ast.Window, error)
+}
+
+// Keys are those of GROUP BY.
+type Keys interface {
+	// Key finds an expression among the keys. ok is false if it is none.
 	Key(e ast.Expr, at Place) (x bound.X, ok bool, err error)
 	// Grouping tells whether the grouping set at hand leaves out a key; ok is false if the expression is none.
 	Grouping(e ast.Expr) (absent, ok bool)
-	// Window finds a named window: message 5362.
-	Window(name string) (*ast.Window, error)
+}
+
+// Rows is what an expression's names refer to.
+type Rows interface {
+	Columns
+	Keys
 }
 
 // Sub is a compiled subquery.

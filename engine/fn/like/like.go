@@ -173,7 +173,9 @@ func index[T byte | rune](p *Pattern, s []T) int {
 		}
 		return 0
 	}
-	items = items[1:]
+	if items = items[1:]; len(items) == 0 {
+		return 1
+	}
 	for i := range s {
 		if match(p, items, s[i:]) {
 			return i + 1

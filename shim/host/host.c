@@ -370,6 +370,8 @@ static bool run(struct out *o, char *line)
 		many_threads(o, atoi(a[1]), atoi(a[2]), true, a[3], a[4], a[5]);
 	else if (IS("hammer", 6))
 		hammer_start(o, atoi(a[1]), a[2], a[3], a[4], a[5], a[6]);
+	else if (IS("hammer-wait", 1))
+		hammer_wait(o, strtoul(a[1], NULL, 10));
 	else if (IS("hammer-stop", 0))
 		hammer_stop(o);
 	else if (IS("bench", 6))

@@ -85,6 +85,8 @@ int transform(struct out *o, const ekm_session *slot, bool encrypt, const ekm_da
 
 void many_threads(struct out *o, int n, int rounds, bool one_session, const char *identity, const char *secret, const char *thumb);
 void hammer_start(struct out *o, int n, const char *identity, const char *secret, const char *thumb, const char *blob, const char *plain);
+/* hammer_wait waits until n more calls have worked. */
+void hammer_wait(struct out *o, unsigned long n);
 void hammer_stop(struct out *o);
 void bench(struct out *o, int n, int rounds, const char *identity, const char *secret, const char *thumb, const char *blob);
 

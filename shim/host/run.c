@@ -1,4 +1,5 @@
 /* The engine's calls, each with its question for sizes first, and many of them at once. */
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -284,6 +285,11 @@ void many_threads(struct out *o, int n, int rounds, bool one_session, const char
 	free(w);
 }
 
+static struct worker *hammers;
+static int hammer_count;
+static volatile bool hammer_end;
+static atomic_ulong hammer_good; /* calls that worked */
+
 /* unwrap_on unwraps the same blob until it is told to stop; a session that cannot be opened is opened again. */
 static void unwrap_on(void *p)
 {
@@ -306,6 +312,8 @@ static void unwrap_on(void *p)
 		count(&w->tally, code);
 		if (!code && (back.cb != w->plain.cb || memcmp(back.pb, w->plain.pb, back.cb) != 0))
 			w->tally.wrong++;
+		if (!code)
+			atomic_fetch_add(&hammer_good, 1);
 		free(back.pb);
 		nap(1);
 	}
@@ -316,9 +324,6 @@ static void unwrap_on(void *p)
 	free(o.text);
 }
 
-static struct worker *hammers;
-static int hammer_count;
-static volatile bool hammer_end;
 
 void hammer_start(struct out *o, int n, const char *identity, const char *secret, const char *thumb, const char *blob, const char *plain)
 {
@@ -339,6 +344,16 @@ void hammer_start(struct out *o, int n, const char *identity, const char *secret
 		w->t = thread_start(unwrap_on, w);
 	}
 	say(o, " threads=%d", hammer_count);
+}
+
+void hammer_wait(struct out *o, unsigned long n)
+{
+	unsigned long from = atomic_load(&hammer_good);
+	double start = now_ms();
+	while (atomic_load(&hammer_good) - from < n && now_ms() - start < 60000)
+		nap(2);
+	say(o, " waited_ms=%.0f", now_ms() - start);
+	rule(o, atomic_load(&hammer_good) - from >= n, "calls must work again");
 }
 
 void hammer_stop(struct out *o)

@@ -219,9 +219,9 @@ func TestAgentFaults(t *testing.T) {
 	under := func(what string, f func(), allowed ...int) {
 		t.Helper()
 		h.must("hammer", "12", v.identity, v.secret, thumb, blob, plainHex)
-		time.Sleep(300 * time.Millisecond)
+		h.must("hammer-wait", "24")
 		f()
-		time.Sleep(500 * time.Millisecond)
+		h.must("hammer-wait", "24") // it works again
 		r := h.must("hammer-stop")
 		t.Logf("%s: %s", what, strings.TrimSpace(r.text))
 		codes := r.codes()
@@ -247,7 +247,7 @@ func TestAgentFaults(t *testing.T) {
 		for range 3 {
 			p.kill()
 			p = a.start(t)
-			time.Sleep(200 * time.Millisecond)
+			h.must("hammer-wait", "24")
 		}
 	})
 	under("stop and restart", func() {

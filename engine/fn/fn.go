@@ -7,6 +7,8 @@ import (
 	"latchkey/engine/fn/aggregate"
 	"latchkey/engine/fn/datetime"
 	"latchkey/engine/fn/def"
+	"latchkey/engine/fn/format"
+	"latchkey/engine/fn/json"
 	"latchkey/engine/fn/logic"
 	"latchkey/engine/fn/number"
 	"latchkey/engine/fn/system"
@@ -65,11 +67,11 @@ const (
 // ErrSpec means that Parse was given no specification.
 var ErrSpec = def.ErrSpec
 
-// table is every function by name. It is made once and never changed.
-var table = func() map[string]*Function {
+// functions is every function by name. It is made once and never changed.
+var functions = func() map[string]*Function {
 	m := make(map[string]*Function, 512)
 	for _, list := range [][]Function{
-		operators(), aggregate.Operators(), aggregate.Functions(), text.Functions(), logic.Functions(), number.Functions(), datetime.Functions(), system.Functions(),
+		operators(), aggregate.Operators(), aggregate.Functions(), text.Functions(), logic.Functions(), number.Functions(), datetime.Functions(), system.Functions(), format.Functions(), json.Functions(),
 	} {
 		for i := range list {
 			f := &list[i]
@@ -85,9 +87,9 @@ var table = func() map[string]*Function {
 // Lookup finds a function, an aggregate or a @@variable by name in any case. Some are known and refused: [Function.Refused]. Operators
 // are not found.
 func Lookup(name string) (*Function, bool) {
-	f, ok := table[name]
+	f, ok := functions[name]
 	if !ok {
-		f, ok = table[strings.ToUpper(name)]
+		f, ok = functions[strings.ToUpper(name)]
 	}
 	if !ok || f.Kind == OperatorFn {
 		return nil, false
@@ -106,7 +108,7 @@ type Feature struct {
 // Features lists all functions by name.
 func Features() []Feature {
 	var list []Feature
-	for _, f := range table {
+	for _, f := range functions {
 		if f.Kind == OperatorFn {
 			continue
 		}
@@ -115,6 +117,9 @@ func Features() []Feature {
 			row.Note = f.Refused
 		}
 		list = append(list, row)
+	}
+	for _, t := range tables {
+		list = append(list, Feature{Name: t.Name, Kind: TableFunc.String(), Supported: true, Note: t.Note})
 	}
 	slices.SortFunc(list, func(a, b Feature) int { return strings.Compare(a.Name, b.Name) })
 	return list
@@ -127,7 +132,7 @@ func Parse(spec string) (Call, error) {
 	if err != nil {
 		return Call{}, err
 	}
-	f, ok := table[s.Name]
+	f, ok := functions[s.Name]
 	if !ok {
 		return Call{}, def.Errorf(195, s.Name)
 	}
@@ -139,7 +144,7 @@ func Parse(spec string) (Call, error) {
 // as values (message 512 for a second row), RECURSION(level, most) gives the level and message 530 beyond most (0 for no bound). Conditions give a bit, or NULL
 // for unknown. Collation conflicts are the compiler's: text is compared under the collation of the first argument's type.
 func Operator(op string, args ...Arg) (Call, error) {
-	f, ok := table[op]
+	f, ok := functions[op]
 	if !ok || f.Kind != OperatorFn {
 		return Call{}, &Refusal{Name: op, Why: "no such operator"}
 	}

@@ -335,6 +335,46 @@ var documented = map[string]string{
 	"LIKE | int:123 | 1%":                   "bit:1",
 	"LIKE | nvarchar(5):É | nvarchar(5):é":  "bit:1",
 	"LIKE | nvarchar(5):É | nvarchar(5):e":  "bit:0",
+	// FORMAT
+	"FORMAT | int:123456789 | ###-##-####":                                     "nvarchar(4000):123-45-6789",
+	"FORMAT | decimal(10,3):1234.565 | N":                                      "nvarchar(4000):1,234.57",
+	"FORMAT | decimal(10,3):-1234.5 | C":                                       "nvarchar(4000):($1,234.50)",
+	"FORMAT | float:0.1234 | P1":                                               "nvarchar(4000):12.3 %",
+	"FORMAT | int:42 | D5":                                                     "nvarchar(4000):00042",
+	"FORMAT | int:255 | X4":                                                    "nvarchar(4000):00FF",
+	"FORMAT | float:12345.678 | E2":                                            "nvarchar(4000):1.23E+004",
+	"FORMAT | int:1234567 | #,##0":                                             "nvarchar(4000):1,234,567",
+	"FORMAT | decimal(5,2):1.5 | 000.00":                                       "nvarchar(4000):001.50",
+	"FORMAT | decimal(5,2):1.5 | #.##":                                         "nvarchar(4000):1.5",
+	"FORMAT | decimal(5,2):0.5 | #.00":                                         "nvarchar(4000):.50",
+	"FORMAT | int:-5 | 0;(0);zero":                                             "nvarchar(4000):(5)",
+	"FORMAT | int:0 | 0;(0);zero":                                              "nvarchar(4000):zero",
+	"FORMAT | int:12345678 | #,##0,,.0M":                                       "nvarchar(4000):12.3M",
+	"FORMAT | decimal(3,2):0.25 | 0%":                                          "nvarchar(4000):25%",
+	"FORMAT | datetime2:2020-11-07 15:04:05.1234567 | yyyy-MM-dd HH:mm:ss.fff": "nvarchar(4000):2020-11-07 15:04:05.123",
+	"FORMAT | date:2020-11-07 | d":                                             "nvarchar(4000):11/7/2020",
+	"FORMAT | date:2020-11-07 | D | en-US":                                     "nvarchar(4000):Saturday, November 7, 2020",
+	"FORMAT | datetime:2020-11-07 15:04:05 | h:mm tt":                          "nvarchar(4000):3:04 PM",
+	"FORMAT | datetimeoffset:2020-11-07 15:04:05 -05:00 | o":                   "nvarchar(4000):2020-11-07T15:04:05.0000000-05:00",
+	"FORMAT | time:07:35 | hh:mm":                                              "nvarchar(4000):NULL",
+	`FORMAT | time:07:35 | hh\:mm`:                                             "nvarchar(4000):07:35",
+	"FORMAT | int:5 | N | de-DE":                                               "Msg 9818",
+	"FORMAT | abc | N":                                                         "Msg 8116",
+	// JSON
+	`ISJSON | {"a":1}`:    "int:1",
+	`ISJSON | {"a":}`:     "int:0",
+	`ISJSON | 5`:          "int:0",
+	`ISJSON | 5 | SCALAR`: "int:1",
+	`JSON_VALUE | {"a":{"b":[10,"x\u0041"]}} | $.a.b[1]`: "nvarchar(4000):xA",
+	`JSON_VALUE | {"a b":1.50} | $."a b"`:                "nvarchar(4000):1.50",
+	`JSON_VALUE | {"a":[1]} | $.a`:                       "nvarchar(4000):NULL",
+	`JSON_VALUE | {"a":[1]} | strict $.a`:                "Msg 13623",
+	`JSON_VALUE | {"a":1} | strict $.b`:                  "Msg 13608",
+	`JSON_VALUE | {"a":1 | $.a`:                          "Msg 13609",
+	`JSON_VALUE | {"a":1} | a`:                           "Msg 13607",
+	`JSON_QUERY | {"a": [1, {"b":2}]} | $.a[1]`:          `nvarchar(max):{"b":2}`,
+	`JSON_QUERY | {"a":1} | $.a`:                         "nvarchar(max):NULL",
+	`JSON_MODIFY | {} | $.a | b`:                         "refused",
 	// the rest
 	"HASHBYTES | SHA2_256 | abc":                                "varbinary(8000):0xBA7816BF8F01CFEA414140DE5DAE2223B00361A396177A9CB410FF61F20015AD",
 	"HASHBYTES | MD5 | nvarchar(3):a":                           "varbinary(8000):0x4144E195F46DE78A3623DA7364D04F11",
@@ -432,9 +472,56 @@ func TestFeatures(t *testing.T) {
 		} else if f.Note == "" {
 			t.Errorf("%s is refused without a reason", f.Name)
 		}
+		if _, ok := fn.LookupTable(f.Name); ok {
+			continue
+		}
 		if g, ok := fn.Lookup(strings.ToLower(f.Name)); !ok || g.Name != f.Name {
 			t.Errorf("%s is not found in lower case", f.Name)
 		}
 	}
 	t.Logf("%d functions, %d supported", len(list), supported)
+}
+
+func TestTables(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		args []string
+		want string
+	}{
+		{"STRING_SPLIT", []string{"nvarchar(max):a,,b", "nvarchar(1):,", "NULL"}, "a 1; 2;b 3;"},
+		{"generate_series", []string{"int:5", "int:1", "int:-2"}, "5;3;1;"},
+		{"generate_series", []string{"bigint:9223372036854775806", "bigint:9223372036854775807", "NULL"}, "9223372036854775806;9223372036854775807;"},
+		{"generate_series", []string{"int:1", "int:2", "int:0"}, "Argument value 0 is invalid for argument 3 of generate_series function.;"},
+		{"OPENJSON", []string{`nvarchar(max):{"a":null,"b":"x","c":[1]}`, "NULL"}, "a NULL 0;b x 1;c [1] 4;"},
+		{"OPENJSON", []string{`nvarchar(max):{"a":[true,2]}`, "$.a"}, "0 true 3;1 2 2;"},
+	} {
+		f, ok := fn.LookupTable(tt.name)
+		if !ok {
+			t.Fatal(tt.name)
+		}
+		var args []sqltype.Value
+		for _, a := range tt.args {
+			_, v := value(t, a)
+			args = append(args, v)
+		}
+		got := ""
+		for row, err := range f.Rows(t.Context(), args) {
+			if err != nil {
+				got += err.Error() + ";"
+				break
+			}
+			if len(row) != len(f.Columns) {
+				t.Errorf("%s: a row of %d columns", tt.name, len(row))
+			}
+			var parts []string
+			for i, v := range row {
+				_, s, _ := strings.Cut(show(f.Columns[i].Type, v), ":")
+				parts = append(parts, s)
+			}
+			got += strings.Join(parts, " ") + ";"
+		}
+		if got != tt.want {
+			t.Errorf("%s%v is %q, want %q", tt.name, tt.args, got, tt.want)
+		}
+	}
 }

@@ -13,7 +13,7 @@ import (
 func envCommand() *command {
 	var data, format string
 	return &command{
-		name: "env", short: "print the variables that Azure SDKs need to reach a running latchkey up",
+		name: "env", short: "print the variables that Azure SDKs and SQL clients need to reach a running latchkey up",
 		long: `In a shell: eval "$(latchkey env)". In PowerShell: latchkey env --format powershell | Out-String | Invoke-Expression.
 
 The variables name real Azure hosts; HTTPS_PROXY leads to the server's own proxy, which reaches nothing else, so a shell with these

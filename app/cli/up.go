@@ -11,6 +11,7 @@ import (
 
 	"latchkey/app/compose"
 	"latchkey/app/install"
+	"latchkey/app/running"
 )
 
 // stopBound is how long requests in flight have to finish at a stop.
@@ -20,10 +21,11 @@ func upCommand() *command {
 	var data, level string
 	var u compose.UpConfig
 	return &command{
-		name: "up", short: "run vault, token authority and proxy in one process until stopped",
+		name: "up", short: "run vault, token authority, proxy and database server in one process until stopped",
 		long: `The first start makes the data directory with a vault "latchkey-dev" holding an RSA-2048 key "ContosoRSAKey0", a Managed HSM
 "latchkey-hsm", and two service principals: one that may do everything with keys (latchkey env, latchkey key), one that may get, wrap and
-unwrap (LATCHKEY_CONNECTOR_CLIENT_ID). Later starts go on with what is there.
+unwrap (LATCHKEY_CONNECTOR_CLIENT_ID). The database server gets a sysadmin login "dba"; latchkey sql and $SQLSERVER_DSN of latchkey env use it.
+Later starts go on with what is there.
 
 When it is ready it writes DIR/run.json (addresses, CA file, process id) and removes it at stop. It listens on loopback only. To serve
 other machines, use latchkey vault serve.
@@ -34,7 +36,9 @@ default of a new directory. A directory keeps the source that it was made with; 
 		flags: func(f *flag.FlagSet) {
 			dataFlag(f, &data)
 			f.StringVar(&u.Seal, "seal", "", "`SPEC` of the seal key's source")
-			f.StringVar(&u.VaultAddr, "vault", "", "vault `ADDR`, https; default for all four: that of the last start, else a free port on 127.0.0.1")
+			f.StringVar(&u.SQLAddr, "sql", "", "database server `ADDR`, TDS, or none; default for this and the next four: that of the last start, else a free port on 127.0.0.1")
+			f.BoolVar(&u.Demo, "demo", false, "also run the documented set-up once: provider LatchkeyEKM, a credential, the asymmetric key LatchkeyDemoKey and its login")
+			f.StringVar(&u.VaultAddr, "vault", "", "vault `ADDR`, https")
 			f.StringVar(&u.EntraAddr, "entra", "", "token authority `ADDR`, https")
 			f.StringVar(&u.ProxyAddr, "proxy", "", "CONNECT proxy `ADDR`")
 			f.StringVar(&u.IMDSAddr, "imds", "", "managed identity `ADDR`, http: loopback, 169.254.169.254:80, or none")
@@ -66,12 +70,20 @@ default of a new directory. A directory keeps the source that it was made with; 
 latchkey: hsm    %s
 latchkey: tokens %s  (%s)
 latchkey: proxy  http://%s
-latchkey: use it from another terminal: eval "$(latchkey env --data '%s')"
+%slatchkey: use it from another terminal: eval "$(latchkey env --data '%s')"
 latchkey: ready in %d ms; stop with ctrl-c
-`, i.VaultURL, i.Addresses.Vault, i.HSMURL, i.AuthorityHost, i.Addresses.Entra, i.Addresses.Proxy, i.DataDir, c.Clock.Now().Sub(start).Milliseconds())
+`, i.VaultURL, i.Addresses.Vault, i.HSMURL, i.AuthorityHost, i.Addresses.Entra, i.Addresses.Proxy, sqlLine(i), i.DataDir, c.Clock.Now().Sub(start).Milliseconds())
 			return wait(ctx, c, server)
 		},
 	}
+}
+
+// sqlLine tells of the database server, if there is one.
+func sqlLine(i *running.Info) string {
+	if i.Addresses.SQL == "" {
+		return ""
+	}
+	return fmt.Sprintf("latchkey: sql    %s as %s (latchkey sql --data '%s')\n", i.Addresses.SQL, i.SQLLogin, i.DataDir)
 }
 
 func logFlag(f *flag.FlagSet, level *string) {

@@ -88,8 +88,14 @@ func (c *call) tuneGC() {
 	}
 }
 
+// server is something that runs until it is stopped.
+type server interface {
+	Failed() <-chan error
+	Stop(context.Context) error
+}
+
 // wait ends a server when ctx ends or a part of it fails.
-func wait(ctx context.Context, c *call, server *compose.Up) (err error) {
+func wait(ctx context.Context, c *call, server server) (err error) {
 	select {
 	case <-ctx.Done():
 	case err = <-server.Failed():

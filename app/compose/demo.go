@@ -10,7 +10,6 @@ import (
 	mssql "github.com/microsoft/go-mssqldb"
 
 	"latchkey/app/running"
-	"latchkey/internal/secret"
 )
 
 // The names of the documented set-up in a demonstration.
@@ -69,7 +68,7 @@ func (u *Up) demoSteps(secrets *running.Secrets) []demoStep {
 	count := func(view, name string) string {
 		return "SELECT COUNT(*) FROM " + view + " WHERE name = N'" + name + "'"
 	}
-	credential := ConnectorCredential(u.Info, secrets)
+	credential := u.Info.CredentialSecret(secrets)
 	defer credential.Destroy()
 	return []demoStep{
 		{"option", "", "EXEC sp_configure 'show advanced options', 1; RECONFIGURE; EXEC sp_configure 'EKM provider enabled', 1; RECONFIGURE;"},
@@ -83,11 +82,4 @@ func (u *Up) demoSteps(secrets *running.Secrets) []demoStep {
 		{"login of the key", count("sys.server_principals", demoLogin), "CREATE LOGIN " + demoLogin + " FROM ASYMMETRIC KEY " + demoKey + ";"},
 		{"login's credential", "", "ALTER LOGIN " + demoLogin + " ADD CREDENTIAL " + demoCredential + ";"},
 	}
-}
-
-// ConnectorCredential is SECRET of the credential of a running server's connector: the client id as 32 digits and the secret. The
-// caller destroys it.
-func ConnectorCredential(r *running.Info, s *running.Secrets) *secret.Bytes {
-	b := append([]byte(strings.ReplaceAll(r.ConnectorClientID, "-", "")), s.ConnectorClientSecret.Expose()...)
-	return secret.Take(b)
 }

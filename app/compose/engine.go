@@ -1,0 +1,173 @@
+package compose
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"path/filepath"
+
+	"latchkey/app/agentd"
+	"latchkey/app/install"
+	"latchkey/ekm/code"
+	"latchkey/engine"
+	"latchkey/internal/fsys"
+	"latchkey/internal/localca"
+	"latchkey/internal/secret"
+)
+
+// tlsDir is where an engine's own certificate authority lies in its data folder.
+const tlsDir = "tls"
+
+// passwordFile is where the password of a new server's first login is written when nobody gave one.
+const passwordFile = SQLLogin + ".password"
+
+// Engine is a database server alone.
+type Engine struct {
+	Addresses []string // where it listens, in the order of the configuration
+	CAFile    string   // what clients must trust; "" with a certificate of your own
+	// PasswordFile holds the password of the first login of a new server; "" if it was given, or the server is not new.
+	PasswordFile string
+
+	sql    *sqlServer
+	failed chan error
+}
+
+// EngineStart is what StartEngine needs besides the configuration.
+type EngineStart struct {
+	install.Process
+	// Password is that of the first login of a new server; nil makes one and writes it to a file. It is destroyed.
+	Password *secret.Bytes
+}
+
+// StartEngine runs a database server over real key vaults. ctx bounds the start alone; stop it with Stop.
+func StartEngine(ctx context.Context, p EngineStart, c *EngineConfig) (_ *Engine, err error) {
+	p.Defaults()
+	defer p.Password.Destroy()
+	if err := c.Check(); err != nil {
+		return nil, err
+	}
+	e := &Engine{failed: make(chan error, 8)}
+	var listeners []net.Listener
+	defer func() {
+		if err == nil {
+			return
+		}
+		for _, l := range listeners {
+			_ = l.Close()
+		}
+		stopping, done := context.WithTimeout(context.Background(), stopBound)
+		defer done()
+		err = errors.Join(err, e.Stop(stopping))
+	}()
+	for _, addr := range c.Listen { // a taken port is told before anything is made
+		l, err := bind("SQL", addr)
+		if err != nil {
+			return nil, err
+		}
+		listeners = append(listeners, l)
+	}
+	tlsConfig, err := e.tls(p, c)
+	if err != nil {
+		return nil, err
+	}
+	file := filepath.Join(c.Data, passwordFile)
+	password, made, err := firstPassword(p, file)
+	if err != nil {
+		return nil, err
+	}
+	lookup := p.LookupEnv
+	if lookup == nil {
+		lookup = func(string) (string, bool) { return "", false }
+	}
+	l := c.Limits
+	e.sql, err = openSQL(ctx, engine.Config{
+		Dir: c.Data, ServiceKeyDir: c.ServiceKeyDir, FS: p.FS, Clock: p.Clock, Log: p.Log, PID: p.PID, Name: c.Name,
+		Admin: &engine.Admin{Name: SQLLogin, Password: password}, SharedCredentials: c.SharedCredentials,
+		TLS: tlsConfig, ForceEncryption: !c.AllowPlain, Limits: l.server(),
+		Databases: engine.Databases{
+			Connections: l.DatabaseConnections, Unwraps: l.Unwraps, CacheBytes: l.CacheMebibytes << 20, TempBytes: l.TempMebibytes << 20,
+			ScanRate: l.ScanMebibytes << 20,
+		},
+	}, agentd.Config{FS: p.FS, Clock: p.Clock, Log: p.Log, LookupEnv: lookup}, c.settings())
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case made && e.sql.engine.AdminMade():
+		e.PasswordFile = file
+	case made:
+		if err := p.FS.Remove(file); err != nil { // of a server that has its logins
+			return nil, fmt.Errorf("removing a password that was not needed: %w", err)
+		}
+	}
+	for _, l := range listeners {
+		e.Addresses = append(e.Addresses, l.Addr().String())
+		e.sql.serve(l, e.fail)
+	}
+	listeners = nil
+	return e, nil
+}
+
+// firstPassword is the password for the first login of a new server. One that is made is on disk before the login is, so that
+// a crash between the two locks nobody out; a file of an earlier attempt is used again.
+func firstPassword(p EngineStart, file string) (password *secret.Bytes, made bool, err error) {
+	if p.Password.Len() > 0 {
+		return p.Password.Clone(), false, nil
+	}
+	b, err := fsys.ReadFile(p.FS, file, 1024)
+	defer secret.Wipe(b)
+	if err == nil && len(b) > 1 {
+		return secret.New(b[:len(b)-1]), true, nil
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, false, fmt.Errorf("reading the first login's password: %w", err)
+	}
+	password = secret.FromString("Lk1-" + rand.Text())
+	if err := p.FS.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return nil, false, fmt.Errorf("making the data folder: %w", err)
+	}
+	text := append(append([]byte(nil), password.Expose()...), '\n')
+	defer secret.Wipe(text)
+	if err := fsys.WriteFile(p.FS, file, text, 0o600); err != nil {
+		return nil, false, fmt.Errorf("writing the first login's password: %w", err)
+	}
+	return password, true, nil
+}
+
+func (e *Engine) tls(p EngineStart, c *EngineConfig) (*tls.Config, error) {
+	if c.TLS.Cert != "" {
+		return newCertFiles(p.FS, p.Clock, c.TLS.Cert, c.TLS.Key)
+	}
+	dir := filepath.Join(c.Data, tlsDir)
+	if err := p.FS.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("making the directory of certificates: %w", err)
+	}
+	ca, err := localca.Open(localca.Config{FS: p.FS, Clock: p.Clock, Dir: dir, Names: c.TLS.OwnNames})
+	if err != nil {
+		return nil, code.Wrap(code.ConfigInvalid, "opening the local certificate authority", dir, err)
+	}
+	e.CAFile = ca.BundlePath()
+	return ca.TLSConfig(), nil
+}
+
+func (e *Engine) fail(err error) {
+	select {
+	case e.failed <- err:
+	default:
+	}
+}
+
+// Failed gets what ended by itself while the server should run.
+func (e *Engine) Failed() <-chan error { return e.failed }
+
+// Stop lets requests finish until ctx ends, then closes databases and catalogue.
+func (e *Engine) Stop(ctx context.Context) error {
+	if e.sql == nil {
+		return nil
+	}
+	return e.sql.close(ctx)
+}

@@ -40,7 +40,7 @@ func run(args []string, out io.Writer) error {
 		return err
 	}
 	if *version == "" || *at == "" || flags.NArg() == 0 {
-		return errors.New("usage: sbom -version V -time T FILE...")
+		return errors.New("call it as: sbom -version V -time T FILE, with any number of files")
 	}
 	files := slices.Clone(flags.Args())
 	slices.SortFunc(files, func(a, b string) int { return strings.Compare(filepath.Base(a), filepath.Base(b)) })

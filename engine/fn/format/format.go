@@ -200,12 +200,11 @@ func standard(v sqltype.Value, d digits, letter byte, places int) (string, bool)
 		return exponential(d, p, letter), true
 	case 'G', 'R':
 		if v.Kind().IsApproximate() {
-			f := v.Float()
-			if a := strconv.FormatFloat(f, 'E', -1, 64); letter&^0x20 == 'G' {
-				a = strconv.FormatFloat(f, 'G', map[sqltype.Kind]int{sqltype.Real: 7, sqltype.Float: 15}[v.Kind()], 64)
-				return a, true
+			precision := -1
+			if letter&^0x20 == 'G' {
+				precision = map[sqltype.Kind]int{sqltype.Real: 7, sqltype.Float: 15}[v.Kind()]
 			}
-			return strconv.FormatFloat(f, 'G', -1, 64), true
+			return strconv.FormatFloat(v.Float(), 'G', precision, 64), true
 		}
 		s := string(sqltype.AppendDecimal(nil, d.n, d.scale))
 		if d.neg {

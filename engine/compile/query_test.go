@@ -1,6 +1,7 @@
 package compile_test
 
 import (
+	"strings"
 	"testing"
 )
 
@@ -88,7 +89,7 @@ func TestQueries(t *testing.T) {
 		{"SELECT id FROM customers WHERE id > 2.5 ORDER BY id", "id int not null\n3\n4\n"},
 		{"SELECT id % 2, -id, ~id, id & 3, id / 2 FROM customers WHERE id = 3", "int, int not null, int not null, int, int\n1|-3|-4|3|1\n"},
 	} {
-		if got := d.query(t, c.sql); got != c.want && !(len(got) > len(c.want) && got[:len(c.want)] == c.want && c.want[3] == ':') {
+		if got := d.query(t, c.sql); got != c.want && !(len(got) > len(c.want) && got[:len(c.want)] == c.want && strings.Contains(c.want[:6], ":")) {
 			t.Errorf("%s\ngot  %q\nwant %q", c.sql, got, c.want)
 		}
 	}

@@ -53,7 +53,7 @@ func (b *Builder) Call(c fn.Call, args []X, pos token.Pos) (X, error) {
 	if x.SQL == "" {
 		return X{}, plan.Unsupported("EXPRESSION", pos)
 	}
-	if c.Native && !simpleText(x.SQL) {
+	if !simpleText(x.SQL) {
 		x.SQL = "(" + x.SQL + ")"
 	}
 	x = relabel(x, args)

@@ -71,8 +71,10 @@ func (c *Compiler) groupingOf(name string, e *ast.FuncCall, at Place) (bound.X, 
 		k = sqltype.Int
 	}
 	x := c.Constant(sqltype.NewInt(k, n), sqltype.Of(k))
+	x.SQL = "CAST(" + x.SQL + " AS INTEGER)" // a bare number would be a position in ORDER BY
+	x.Const, x.Eval, x.Flags = false, nil, bound.HasAggregate
 	x.Type.Nullable = false
-	return x, nil
+	return at.input(x), nil
 }
 
 // named calls a function or @@variable by its name in upper case.

@@ -322,15 +322,16 @@ func (c *Compiler) values(ts *ast.Derived, r *Rows) (string, error) {
 		return "", err
 	}
 	s := c.sourceOf(&result{items: cols}, ts.Alias, names)
-	for i := range s.cols {
-		s.cols[i].x.SQL = s.Alias + ".column" + strconv.Itoa(i+1)
-	}
 	texts := make([]string, len(rows))
 	for i, row := range rows {
 		texts[i] = "(" + strings.Join(sqlOf(row), ", ") + ")"
 	}
+	head := make([]string, len(cols)) // gives the columns their names, and no row
+	for i := range head {
+		head[i] = "NULL AS c" + strconv.Itoa(i+1)
+	}
 	r.Add(s)
-	return "(VALUES " + strings.Join(texts, ", ") + ") AS " + s.Alias, nil
+	return "(SELECT " + strings.Join(head, ", ") + " WHERE 0 UNION ALL VALUES " + strings.Join(texts, ", ") + ") AS " + s.Alias, nil
 }
 
 func sqlOf(xs []bound.X) []string {

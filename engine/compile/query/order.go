@@ -34,7 +34,7 @@ func (sel *selection) orderKeys() ([]orderKey, error) {
 		if err := bound.Resolved(k.x, "ORDER BY", sel.c.Pos); err != nil {
 			return nil, err
 		}
-		if k.x.Flags&(bound.HasColumn|bound.HasAggregate) != 0 {
+		if k.x.Flags&bound.HasColumn != 0 && k.x.SQL != "NULL" {
 			if seen[k.x.SQL] {
 				return nil, plan.Fail(sel.c.Pos, 169)
 			}

@@ -17,8 +17,8 @@ import (
 const (
 	// SQLLogin is the sysadmin that the first start makes.
 	SQLLogin  = "dba"
-	engineDir = "engine" // in the data directory
-	keymapDir = "keymap" // in the engine's
+	EngineDir = "engine" // in the data directory: everything of the database server
+	keymapDir = "keymap" // the thumbprint map, in the engine's
 )
 
 // providerFiles are the names of libraries that stand for the built-in connector in CREATE CRYPTOGRAPHIC PROVIDER ... FROM FILE.
@@ -79,7 +79,7 @@ func (u *Up) serveSQL(ctx context.Context, c UpConfig, l *listeners, secrets *ru
 	if err != nil {
 		return err
 	}
-	dir := filepath.Join(in.Dir, engineDir)
+	dir := filepath.Join(in.Dir, EngineDir)
 	lookup := in.LookupEnv
 	if lookup == nil {
 		lookup = func(string) (string, bool) { return "", false }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"latchkey/internal/fsys"
+	"latchkey/internal/secret"
 )
 
 // Variable is one environment variable. Value may be a secret.
@@ -45,9 +46,18 @@ func (r *Info) Environment(f fsys.FS, known string) ([]Variable, error) {
 		{"LATCHKEY_CONNECTOR_CLIENT_SECRET", string(s.ConnectorClientSecret.Expose())},
 	}
 	if r.Addresses.SQL != "" {
-		vars = append(vars, Variable{"LATCHKEY_SQL_LOGIN", r.SQLLogin}, Variable{"SQLSERVER_DSN", r.DSN(s)})
+		credential := r.CredentialSecret(s)
+		defer credential.Destroy()
+		vars = append(vars, Variable{"LATCHKEY_SQL_LOGIN", r.SQLLogin}, Variable{"SQLSERVER_DSN", r.DSN(s)},
+			Variable{"LATCHKEY_EKM_SECRET", string(credential.Expose())})
 	}
 	return vars, nil
+}
+
+// CredentialSecret is SECRET of a SQL credential for the connector's principal: its client id as 32 digits, and the client secret behind it. The
+// caller destroys it.
+func (r *Info) CredentialSecret(s *Secrets) *secret.Bytes {
+	return secret.Take(append([]byte(strings.ReplaceAll(r.ConnectorClientID, "-", "")), s.ConnectorClientSecret.Expose()...))
 }
 
 // DSN is how a Go program (go-mssqldb) reaches the database server as SQLLogin: with everything encrypted and the server's

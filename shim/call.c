@@ -50,11 +50,13 @@ static enum fate exchange(struct conn *c, uint8_t *request, uint32_t n, uint16_t
 	size_t done;
 	enum io how;
 
+	c->sent = false;
 	if (now >= until)
 		return refuse(c, code, AGENT_LATE);
 	frame_head(request, n, op, flags, ++c->id, (uint32_t)(until - now));
 	until += DEADLINE_GRACE;
 	how = os_send(&c->stream, request, n, until, stop, &done);
+	c->sent = done > 0;
 	if (how != IO_OK)
 		return io_fate(c, how, done, code);
 
@@ -86,7 +88,8 @@ static enum fate exchange(struct conn *c, uint8_t *request, uint32_t n, uint16_t
 		return io_fate(c, how, 1, code);
 	if (response->flags & RESPONSE_GOING)
 		conn_close(c);
-	*code = response->code;
+	/* Code 2 has a meaning for the caller's buffers, of which the agent knows nothing. */
+	*code = response->code == EKM_SMALL_BUFFER ? AGENT_GARBLED : response->code;
 	return ANSWERED;
 }
 
@@ -200,7 +203,7 @@ int call_session(struct session *s, struct frame *request, struct frame *respons
 				continue;
 			return code;
 		case ENDED:
-			return once_only(request->op) ? AGENT_UNKNOWN : code;
+			return once_only(request->op) && c->sent ? AGENT_UNKNOWN : code;
 		case LOST:
 			if (once_only(request->op))
 				return AGENT_UNKNOWN;

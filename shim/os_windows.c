@@ -281,20 +281,45 @@ static bool served(HANDLE pipe, const struct settings *set)
  * instance, and is part of GENERIC_WRITE. */
 enum { CLIENT_ACCESS = (FILE_GENERIC_READ | FILE_GENERIC_WRITE) & ~FILE_APPEND_DATA };
 
+/* dial opens the pipe. Where all its instances are busy, as in the moment in which another client came, it waits for the next. */
+static HANDLE dial(const struct settings *set)
+{
+	uint64_t until = os_now() + CONNECT_PAUSE;
+	for (;;) {
+		HANDLE pipe = CreateFileW(set->address, CLIENT_ACCESS, 0, NULL, OPEN_EXISTING,
+					  FILE_FLAG_OVERLAPPED | SECURITY_SQOS_PRESENT | SECURITY_IDENTIFICATION, NULL);
+		uint64_t now = os_now();
+		if (pipe != INVALID_HANDLE_VALUE || GetLastError() != ERROR_PIPE_BUSY || now >= until)
+			return pipe;
+		(void)WaitNamedPipeW(set->address, (DWORD)(until - now));
+	}
+}
+
 int os_connect(struct stream *s, const struct settings *set)
 {
-	HANDLE event, pipe = CreateFileW(set->address, CLIENT_ACCESS, 0, NULL, OPEN_EXISTING,
-					 FILE_FLAG_OVERLAPPED | SECURITY_SQOS_PRESENT | SECURITY_IDENTIFICATION, NULL);
-	if (pipe == INVALID_HANDLE_VALUE) /* not there, or all its instances are busy */
+	/* The pipe is for the server's own account: if this thread acts for a client just now, not while it is opened. */
+	HANDLE acting = NULL, event, pipe;
+	if (OpenThreadToken(GetCurrentThread(), TOKEN_IMPERSONATE, TRUE, &acting) && !RevertToSelf()) {
+		CloseHandle(acting);
 		return AGENT_ABSENT;
-	if (GetFileType(pipe) != FILE_TYPE_PIPE || !owned(pipe, set) || !served(pipe, set)) {
-		CloseHandle(pipe);
-		return AGENT_FOREIGN;
 	}
-	event = CreateEventW(NULL, TRUE, FALSE, NULL);
+	int code = 0;
+	pipe = dial(set);
+	if (pipe == INVALID_HANDLE_VALUE)
+		code = AGENT_ABSENT;
+	else if (GetFileType(pipe) != FILE_TYPE_PIPE || !owned(pipe, set) || !served(pipe, set))
+		code = AGENT_FOREIGN;
+	if (acting) {
+		/* The thread must not go on with more rights than it had. */
+		if (!SetThreadToken(NULL, acting))
+			code = AGENT_ABSENT;
+		CloseHandle(acting);
+	}
+	event = code ? NULL : CreateEventW(NULL, TRUE, FALSE, NULL);
 	if (!event) {
-		CloseHandle(pipe);
-		return AGENT_ABSENT;
+		if (pipe != INVALID_HANDLE_VALUE)
+			CloseHandle(pipe);
+		return code ? code : AGENT_ABSENT;
 	}
 	s->pipe = pipe;
 	s->event = event;

@@ -115,7 +115,7 @@ struct stream {
 
 enum io { IO_OK, IO_BROKEN, IO_LATE, IO_STOPPED };
 
-/* os_connect tries once, without waiting. It gives 0, AGENT_ABSENT (try again) or AGENT_FOREIGN. */
+/* os_connect tries once, and waits no longer than CONNECT_PAUSE. It gives 0, AGENT_ABSENT (try again) or AGENT_FOREIGN. */
 int os_connect(struct stream *s, const struct settings *set);
 /* os_send and os_recv move n bytes or say why not; done counts what was moved. They end early when stop becomes true. */
 enum io os_send(struct stream *s, const uint8_t *p, size_t n, uint64_t until, atomic_bool *stop, size_t *done);
@@ -208,6 +208,7 @@ void builtin_algorithms(struct algorithms *to);
 struct conn {
 	struct stream stream;
 	bool open;
+	bool sent;   /* a byte of the last request was written */
 	uint32_t id; /* of the last request */
 };
 

@@ -320,6 +320,10 @@ static bool run(struct out *o, char *line)
 	say(o, "-");
 	if (IS("gate", 1))
 		say(o, " trust=0x%08x", lib_trust(a[1]));
+	else if (IS("impersonate", 1))
+		impersonate(atoi(a[1]) != 0);
+	else if (IS("acting", 0))
+		say(o, " acting=%d", acting());
 	else if (IS("resources", 2))
 		lib_resources(o, a[1], (unsigned)atoi(a[2]));
 	else if (IS("load", 1))

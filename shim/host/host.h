@@ -24,6 +24,10 @@ struct out;
 /* lib_resources says what Windows reads from a file's version and message resources. */
 void lib_resources(struct out *o, const char *path, unsigned event);
 
+/* impersonate lets this thread act for a client, as the engine may; acting reports whether it still does. */
+void impersonate(bool on);
+bool acting(void);
+
 double now_ms(void);
 void nap(unsigned ms);
 void set_env(const char *name, const char *value);

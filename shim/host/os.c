@@ -81,6 +81,21 @@ void lib_resources(struct out *o, const char *path, unsigned event)
 	FreeLibrary(m);
 }
 
+void impersonate(bool on)
+{
+	if (!(on ? ImpersonateSelf(SecurityImpersonation) : RevertToSelf()))
+		fprintf(stderr, "ekmhost: impersonating: error %lu\n", GetLastError());
+}
+
+bool acting(void)
+{
+	HANDLE token;
+	if (!OpenThreadToken(GetCurrentThread(), TOKEN_QUERY, TRUE, &token))
+		return false;
+	CloseHandle(token);
+	return true;
+}
+
 double now_ms(void)
 {
 	LARGE_INTEGER f, c;
@@ -198,6 +213,16 @@ void lib_resources(struct out *o, const char *path, unsigned event)
 	(void)path;
 	(void)event;
 	say(o, " none=1");
+}
+
+void impersonate(bool on)
+{
+	(void)on;
+}
+
+bool acting(void)
+{
+	return false;
 }
 
 double now_ms(void)

@@ -24,7 +24,10 @@ type vault struct {
 // program builds latchkey for a system, once.
 func program(t testing.TB, goos string) string {
 	t.Helper()
-	if path := os.Getenv("LATCHKEY_E2E_PROGRAM"); path != "" && goos == "linux" {
+	if path := os.Getenv("LATCHKEY_E2E_PROGRAM"); path != "" { // inside another test, which built it; with .exe for Windows
+		if goos == "windows" {
+			path += ".exe"
+		}
 		return path
 	}
 	path := filepath.Join(work, "latchkey")
@@ -359,6 +362,15 @@ func TestAgentOnWindows(t *testing.T) {
 	h.must("open", "1", v.identity, v.secret)
 	h.must("garbage", "1", pointers, "1", thumb)
 	blob := h.must("wrap", "1", thumb, plainHex).fields["blob"]
+
+	// A thread that acts for a client connects as the server all the same, and acts for the client afterwards.
+	h.must("impersonate", "1")
+	h.must("open", "3", v.identity, v.secret)
+	if r := h.must("acting"); r.fields["acting"] != "1" {
+		t.Errorf("after a call the thread acts for nobody: %s", r.text)
+	}
+	h.must("impersonate", "0")
+	h.must("close", "3")
 
 	// Missing, then back: the session lives on.
 	p.kill()

@@ -241,6 +241,19 @@ func New(t testing.TB) *Server {
 	return s
 }
 
+// Clone is a server of its own with the same content and the same library, for tests that start from one state many times. s is
+// stopped and stays so.
+func (s *Server) Clone(t testing.TB) *Server {
+	t.Helper()
+	s.Stop()
+	c := &Server{
+		T: t, FS: s.FS.CrashClone(fsys.Crash{}), Clock: clock.NewFake(s.Clock.Now()), Service: s.Service, Library: s.Library, ScanRate: s.ScanRate,
+	}
+	c.Start()
+	t.Cleanup(c.Stop)
+	return c
+}
+
 // Start starts the server from its files.
 func (s *Server) Start() {
 	s.T.Helper()

@@ -118,6 +118,9 @@ func Features() []Feature {
 		}
 		list = append(list, row)
 	}
+	for _, name := range []string{"CAST", "CONVERT", "TRY_CAST", "TRY_CONVERT", "LIKE", "AT TIME ZONE"} {
+		list = append(list, Feature{Name: name, Kind: OperatorFn.String(), Supported: true})
+	}
 	for _, t := range tables {
 		list = append(list, Feature{Name: t.Name, Kind: TableFunc.String(), Supported: true, Note: t.Note})
 	}

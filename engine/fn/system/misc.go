@@ -14,6 +14,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"latchkey/engine/fn/def"
 	"latchkey/engine/sqltype"
@@ -98,18 +99,21 @@ func badArchive() error {
 	return &sqltype.Error{Number: 12500, Level: 16, State: 1, Message: "The archive entry was compressed using an unsupported compression method."}
 }
 
-// newSequential counts up from a random beginning, as the function does until the machine restarts. Its state is that of the place in the
-// statement, so it is unique and not always sequential between statements.
+// newSequential gives identifiers that sort by the statement's time in milliseconds and then by a counter of the place in the
+// statement; the rest is random.
 func newSequential() def.Function {
-	return def.Changing(def.Fixed("NEWSEQUENTIALID", sqltype.Of(sqltype.UniqueIdentifier).NotNull(), 0, nil, func(_ context.Context, env *def.Env, _ []sqltype.Value) (sqltype.Value, error) {
-		var b [16]byte
-		rand.Read(b[:])
-		binary.LittleEndian.PutUint16(b[6:], 0x1000|uint16(b[7])<<4&0x0fff) // version 1
-		if !env.Now.IsZero() {                                              // the groups that compare last hold the time
-			binary.BigEndian.PutUint64(b[8:], uint64(env.Now.UnixNano())/100<<8|uint64(b[15]))
-		}
-		return sqltype.NewGUID(b), nil
-	}))
+	return def.Function{Name: "NEWSEQUENTIALID", Min: 0, Max: 0, Volatile: true, Note: "sorts by the time, not by a counter of the machine", Bind: func([]def.Arg) (def.Bound, error) {
+		var count atomic.Uint32
+		return def.Bound{Type: sqltype.Of(sqltype.UniqueIdentifier).NotNull(), Eval: func(_ context.Context, env *def.Env, _ []sqltype.Value) (sqltype.Value, error) {
+			var b [16]byte
+			rand.Read(b[:6])
+			n := count.Add(1)
+			binary.BigEndian.PutUint64(b[8:], uint64(max(0, env.Now.UnixMilli()))) // the last six bytes compare first
+			binary.BigEndian.PutUint16(b[8:], uint16(n>>16))                       // then these two
+			binary.BigEndian.PutUint16(b[6:], uint16(n))                           // and these
+			return sqltype.NewGUID(b), nil
+		}}, nil
+	}}
 }
 
 func bindHash(args []def.Arg) (def.Bound, error) {

@@ -189,7 +189,7 @@ func databases() []def.Function {
 	access := find("HAS_DBACCESS", nullable(def.Int), []sqltype.Type{name128}, byName, func(d def.Database) sqltype.Value { return def.BitValue(d.Accessible) })
 	access.Min = 1
 	return []def.Function{
-		find("DB_ID", nullable(sqltype.Of(sqltype.SmallInt)), []sqltype.Type{name128}, byName, func(d def.Database) sqltype.Value { return sqltype.NewInt(sqltype.SmallInt, int64(d.ID)) }),
+		find("DB_ID", nullable(def.Int), []sqltype.Type{name128}, byName, func(d def.Database) sqltype.Value { return def.IntValue(d.ID) }),
 		find("DB_NAME", name128, []sqltype.Type{def.Int}, func(a []sqltype.Value) (string, int) {
 			if len(a) == 0 {
 				return "", 0

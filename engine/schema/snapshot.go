@@ -117,6 +117,9 @@ func (s *Snapshot) Column(t *Table, name string) *Column {
 	return nil
 }
 
+// Empty is the snapshot of a database that holds nothing.
+func Empty(sh *Shared) *Snapshot { return newSnapshot(sh, 0) }
+
 // newSnapshot is the empty state with the schemas that every database has.
 func newSnapshot(sh *Shared, version int64) *Snapshot {
 	s := &Snapshot{

@@ -8,7 +8,6 @@ import (
 	"latchkey/engine/cell"
 	"latchkey/engine/compile/plan"
 	"latchkey/engine/lite"
-	"latchkey/engine/sqltype"
 )
 
 // execution is one run under way.
@@ -141,16 +140,4 @@ func bindRaw(st *lite.Stmt, i int, r cell.Raw) error {
 		return st.BindBlob(i, []byte(r.S))
 	}
 	return st.BindNull(i)
-}
-
-// values decodes cells.
-func values(types []sqltype.Type, raws []cell.Raw, into []sqltype.Value) ([]sqltype.Value, error) {
-	for i, t := range types {
-		v, err := cell.Decode(t, raws[i])
-		if err != nil {
-			return nil, err
-		}
-		into = append(into, v)
-	}
-	return into, nil
 }

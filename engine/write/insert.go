@@ -24,7 +24,6 @@ type insertion struct {
 	rows   [][]plan.Eval
 	source *plan.Plan
 	exec   bool
-	limit  plan.Eval // TOP, for rows
 	output *output
 	many   bool // may be more than one step
 }

@@ -20,7 +20,6 @@ type when struct {
 	cond          string
 	set           set
 	insert        *inserter
-	cells         []sqltype.Type
 	// from is the place of its values in the row of the statement's query.
 	from  int
 	apply *updater

@@ -46,12 +46,11 @@ func newTarget(o *plan.Object, verb string, pos token.Pos) (*target, error) {
 		return nil, plan.Unsupported(verb+" of a view or function", pos)
 	}
 	t := ref.Table()
-	full := t.Name
-	if !o.Temporary {
-		full = o.Database + "." + t.Schema + "." + t.Name
-	} else if strings.HasPrefix(o.Name, "@") {
+	full := o.Database + "." + t.Schema + "." + t.Name
+	switch {
+	case strings.HasPrefix(o.Name, "@"):
 		full = o.Name
-	} else {
+	case o.Temporary:
 		full = "tempdb.dbo." + t.Name
 	}
 	return &target{object: o, snap: ref.Snapshot, table: t, db: strings.TrimSuffix(o.Source, "."+schema.Quote(t.Stored)), full: full}, nil

@@ -1,0 +1,346 @@
+CREATE SCHEMA app
+GO
+CREATE TABLE app.customer (id int IDENTITY(5,2) CONSTRAINT PK_customer PRIMARY KEY, name nvarchar(50) NOT NULL CONSTRAINT UQ_name UNIQUE NONCLUSTERED, age tinyint NULL CONSTRAINT CK_age CHECK (age BETWEEN 1 AND 150), born date CONSTRAINT DF_born DEFAULT GETDATE(), note varchar(max), price decimal(10,2) CONSTRAINT DF_price DEFAULT 0, twice AS price * 2 PERSISTED, g uniqueidentifier ROWGUIDCOL, rv timestamp, w sysname, f float, b varbinary(20), c char(3) COLLATE Latin1_General_CS_AS)
+CREATE TABLE app.orders (id int NOT NULL, line int NOT NULL, cust int CONSTRAINT FK_orders REFERENCES app.customer (id) ON DELETE CASCADE, CONSTRAINT PK_orders PRIMARY KEY NONCLUSTERED (id, line DESC))
+CREATE INDEX ix_cust ON app.orders (cust DESC) INCLUDE (line) WHERE cust IS NOT NULL
+INSERT app.customer (name, w) VALUES ('a', 'w'), ('b', 'w')
+INSERT app.orders VALUES (1, 1, 5)
+CREATE TYPE Phone FROM varchar(12) NOT NULL
+CREATE TYPE Rows AS TABLE (a int, p Phone)
+CREATE SYNONYM app.syn FOR app.customer
+CREATE SEQUENCE app.seq AS int START WITH 3
+GO
+-- > (2 rows) identity 7
+-- > (1 rows)
+CREATE VIEW app.v AS SELECT id, name FROM app.customer
+GO
+CREATE OR ALTER PROCEDURE app.p @a int, @b nvarchar(10) = N'x' OUTPUT, @t Rows READONLY AS SELECT @a
+GO
+CREATE FUNCTION app.fs (@a int) RETURNS decimal(5,2) AS BEGIN RETURN @a END
+GO
+-- view sys.objects name schema_id type type_desc create_date is_ms_shipped
+-- > customer|5|U |USER_TABLE|Feb 29 2024 12:00PM|0
+-- > PK_customer|5|PK|PRIMARY_KEY_CONSTRAINT|Feb 29 2024 12:00PM|0
+-- > UQ_name|5|UQ|UNIQUE_CONSTRAINT|Feb 29 2024 12:00PM|0
+-- > DF_born|5|D |DEFAULT_CONSTRAINT|Feb 29 2024 12:00PM|0
+-- > DF_price|5|D |DEFAULT_CONSTRAINT|Feb 29 2024 12:00PM|0
+-- > CK_age|5|C |CHECK_CONSTRAINT|Feb 29 2024 12:00PM|0
+-- > orders|5|U |USER_TABLE|Feb 29 2024 12:00PM|0
+-- > PK_orders|5|PK|PRIMARY_KEY_CONSTRAINT|Feb 29 2024 12:00PM|0
+-- > FK_orders|5|F |FOREIGN_KEY_CONSTRAINT|Feb 29 2024 12:00PM|0
+-- > TT_Rows_00000102|1|TT|TYPE_TABLE|Feb 29 2024 12:00PM|0
+-- > syn|5|SN|SYNONYM|Feb 29 2024 12:00PM|0
+-- > seq|5|SO|SEQUENCE_OBJECT|Feb 29 2024 12:00PM|0
+-- > v|5|V |VIEW|Feb 29 2024 12:00PM|0
+-- > p|5|P |SQL_STORED_PROCEDURE|Feb 29 2024 12:00PM|0
+-- > fs|5|FN|SQL_SCALAR_FUNCTION|Feb 29 2024 12:00PM|0
+-- view sys.all_objects name
+-- > customer
+-- > PK_customer
+-- > UQ_name
+-- > DF_born
+-- > DF_price
+-- > CK_age
+-- > orders
+-- > PK_orders
+-- > FK_orders
+-- > TT_Rows_00000102
+-- > syn
+-- > seq
+-- > v
+-- > p
+-- > fs
+-- view sys.tables name schema_id max_column_id_used lob_data_space_id lock_escalation_desc is_memory_optimized
+-- > customer|5|13|1|TABLE|0
+-- > orders|5|3|0|TABLE|0
+-- view sys.views name with_check_option
+-- > v|0
+-- view sys.procedures name type
+-- > p|P 
+-- view sys.columns name column_id system_type_id user_type_id max_length precision scale collation_name is_nullable is_identity is_computed is_rowguidcol
+-- > id|1|56|56|4|10|0|NULL|0|1|0|0
+-- > name|2|231|231|100|0|0|SQL_Latin1_General_CP1_CI_AS|0|0|0|0
+-- > age|3|48|48|1|3|0|NULL|1|0|0|0
+-- > born|4|40|40|3|10|0|NULL|1|0|0|0
+-- > note|5|167|167|-1|0|0|SQL_Latin1_General_CP1_CI_AS|1|0|0|0
+-- > price|6|106|106|9|10|2|NULL|1|0|0|0
+-- > twice|7|106|106|9|12|2|NULL|1|0|1|0
+-- > g|8|36|36|16|0|0|NULL|1|0|0|1
+-- > rv|9|189|189|8|0|0|NULL|0|0|0|0
+-- > w|10|231|256|256|0|0|SQL_Latin1_General_CP1_CI_AS|0|0|0|0
+-- > f|11|62|62|8|53|0|NULL|1|0|0|0
+-- > b|12|165|165|20|0|0|NULL|1|0|0|0
+-- > c|13|175|175|3|0|0|Latin1_General_CS_AS|1|0|0|0
+-- > id|1|56|56|4|10|0|NULL|0|0|0|0
+-- > line|2|56|56|4|10|0|NULL|0|0|0|0
+-- > cust|3|56|56|4|10|0|NULL|1|0|0|0
+-- > a|1|56|56|4|10|0|NULL|1|0|0|0
+-- > p|2|167|257|12|0|0|SQL_Latin1_General_CP1_CI_AS|0|0|0|0
+-- > id|1|56|56|4|10|0|NULL|0|0|0|0
+-- > name|2|231|231|100|0|0|SQL_Latin1_General_CP1_CI_AS|0|0|0|0
+-- view sys.identity_columns name seed_value increment_value last_value
+-- > id|5|2|7
+-- view sys.computed_columns name definition is_persisted
+-- > twice|(price * 2)|1
+-- view sys.types name system_type_id user_type_id max_length precision scale is_nullable is_user_defined is_table_type
+-- > image|34|34|16|0|0|1|0|0
+-- > text|35|35|16|0|0|1|0|0
+-- > uniqueidentifier|36|36|16|0|0|1|0|0
+-- > date|40|40|3|10|0|1|0|0
+-- > time|41|41|5|16|7|1|0|0
+-- > datetime2|42|42|8|27|7|1|0|0
+-- > datetimeoffset|43|43|10|34|7|1|0|0
+-- > tinyint|48|48|1|3|0|1|0|0
+-- > smallint|52|52|2|5|0|1|0|0
+-- > int|56|56|4|10|0|1|0|0
+-- > smalldatetime|58|58|4|16|0|1|0|0
+-- > real|59|59|4|24|0|1|0|0
+-- > money|60|60|8|19|4|1|0|0
+-- > datetime|61|61|8|23|3|1|0|0
+-- > float|62|62|8|53|0|1|0|0
+-- > sql_variant|98|98|8016|0|0|1|0|0
+-- > ntext|99|99|16|0|0|1|0|0
+-- > bit|104|104|1|1|0|1|0|0
+-- > decimal|106|106|17|38|38|1|0|0
+-- > numeric|108|108|17|38|38|1|0|0
+-- > smallmoney|122|122|4|10|4|1|0|0
+-- > bigint|127|127|8|19|0|1|0|0
+-- > varbinary|165|165|8000|0|0|1|0|0
+-- > varchar|167|167|8000|0|0|1|0|0
+-- > binary|173|173|8000|0|0|1|0|0
+-- > char|175|175|8000|0|0|1|0|0
+-- > timestamp|189|189|8|0|0|0|0|0
+-- > nvarchar|231|231|8000|0|0|1|0|0
+-- > sysname|231|256|256|0|0|0|0|0
+-- > nchar|239|239|8000|0|0|1|0|0
+-- > xml|241|241|-1|0|0|1|0|0
+-- > Phone|167|257|12|0|0|0|1|0
+-- > Rows|243|258|-1|0|0|0|1|1
+-- view sys.table_types name
+-- > Rows
+-- view sys.schemas name schema_id principal_id
+-- > dbo|1|1
+-- > guest|2|2
+-- > INFORMATION_SCHEMA|3|3
+-- > sys|4|4
+-- > app|5|1
+-- > db_owner|16384|16384
+-- > db_accessadmin|16385|16385
+-- > db_securityadmin|16386|16386
+-- > db_ddladmin|16387|16387
+-- > db_backupoperator|16389|16389
+-- > db_datareader|16390|16390
+-- > db_datawriter|16391|16391
+-- > db_denydatareader|16392|16392
+-- > db_denydatawriter|16393|16393
+-- view sys.indexes name index_id type_desc is_unique is_primary_key is_unique_constraint has_filter filter_definition
+-- > PK_customer|1|CLUSTERED|1|1|0|0|NULL
+-- > UQ_name|2|NONCLUSTERED|1|0|1|0|NULL
+-- > NULL|0|HEAP|0|0|0|0|NULL
+-- > PK_orders|2|NONCLUSTERED|1|1|0|0|NULL
+-- > ix_cust|3|NONCLUSTERED|0|0|0|1|(cust IS NOT NULL)
+-- > NULL|0|HEAP|0|0|0|0|NULL
+-- view sys.index_columns index_id index_column_id column_id key_ordinal is_descending_key is_included_column
+-- > 1|1|1|1|0|0
+-- > 2|1|2|1|0|0
+-- > 2|1|1|1|0|0
+-- > 2|2|2|2|1|0
+-- > 3|1|3|1|1|0
+-- > 3|2|2|0|0|1
+-- view sys.key_constraints name type unique_index_id is_system_named
+-- > PK_customer|PK|1|0
+-- > UQ_name|UQ|2|0
+-- > PK_orders|PK|2|0
+-- view sys.check_constraints name definition parent_column_id is_disabled
+-- > CK_age|(age BETWEEN 1 AND 150)|3|0
+-- view sys.default_constraints name definition parent_column_id
+-- > DF_born|(getdate())|4
+-- > DF_price|((0))|6
+-- view sys.foreign_keys name key_index_id delete_referential_action_desc update_referential_action
+-- > FK_orders|1|CASCADE|0
+-- view sys.foreign_key_columns constraint_column_id parent_column_id referenced_column_id
+-- > 1|3|1
+-- view sys.sql_modules definition uses_quoted_identifier is_schema_bound
+-- > CREATE VIEW app.v AS SELECT id, name FROM app.customer|1|0
+-- > CREATE PROCEDURE app.p @a int, @b nvarchar(10) = N'x' OUTPUT, @t Rows READONLY AS SELECT @a|1|0
+-- > CREATE FUNCTION app.fs (@a int) RETURNS decimal(5,2) AS BEGIN RETURN @a END|1|0
+-- view sys.parameters name parameter_id system_type_id max_length precision is_output has_default_value is_readonly
+-- > @a|1|56|4|10|0|0|0
+-- > @b|2|231|20|0|1|1|0
+-- > @t|3|243|-1|0|0|0|1
+-- > |0|106|5|5|1|0|0
+-- > @a|1|56|4|10|0|0|0
+-- view sys.sequences name start_value increment minimum_value maximum_value
+-- > seq|3|1|-2147483648|2147483647
+-- view sys.synonyms name base_object_name
+-- > syn|[app].[customer]
+-- view sys.partitions index_id rows data_compression_desc
+-- > 1|2|NONE
+-- > 2|2|NONE
+-- > 0|1|NONE
+-- > 2|1|NONE
+-- > 3|1|NONE
+-- > 0|0|NONE
+-- view sys.dm_db_partition_stats index_id row_count
+-- > 1|2
+-- > 2|2
+-- > 0|1
+-- > 2|1
+-- > 3|1
+-- > 0|0
+-- view sys.stats name stats_id
+-- > PK_customer|1
+-- > UQ_name|2
+-- > PK_orders|2
+-- > ix_cust|3
+-- view sys.data_spaces name type_desc
+-- > PRIMARY|ROWS_FILEGROUP
+-- view sys.sysobjects name xtype type
+-- > customer|U |U 
+-- > PK_customer|PK|K 
+-- > UQ_name|UQ|K 
+-- > DF_born|D |D 
+-- > DF_price|D |D 
+-- > CK_age|C |C 
+-- > orders|U |U 
+-- > PK_orders|PK|K 
+-- > FK_orders|F |F 
+-- > TT_Rows_00000102|TT|TT
+-- > syn|SN|SN
+-- > seq|SO|SO
+-- > v|V |V 
+-- > p|P |P 
+-- > fs|FN|FN
+-- view sys.syscolumns name colid xtype length prec scale isnullable iscomputed
+-- > id|1|56|4|10|0|0|0
+-- > name|2|231|100|50|NULL|0|0
+-- > age|3|48|1|3|0|1|0
+-- > born|4|40|3|10|0|1|0
+-- > note|5|167|-1|NULL|NULL|1|0
+-- > price|6|106|9|10|2|1|0
+-- > twice|7|106|9|12|2|1|1
+-- > g|8|36|16|0|NULL|1|0
+-- > rv|9|189|8|0|NULL|0|0
+-- > w|10|231|256|128|NULL|0|0
+-- > f|11|62|8|53|NULL|1|0
+-- > b|12|165|20|20|NULL|1|0
+-- > c|13|175|3|3|NULL|1|0
+-- > id|1|56|4|10|0|0|0
+-- > line|2|56|4|10|0|0|0
+-- > cust|3|56|4|10|0|1|0
+-- > a|1|56|4|10|0|1|0
+-- > p|2|167|12|12|NULL|0|0
+-- > id|1|56|4|10|0|0|0
+-- > name|2|231|100|50|NULL|0|0
+-- view sys.systypes name xtype
+-- > image|34
+-- > text|35
+-- > uniqueidentifier|36
+-- > date|40
+-- > time|41
+-- > datetime2|42
+-- > datetimeoffset|43
+-- > tinyint|48
+-- > smallint|52
+-- > int|56
+-- > smalldatetime|58
+-- > real|59
+-- > money|60
+-- > datetime|61
+-- > float|62
+-- > sql_variant|98
+-- > ntext|99
+-- > bit|104
+-- > decimal|106
+-- > numeric|108
+-- > smallmoney|122
+-- > bigint|127
+-- > varbinary|165
+-- > varchar|167
+-- > binary|173
+-- > char|175
+-- > timestamp|189
+-- > nvarchar|231
+-- > sysname|231
+-- > nchar|239
+-- > xml|241
+-- > Phone|167
+-- > Rows|243
+-- view sys.sysindexes name indid rowcnt status
+-- > PK_customer|1|2|2066
+-- > UQ_name|2|2|4098
+-- > NULL|0|1|0
+-- > PK_orders|2|1|2050
+-- > ix_cust|3|1|0
+-- > NULL|0|0|0
+-- view information_schema.tables TABLE_CATALOG TABLE_SCHEMA TABLE_NAME TABLE_TYPE
+-- > db|app|customer|BASE TABLE
+-- > db|app|orders|BASE TABLE
+-- > db|app|v|VIEW
+-- view information_schema.columns TABLE_NAME COLUMN_NAME ORDINAL_POSITION COLUMN_DEFAULT IS_NULLABLE DATA_TYPE CHARACTER_MAXIMUM_LENGTH CHARACTER_OCTET_LENGTH NUMERIC_PRECISION NUMERIC_PRECISION_RADIX NUMERIC_SCALE DATETIME_PRECISION CHARACTER_SET_NAME COLLATION_NAME
+-- > customer|id|1|NULL|NO|int|NULL|NULL|10|10|0|NULL|NULL|NULL
+-- > customer|name|2|NULL|NO|nvarchar|50|100|NULL|NULL|NULL|NULL|UNICODE|SQL_Latin1_General_CP1_CI_AS
+-- > customer|age|3|NULL|YES|tinyint|NULL|NULL|3|10|0|NULL|NULL|NULL
+-- > customer|born|4|(getdate())|YES|date|NULL|NULL|NULL|NULL|NULL|0|NULL|NULL
+-- > customer|note|5|NULL|YES|varchar|-1|-1|NULL|NULL|NULL|NULL|iso_1|SQL_Latin1_General_CP1_CI_AS
+-- > customer|price|6|((0))|YES|decimal|NULL|NULL|10|10|2|NULL|NULL|NULL
+-- > customer|twice|7|NULL|YES|decimal|NULL|NULL|12|10|2|NULL|NULL|NULL
+-- > customer|g|8|NULL|YES|uniqueidentifier|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL
+-- > customer|rv|9|NULL|NO|timestamp|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL
+-- > customer|w|10|NULL|NO|nvarchar|128|256|NULL|NULL|NULL|NULL|UNICODE|SQL_Latin1_General_CP1_CI_AS
+-- > customer|f|11|NULL|YES|float|NULL|NULL|53|2|NULL|NULL|NULL|NULL
+-- > customer|b|12|NULL|YES|varbinary|20|20|NULL|NULL|NULL|NULL|NULL|NULL
+-- > customer|c|13|NULL|YES|char|3|3|NULL|NULL|NULL|NULL|iso_1|Latin1_General_CS_AS
+-- > orders|id|1|NULL|NO|int|NULL|NULL|10|10|0|NULL|NULL|NULL
+-- > orders|line|2|NULL|NO|int|NULL|NULL|10|10|0|NULL|NULL|NULL
+-- > orders|cust|3|NULL|YES|int|NULL|NULL|10|10|0|NULL|NULL|NULL
+-- > v|id|1|NULL|NO|int|NULL|NULL|10|10|0|NULL|NULL|NULL
+-- > v|name|2|NULL|NO|nvarchar|50|100|NULL|NULL|NULL|NULL|UNICODE|SQL_Latin1_General_CP1_CI_AS
+-- view information_schema.views TABLE_NAME VIEW_DEFINITION CHECK_OPTION
+-- > v|CREATE VIEW app.v AS SELECT id, name FROM app.customer|NONE
+-- view information_schema.table_constraints CONSTRAINT_NAME TABLE_NAME CONSTRAINT_TYPE
+-- > PK_customer|customer|PRIMARY KEY
+-- > UQ_name|customer|UNIQUE
+-- > CK_age|customer|CHECK
+-- > PK_orders|orders|PRIMARY KEY
+-- > FK_orders|orders|FOREIGN KEY
+-- view information_schema.key_column_usage CONSTRAINT_NAME COLUMN_NAME ORDINAL_POSITION
+-- > PK_customer|id|1
+-- > UQ_name|name|1
+-- > PK_orders|id|1
+-- > PK_orders|line|2
+-- > FK_orders|cust|1
+-- view information_schema.constraint_column_usage CONSTRAINT_NAME COLUMN_NAME
+-- > PK_customer|id
+-- > UQ_name|name
+-- > CK_age|age
+-- > PK_orders|id
+-- > PK_orders|line
+-- > FK_orders|cust
+-- view information_schema.referential_constraints CONSTRAINT_NAME UNIQUE_CONSTRAINT_NAME UPDATE_RULE DELETE_RULE
+-- > FK_orders|PK_customer|NO ACTION|CASCADE
+-- view information_schema.check_constraints CONSTRAINT_NAME CHECK_CLAUSE
+-- > CK_age|(age BETWEEN 1 AND 150)
+-- view information_schema.schemata SCHEMA_NAME SCHEMA_OWNER
+-- > dbo|dbo
+-- > guest|guest
+-- > INFORMATION_SCHEMA|INFORMATION_SCHEMA
+-- > sys|sys
+-- > app|dbo
+-- > db_owner|db_owner
+-- > db_accessadmin|db_accessadmin
+-- > db_securityadmin|db_securityadmin
+-- > db_ddladmin|db_ddladmin
+-- > db_backupoperator|db_backupoperator
+-- > db_datareader|db_datareader
+-- > db_datawriter|db_datawriter
+-- > db_denydatareader|db_denydatareader
+-- > db_denydatawriter|db_denydatawriter
+-- view information_schema.routines ROUTINE_NAME ROUTINE_TYPE DATA_TYPE NUMERIC_PRECISION
+-- > p|PROCEDURE|NULL|NULL
+-- > fs|FUNCTION|decimal|5
+-- view information_schema.parameters SPECIFIC_NAME PARAMETER_NAME PARAMETER_MODE DATA_TYPE
+-- > p|@a|IN|int
+-- > p|@b|INOUT|nvarchar
+-- > p|@t|IN|table type
+-- > fs|@a|IN|int

@@ -2,6 +2,7 @@ package agentd
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -64,6 +65,7 @@ func (c *Config) Load() (*Settings, error) {
 // daemon is a running agent.
 type daemon struct {
 	cfg     Config
+	seen    [sha256.Size]byte // the settings' file, as last looked at
 	current atomic.Pointer[Settings]
 	gate    *peer.Gate
 	server  *agent.Server
@@ -71,11 +73,12 @@ type daemon struct {
 
 // Run runs an agent until ctx ends or a successor takes its socket over. It returns once everything has ended.
 func Run(ctx context.Context, cfg Config) (err error) {
+	d := &daemon{cfg: cfg}
+	d.seen = d.sum() // before it is read: a change in between is found
 	s, err := cfg.Load()
 	if err != nil {
 		return err
 	}
-	d := &daemon{cfg: cfg}
 	d.current.Store(s)
 	accounts, err := peer.LookupAccounts(s.Allow)
 	if err != nil {
@@ -229,6 +232,11 @@ func (d *daemon) provider(s *Settings) (ekm.Provider, error) {
 	keys, err := d.keymap(s)
 	if err != nil {
 		return nil, errors.Join(err, opener.Close())
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if err := keys.Check(ctx); err != nil { // databases open without it if the vault can tell; keys cannot be registered
+		d.cfg.Log.Error("the thumbprint map cannot be written; asymmetric keys cannot be created (2058)", "error", err.Error())
 	}
 	level := levels()[s.LogLevel]
 	log := d.cfg.Log

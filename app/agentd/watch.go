@@ -22,7 +22,6 @@ func (d *daemon) watch(ctx context.Context) {
 	}
 	hup, stop := hangups()
 	defer stop()
-	seen := d.sum()
 	for {
 		t := d.cfg.Clock.NewTimer(lookEvery)
 		asked := false
@@ -36,10 +35,10 @@ func (d *daemon) watch(ctx context.Context) {
 		case <-t.C():
 		}
 		now := d.sum()
-		if now == seen && !asked {
+		if now == d.seen && !asked {
 			continue
 		}
-		seen = now
+		d.seen = now
 		if err := d.reload(); err != nil {
 			d.cfg.Log.Error("the changed settings cannot be used; the old ones go on", "file", d.cfg.File, "error", err.Error())
 		}

@@ -2,7 +2,7 @@
 --
 --   latchkey sql -i examples/01-set-up.sql -v Vault=latchkey-dev -v Key=ContosoRSAKey0 -v Login=dba
 --
--- EkmSecret is the client id of a service principal without hyphens (32 digits) and its secret right behind. Give it as an environment variable, never on a
+-- $(LATCHKEY_EKM_SECRET) is the client id of a service principal without hyphens (32 digits) and its secret right behind. Give it as an environment variable, never on a
 -- command line; `latchkey env` has it ready for a running `latchkey up`. The principal needs get, wrapKey and unwrapKey on the key.
 USE master;
 GO
@@ -21,7 +21,7 @@ GO
 -- The credential belongs to whoever creates the key first, and to the login that is made from the key afterwards.
 CREATE CREDENTIAL sysadmin_ekm_cred
     WITH IDENTITY = '$(Vault)',
-    SECRET = '$(EkmSecret)'
+    SECRET = '$(LATCHKEY_EKM_SECRET)'
 FOR CRYPTOGRAPHIC PROVIDER AzureKeyVault_EKM;
 GO
 ALTER LOGIN [$(Login)] ADD CREDENTIAL sysadmin_ekm_cred;

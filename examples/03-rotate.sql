@@ -9,7 +9,7 @@ GO
 -- One credential serves one login, so the new login gets one of its own.
 CREATE CREDENTIAL sysadmin_ekm_cred$(Suffix)
     WITH IDENTITY = '$(Vault)',
-    SECRET = '$(EkmSecret)'
+    SECRET = '$(LATCHKEY_EKM_SECRET)'
 FOR CRYPTOGRAPHIC PROVIDER AzureKeyVault_EKM;
 GO
 ALTER LOGIN [$(Login)] ADD CREDENTIAL sysadmin_ekm_cred$(Suffix);

@@ -5,5 +5,5 @@ USE master;
 GO
 ALTER CREDENTIAL sysadmin_ekm_cred
     WITH IDENTITY = '$(Vault)',
-    SECRET = '$(EkmSecret)';
+    SECRET = '$(LATCHKEY_EKM_SECRET)';
 GO

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"latchkey/app/compose"
-	"latchkey/app/running"
 	"latchkey/connector/keymap"
 	"latchkey/doctor"
 	"latchkey/ekm"
@@ -123,16 +122,10 @@ func (c *call) connectorCredential(data string, cred *ekm.Credential, d *doctor.
 	if err != nil {
 		return err
 	}
-	cred.Identity, cred.Secret = r.VaultName, connectorSecret(r, s)
+	cred.Identity, cred.Secret = r.VaultName, r.CredentialSecret(s)
 	d.Settings.CAFile, d.Settings.Proxy = r.CAFile, "http://"+r.Addresses.Proxy
 	if d.Key == "" {
 		d.Key = compose.KeyName
 	}
 	return nil
-}
-
-// connectorSecret is the SECRET of a SQL credential: the client id without hyphens, then the client secret.
-func connectorSecret(r *running.Info, s *running.Secrets) *secret.Bytes {
-	text := append([]byte(strings.ReplaceAll(r.ConnectorClientID, "-", "")), s.ConnectorClientSecret.Expose()...)
-	return secret.Take(text)
 }

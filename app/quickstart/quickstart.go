@@ -122,7 +122,7 @@ func (j *job) script(ctx context.Context, name string, vars map[string]string) e
 	defer conn.Close()
 	var out strings.Builder
 	r := sqlscript.New(conn, &out, sqlscript.Options{Variables: vars, StopOnError: true, Lookup: func(name string) (string, bool) {
-		return string(j.Secret.Expose()), name == "EkmSecret"
+		return string(j.Secret.Expose()), name == "LATCHKEY_EKM_SECRET"
 	}, Echo: func(b sqlscript.Batch) {
 		for _, line := range statements(b.Text) {
 			fmt.Fprintf(j.c.Out, "      %s\n", line)

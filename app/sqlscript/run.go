@@ -22,7 +22,7 @@ type Options struct {
 	Variables   map[string]string // for $(NAME); names without regard to case
 	// Lookup is asked for variables that are not among them, as sqlcmd asks the environment; nil means nobody.
 	Lookup func(string) (string, bool)
-	// Echo gets each batch before it is sent, with the variables not replaced; nil means nobody.
+	// Echo gets each batch before it is sent. Variables are replaced in it, but not those of Lookup, which may be secrets. nil means nobody.
 	Echo func(Batch)
 }
 
@@ -142,12 +142,16 @@ func (r *Runner) command(line string, number int) (more bool, err error) {
 
 // Batch runs one batch and prints what comes back. ok is false if the server reported an error.
 func (r *Runner) Batch(ctx context.Context, b Batch) (ok bool, err error) {
-	text, err := r.expand(b)
+	text, err := r.expand(b, r.o.Lookup)
 	if err != nil {
 		return false, err
 	}
 	if r.o.Echo != nil {
-		r.o.Echo(b)
+		shown := b
+		if shown.Text, err = r.expand(b, func(name string) (string, bool) { return "$(" + name + ")", true }); err != nil {
+			return false, err
+		}
+		r.o.Echo(shown)
 	}
 	before := len(r.failed)
 	for range b.Repeat {
@@ -162,7 +166,7 @@ func (r *Runner) Batch(ctx context.Context, b Batch) (ok bool, err error) {
 }
 
 // expand replaces $(NAME). Inside comments and quoted texts too, as sqlcmd does.
-func (r *Runner) expand(b Batch) (string, error) {
+func (r *Runner) expand(b Batch, lookup func(string) (string, bool)) (string, error) {
 	text := b.Text
 	var out strings.Builder
 	for {
@@ -177,8 +181,8 @@ func (r *Runner) expand(b Batch) (string, error) {
 			continue
 		}
 		value, known := r.vars[strings.ToUpper(name)]
-		if !known && r.o.Lookup != nil {
-			value, known = r.o.Lookup(name)
+		if !known && lookup != nil {
+			value, known = lookup(name)
 		}
 		if !known {
 			return "", fmt.Errorf("line %d: the variable %q has no value; give it with -v %s=VALUE, :setvar or the environment",

@@ -129,6 +129,7 @@ func (t *Tran) Commit(ctx context.Context) (last bool, err error) {
 		return false, nil
 	}
 	if t.began {
+		t.quiet()
 		if err := t.lease.Conn.Exec("COMMIT"); err != nil {
 			// A deferred check or a full disk: nothing was committed.
 			err = translate(err)
@@ -169,6 +170,7 @@ func (t *Tran) to(i int) error {
 	if !t.began {
 		return nil
 	}
+	t.quiet()
 	if s.sql == "" {
 		err := t.lease.Conn.Exec("ROLLBACK")
 		t.unpin(err == nil)
@@ -176,6 +178,9 @@ func (t *Tran) to(i int) error {
 	}
 	return translate(t.lease.Conn.Exec("ROLLBACK TO " + s.sql))
 }
+
+// quiet lets go of the context of the request that used the connection last: it is over, and what follows is not to be interrupted.
+func (t *Tran) quiet() { t.lease.Conn.Use(context.Background(), &fn.Env{}) }
 
 // Save sets a savepoint.
 func (t *Tran) Save(name string) error {
@@ -187,6 +192,7 @@ func (t *Tran) Save(name string) error {
 	}
 	s := save{name: name}
 	if t.began {
+		t.quiet()
 		t.number++
 		s.sql = "lk_save_" + strconv.Itoa(t.number)
 		if err := t.lease.Conn.Exec("SAVEPOINT " + s.sql); err != nil {
@@ -201,7 +207,7 @@ func (t *Tran) Save(name string) error {
 func (t *Tran) end(committed bool) {
 	sound := true
 	if t.began && !committed && t.lease != nil && !t.lease.Conn.GetAutocommit() {
-		t.lease.Conn.Use(context.Background(), &fn.Env{})
+		t.quiet()
 		sound = t.lease.Conn.Exec("ROLLBACK") == nil
 	}
 	t.unpin(sound)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -124,11 +125,15 @@ func TestOperatorsAgree(t *testing.T) {
 	c, _ := open(t)
 	c.Use(t.Context(), nil)
 	m := samples(t)
+	long := os.Getenv("LATCHKEY_LONG") == "1"
 	done, natives := 0, 0
 	for _, op := range []string{"+", "-", "*", "/", "%", "&", "|", "^", "=", "<>", "<", "<=", ">", ">=", "IS DISTINCT FROM", "LIKE", "||"} {
 		for _, a := range types(m) {
 			for _, b := range types(m) {
 				for _, simple := range []bool{true, false} {
+					if !long && !simple && op != "+" && op != "*" {
+						continue
+					}
 					call, err := fn.Operator(op, fn.Arg{Type: a, Simple: simple}, fn.Arg{Type: b, Simple: simple})
 					if err != nil {
 						var e *sqltype.Error
@@ -140,8 +145,11 @@ func TestOperatorsAgree(t *testing.T) {
 					if simple && call.Native {
 						natives++
 					}
-					for _, x := range m[a] {
-						for _, y := range m[b] {
+					for i, x := range m[a] {
+						for j, y := range m[b] {
+							if !long && simple && (i+j)%2 == 0 && op != "/" {
+								continue
+							}
 							agree(t, c, fmt.Sprintf("%v %s %v", a, op, b), call, []sqltype.Type{a, b}, []sqltype.Value{x, y})
 							done++
 						}
@@ -228,6 +236,18 @@ func TestCastsAgree(t *testing.T) {
 				agree(t, c, fmt.Sprintf("store %v as %v", from, to), store, []sqltype.Type{from}, []sqltype.Value{v})
 			}
 		}
+	}
+}
+
+// Names in a specification may have any characters.
+func TestNamesInSpecs(t *testing.T) {
+	c, _ := open(t)
+	store, err := fn.Store(fn.Arg{Type: sqltype.Sized(sqltype.VarChar, 9)}, sqltype.Sized(sqltype.VarChar, 2), `d.dbo.t$1 'x' "y" $over`, "c\x00$2\\")
+	must(t, err)
+	_, err = run(c, store, []sqltype.Value{sqltype.NewText(sqltype.VarChar, "abc")})
+	want := `String or binary data would be truncated in table 'd.dbo.t$1 'x' "y" $over', column 'c` + "\x00$2\\" + `'. Truncated value: 'ab'.`
+	if err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
 	}
 }
 

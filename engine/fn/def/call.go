@@ -36,7 +36,7 @@ type Call struct {
 	// Volatile results depend on more than the arguments: they must not be kept in an index, nor computed before the statement runs.
 	Volatile bool
 	// SQL is the call as SQLite's SQL, with $1, $2 ... for the arguments (words are not counted), whose SQL is put there as it is;
-	// so the caller puts what is no name, literal or call in parentheses. $over stands where a window's OVER clause goes,
+	// so the caller puts what is no name, literal or call in parentheses. $$ is a dollar sign; $over stands where a window's OVER clause goes,
 	// $order where the ORDER BY of WITHIN GROUP goes. SQLText fills it in.
 	SQL string
 	// Native says that SQL calls no Go.
@@ -82,6 +82,9 @@ func fill(template string, args []string, over, order string) string {
 			return b.String()
 		}
 		switch {
+		case strings.HasPrefix(rest, "$"):
+			b.WriteByte('$')
+			template = rest[1:]
 		case strings.HasPrefix(rest, "over"):
 			b.WriteString(over)
 			template = rest[len("over"):]
@@ -94,12 +97,9 @@ func fill(template string, args []string, over, order string) string {
 				n = n*10 + int(rest[digits]-'0')
 				digits++
 			}
-			if n < 1 || n > len(args) { // part of a literal: a spec that has a $ in it
-				b.WriteByte('$')
-				template = rest
-				continue
+			if n >= 1 && n <= len(args) {
+				b.WriteString(args[n-1])
 			}
-			b.WriteString(args[n-1])
 			template = rest[digits:]
 		}
 	}
@@ -253,7 +253,7 @@ func (f *Function) call(args []Arg, b Bound) Call {
 		name = "lkv"
 	}
 	var sql strings.Builder
-	sql.WriteString(name + "('" + strings.ReplaceAll(c.Spec, "'", "''") + "'")
+	sql.WriteString(name + "('" + strings.NewReplacer("'", "''", "$", "$$").Replace(c.Spec) + "'")
 	for i := range types {
 		sql.WriteString(",$" + itoa(i+1))
 	}

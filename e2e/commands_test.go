@@ -131,7 +131,7 @@ type server struct {
 
 // startServer runs latchkey up on free ports and waits until it is ready.
 func startServer(dir string, args ...string) (*server, error) {
-	return startCommand(dir, exec.Command(program, append([]string{"up", "--data", dir, "--vault", "127.0.0.1:0", "--entra", "127.0.0.1:0", "--proxy", "127.0.0.1:0", "--imds", "127.0.0.1:0"}, args...)...))
+	return startCommand(dir, exec.Command(program, append([]string{"up", "--data", dir, "--vault", "127.0.0.1:0", "--entra", "127.0.0.1:0", "--proxy", "127.0.0.1:0", "--imds", "127.0.0.1:0", "--sql", "127.0.0.1:0"}, args...)...))
 }
 
 func startCommand(dir string, cmd *exec.Cmd) (*server, error) {

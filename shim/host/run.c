@@ -12,8 +12,9 @@ int open_slot(struct out *o, ekm_session *slot, const char *identity, const char
 	ekm_credential c = {text16(identity), text16(secret ? secret : "")};
 	int code = CALL(o, api.SqlCryptOpenSession(&c, slot));
 	/* What the library needs of it, it has copied. */
+	for (uint32_t i = 0; i < c.password.cb; i++)
+		((volatile uint8_t *)c.password.ws)[i] = 0xEE;
 	memset(c.name.ws, 0xEE, c.name.cb);
-	memset(c.password.ws, 0xEE, c.password.cb);
 	free(c.name.ws);
 	free(c.password.ws);
 	return code;

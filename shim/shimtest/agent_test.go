@@ -293,19 +293,6 @@ func TestAgentFaults(t *testing.T) {
 	h.must("close", "1")
 }
 
-// TestBench measures what library and agent add to an unwrap. It fails on nothing but wrong results: machines differ.
-func TestBench(t *testing.T) {
-	if !long() {
-		t.Skip("takes long: LATCHKEY_LONG=1")
-	}
-	f := newFake(t)
-	h, _ := native(t, "", f.path)
-	for _, threads := range []string{"1", "16", "64"} {
-		r := h.must("bench", threads, "2000", identity, secret, thumbHex, blobHex())
-		t.Logf("library and a Go peer, %s threads: p50 %s us, p99 %s us, %s calls a second", threads, r.fields["p50_us"], r.fields["p99_us"], r.fields["per_second"])
-	}
-}
-
 // TestAgentOnWindows runs the DLL and the agent's Windows build in Wine, before the same vault.
 func TestAgentOnWindows(t *testing.T) {
 	t.Parallel()

@@ -28,6 +28,8 @@ type SystemView struct {
 	Name    string // in lower case with its schema: sys.asymmetric_keys
 	Columns []Column
 	Params  int // arguments of a function, integers
+	// Table is a function that needs nothing but its arguments, in place of Params and Rows.
+	Table *fn.Table
 	// Rows makes the rows as the session may see them, in a database: that of the name, or the session's. Values are of the columns' kinds.
 	Rows func(ctx context.Context, c *Context, db int, args []sqltype.Value) ([][]sqltype.Value, error)
 }
@@ -47,6 +49,13 @@ func (s *Server) systemView(name string) *SystemView {
 	if cols := sysview.Columns(name); cols != nil {
 		v := &SystemView{Name: name, Rows: schemaRows(name)}
 		for _, c := range cols {
+			v.Columns = append(v.Columns, Column{c.Name, c.Type})
+		}
+		return v
+	}
+	if f, ok := fn.LookupTable(name); ok {
+		v := &SystemView{Name: "sys." + strings.TrimPrefix(name, "sys."), Table: f}
+		for _, c := range f.Columns {
 			v.Columns = append(v.Columns, Column{c.Name, c.Type})
 		}
 		return v
@@ -72,7 +81,7 @@ func (w *work) systemView(d *model.Database, n ast.ObjectName) *plan.Object {
 		return nil
 	}
 	v := w.s.server.systemView(name)
-	if v == nil || sn != "sys" && sn != "information_schema" && !oldName(v.Name) {
+	if v == nil || sn != "sys" && sn != "information_schema" && !oldName(v.Name) && v.Table == nil {
 		return nil
 	}
 	u := &viewUse{name: v.Name + "." + strconv.Itoa(d.ID), db: d, v: v}
@@ -90,6 +99,15 @@ func (w *work) systemView(d *model.Database, n ast.ObjectName) *plan.Object {
 	o := &plan.Object{Kind: plan.Virtual, DatabaseID: d.ID, Database: d.Name, Schema: schemaName, Name: plain, Source: schema.Quote(u.name), Temporary: false}
 	for _, c := range v.Columns {
 		o.Columns = append(o.Columns, plan.ObjectColumn{Name: c.Name, SQL: schema.Quote(c.Name), Type: c.Type})
+	}
+	if v.Table != nil {
+		o.Kind = plan.TableFunction
+		for i, c := range v.Table.Columns {
+			o.Columns[i].Hidden = c.Hidden
+		}
+		for _, t := range v.Table.Params {
+			o.Params = append(o.Params, plan.FunctionParam{Type: t})
+		}
 	}
 	if v.Params > 0 {
 		o.Kind = plan.TableFunction
@@ -118,6 +136,14 @@ func (w *work) register(u *viewUse) error {
 	}
 	for i := range u.v.Params {
 		cols = append(cols, lite.ViewColumn{Name: fmt.Sprintf("argument %d", i+1), Type: sqltype.Of(sqltype.Int), Hidden: true})
+	}
+	if t := u.v.Table; t != nil {
+		for i, p := range t.Params {
+			cols = append(cols, lite.ViewColumn{Name: fmt.Sprintf("argument %d", i+1), Type: p, Hidden: true})
+		}
+		return w.hold.Conn.View(u.name, cols, func(ctx context.Context, _ *fn.Env, args []sqltype.Value) iter.Seq2[[]sqltype.Value, error] {
+			return t.Rows(ctx, args)
+		})
 	}
 	s, f := w.s, w.f
 	return w.hold.Conn.View(u.name, cols, func(ctx context.Context, _ *fn.Env, args []sqltype.Value) iter.Seq2[[]sqltype.Value, error] {

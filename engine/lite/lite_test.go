@@ -616,3 +616,33 @@ func BenchmarkCall(b *testing.B) {
 		})
 	}
 }
+
+func BenchmarkPoint(b *testing.B) {
+	c, _ := open(b)
+	n := sqltype.Sized(sqltype.NVarChar, 50)
+	must(b, c.Exec("CREATE TABLE t(a INTEGER PRIMARY KEY, k TEXT"+cell.CollateClause(n)+" UNIQUE, s TEXT) STRICT; WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n+1 FROM r WHERE n<100000) INSERT INTO t SELECT n, 'key number '||n, 'some text '||n FROM r"))
+	for name, sql := range map[string]string{"int": "SELECT s FROM t WHERE a = ?1", "text": "SELECT s FROM t WHERE k = ?1"} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for i := range b.N {
+				c.Use(b.Context(), nil)
+				s, err := c.Prepare(sql)
+				must(b, err)
+				if name == "int" {
+					err = cell.Bind(s.Stmt, 1, sqltype.Of(sqltype.Int), sqltype.NewInt(sqltype.Int, int64(i%100000+1)))
+				} else {
+					err = cell.Bind(s.Stmt, 1, n, sqltype.NewText(sqltype.NVarChar, fmt.Sprintf("KEY number %d", i%100000+1)))
+				}
+				must(b, err)
+				if !s.Step() {
+					b.Fatal(s.Err())
+				}
+				if v, err := cell.Column(s.Stmt, 0, n); err != nil || v.IsNull() {
+					b.Fatal(err)
+				}
+				s.Release()
+				c.Idle()
+			}
+		})
+	}
+}

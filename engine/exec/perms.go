@@ -46,7 +46,7 @@ func (s *Session) impersonate(f *frame, id Identity, noRevert bool, cookie strin
 // revert ends the last impersonation that this module or batch began.
 func (s *Session) revert(f *frame, cookie string) bool {
 	n := len(s.acting) - 1
-	if n < 1 || f != nil && n <= f.acting {
+	if n < 1 || f != nil && f.parent != nil && n < f.acting { // a module leaves alone what was there when it began
 		return false
 	}
 	a := s.acting[n]

@@ -163,13 +163,14 @@ func (s *librarySession) Close(abort bool) error {
 	return s.Session.Close(abort)
 }
 
-// loader loads libraries of other paths: none, and the errors of Load.
-type loader struct{}
+// Loader loads libraries of other paths: none, and the errors of Load.
+type Loader struct{}
 
 // ErrLoad is what loading a library fails with, but for one under a path with "code" and a number.
 var ErrLoad = errors.New("cannot open shared object file")
 
-func (loader) Load(_ context.Context, path string) (ekm.Provider, error) {
+// Load fails.
+func (Loader) Load(_ context.Context, path string) (ekm.Provider, error) {
 	if _, digits, ok := strings.Cut(path, "code"); ok {
 		n, err := strconv.Atoi(digits)
 		if err != nil {
@@ -226,6 +227,13 @@ func (d plugged) Set(ctx context.Context, caller catalog.Caller, o database.Set,
 	return d.Manager.Set(ctx, caller, o, databases.Termination(t))
 }
 
+// noObjects is databases without tables.
+type noObjects struct{}
+
+func (noObjects) FindObject(context.Context, catalog.Caller, ast.ObjectName) (keystmt.Object, bool, error) {
+	return keystmt.Object{}, false, nil
+}
+
 // New makes a server that is started; it ends with the test.
 func New(t testing.TB) *Server {
 	t.Helper()
@@ -269,7 +277,7 @@ func (s *Server) Start() {
 	s.journal, err = journal.Open(ctx, journal.Config{FS: s.FS, Dir: "/catalog", Key: s.Service})
 	must(err)
 	s.Providers = provider.New(provider.Config{
-		Builtin: []provider.Builtin{{Files: []string{"Microsoft.AzureKeyVaultService.EKM.dll"}, Provider: s.Library}}, Loader: loader{}, Clock: s.Clock, Log: log,
+		Builtin: []provider.Builtin{{Files: []string{"Microsoft.AzureKeyVaultService.EKM.dll"}, Provider: s.Library}}, Loader: Loader{}, Clock: s.Clock, Log: log,
 	})
 	s.Sessions = sessions.New(s.Clock)
 	s.Runtime = &keyview.Server{Sessions: s.Sessions, Providers: s.Providers}
@@ -284,7 +292,7 @@ func (s *Server) Start() {
 	<-s.Databases.Started()
 	s.Gate = authn.New(s.Catalog)
 	s.Dialect = keystmt.New(keystmt.Config{
-		Catalog: s.Catalog, Databases: plugged{s.Databases}, Providers: s.Providers, Locks: s.Gate, Files: keyfile.Dir{FS: s.FS, Path: "/certificates"},
+		Catalog: s.Catalog, Databases: plugged{s.Databases}, Providers: s.Providers, Locks: s.Gate, Files: keyfile.Dir{FS: s.FS, Path: "/certificates"}, Objects: noObjects{},
 		Clock: s.Clock, Retry: s.Databases.Retry, Log: log,
 	})
 	s.Views = &keyview.Views{Catalog: s.Catalog, Server: s.Runtime, Access: provider.Access{Catalog: s.Catalog, Set: s.Providers}}

@@ -32,13 +32,15 @@ const (
 
 // server is a whole server on the loopback, with a provider in memory for the built-in connector.
 type server struct {
-	t    testing.TB
-	dir  string
-	lib  *keystmttest.Library
-	e    *engine.Engine
-	addr string
-	log  *buffer
-	stop func()
+	t   testing.TB
+	dir string
+	// admin is the login with all rights.
+	admin string
+	lib   *keystmttest.Library
+	e     *engine.Engine
+	addr  string
+	log   *buffer
+	stop  func()
 }
 
 type buffer struct {
@@ -58,8 +60,11 @@ func (l *buffer) String() string {
 	return l.b.String()
 }
 
-func newServer(t testing.TB) *server {
-	s := &server{t: t, dir: t.TempDir(), lib: &keystmttest.Library{Provider: &catalogtest.Provider{}}, log: &buffer{}}
+func newServer(t testing.TB) *server { return newServerOf(t, admin) }
+
+func newServerOf(t testing.TB, admin string) *server {
+	t.Helper()
+	s := &server{t: t, admin: admin, dir: t.TempDir(), lib: &keystmttest.Library{Provider: &catalogtest.Provider{}}, log: &buffer{}}
 	s.start()
 	t.Cleanup(func() { s.stop() })
 	return s
@@ -68,8 +73,9 @@ func newServer(t testing.TB) *server {
 func (s *server) start() {
 	s.t.Helper()
 	e, err := engine.Open(context.Background(), engine.Config{
-		Dir: s.dir, Name: "TESTSRV", Admin: &engine.Admin{Name: admin, Password: secret.FromString(password)},
+		Dir: s.dir, Name: "TESTSRV", Admin: &engine.Admin{Name: s.admin, Password: secret.FromString(password)},
 		Providers: []provider.Builtin{{Files: []string{"Microsoft.AzureKeyVaultService.EKM.dll"}, Provider: s.lib}},
+		Loader:    keystmttest.Loader{},
 		Log:       slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	if err != nil {

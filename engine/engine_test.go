@@ -195,3 +195,27 @@ func TestErrorLog(t *testing.T) {
 		t.Errorf("%v:\n%s", err, b)
 	}
 }
+
+// sp_readerrorlog shows the log to who may see it.
+func TestReadErrorLog(t *testing.T) {
+	r := start(t, config(t.TempDir()))
+	_ = r.connect(t, "nobody", "wrong", "").PingContext(t.Context())
+	db := r.connect(t, "dba", password, "")
+	var when time.Time
+	var who, text string
+	if err := db.QueryRowContext(t.Context(), "EXEC sp_readerrorlog 0, 1, N'LOGIN failed', N'nobody'").Scan(&when, &who, &text); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(who, "spid") || !strings.Contains(text, "Login failed for user 'nobody'") || time.Since(when).Abs() > time.Minute {
+		t.Errorf("%v %q %q", when, who, text)
+	}
+	if err := db.QueryRowContext(t.Context(), "EXEC xp_readerrorlog 5").Scan(&when, &who, &text); err == nil {
+		t.Error("an older log that is not there was read")
+	}
+	if _, err := db.ExecContext(t.Context(), "CREATE LOGIN guest1 WITH PASSWORD = '"+password+"'"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.connect(t, "guest1", password, "").ExecContext(t.Context(), "EXEC sp_readerrorlog 0"); err == nil {
+		t.Error("a login without rights read the log")
+	}
+}

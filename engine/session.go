@@ -40,7 +40,7 @@ func (e *Engine) opener(gate *authn.Gate) func(context.Context, server.Login) (*
 	})
 	sessions := exec.New(exec.Config{
 		Catalog: e.catalog, Databases: e.databases, Sessions: e.sessions, Handlers: []exec.Handler{plug.Handler(dialect)},
-		Procedures: plug.Procedures(dialect), Keys: plug.Keys(e.catalog, access), Properties: e.property,
+		Procedures: append(plug.Procedures(dialect), e.procedures()...), Keys: plug.Keys(e.catalog, access), Properties: e.property,
 		Views: plug.Views(&keyview.Views{Catalog: e.catalog, Server: e.runtime, Access: access}),
 		Clock: c.Clock, Log: e.log, ServerName: c.Name,
 	})

@@ -81,10 +81,11 @@ func (v *view) declaration() string {
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		b.WriteString(cell.QuoteName(col.Name) + " " + cell.Affinity(col.Type) + cell.CollateClause(col.Type))
-		if col.Hidden {
+		b.WriteString(cell.QuoteName(col.Name) + " " + cell.Affinity(col.Type))
+		if col.Hidden { // a word of the type, to SQLite
 			b.WriteString(" HIDDEN")
 		}
+		b.WriteString(cell.CollateClause(col.Type))
 	}
 	return b.String() + ")"
 }

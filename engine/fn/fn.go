@@ -84,7 +84,7 @@ var functions = func() map[string]*Function {
 	return m
 }()
 
-// Lookup finds a function, an aggregate or a @@variable by name in any case. Some are known and refused: [Function.Refused]. Operators
+// Lookup finds a function, an aggregate, a @@variable or AT TIME ZONE by name in any case. Some are known and refused: [Function.Refused]. Operators
 // are not found.
 func Lookup(name string) (*Function, bool) {
 	f, ok := functions[name]
@@ -118,7 +118,7 @@ func Features() []Feature {
 		}
 		list = append(list, row)
 	}
-	for _, name := range []string{"CAST", "CONVERT", "TRY_CAST", "TRY_CONVERT", "LIKE", "AT TIME ZONE"} {
+	for _, name := range []string{"CAST", "CONVERT", "TRY_CAST", "TRY_CONVERT", "LIKE"} {
 		list = append(list, Feature{Name: name, Kind: OperatorFn.String(), Supported: true})
 	}
 	for _, t := range tables {
@@ -143,7 +143,7 @@ func Parse(spec string) (Call, error) {
 }
 
 // Operator makes the call of an operator: + - * / % & | ^ || with two arguments, ~ and NEG (unary minus) with one, the comparisons
-// = <> < <= > >=, IS DISTINCT FROM and IS NOT DISTINCT FROM with two, LIKE with two or three (ESCAPE), AT TIME ZONE with two. SINGLE(x) is an aggregate for subqueries
+// = <> < <= > >=, IS DISTINCT FROM and IS NOT DISTINCT FROM with two, LIKE with two or three (ESCAPE). SINGLE(x) is an aggregate for subqueries
 // as values (message 512 for a second row), RECURSION(level, most) gives the level and message 530 beyond most (0 for no bound). Conditions give a bit, or NULL
 // for unknown. Collation conflicts are the compiler's: text is compared under the collation of the first argument's type.
 func Operator(op string, args ...Arg) (Call, error) {

@@ -121,7 +121,7 @@ func zones() []def.Function {
 			days, ticks := local(v)
 			return rebuild(t, sqltype.NewDateTimeOffset(7, 0, 0, off), days, ticks)
 		})},
-		{Name: "AT TIME ZONE", Kind: def.Operator, Min: 2, Max: 2, Bind: bindAtTimeZone},
+		{Name: "AT TIME ZONE", Min: 2, Max: 2, Bind: bindAtTimeZone},
 	}
 }
 

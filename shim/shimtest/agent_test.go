@@ -24,15 +24,12 @@ type vault struct {
 // program builds latchkey for a system, once.
 func program(t testing.TB, goos string) string {
 	t.Helper()
-	if path := os.Getenv("LATCHKEY_E2E_PROGRAM"); path != "" { // inside another test, which built it; with .exe for Windows
-		if goos == "windows" {
-			path += ".exe"
-		}
-		return path
-	}
-	path := filepath.Join(work, "latchkey")
+	path, given := filepath.Join(work, "latchkey"), os.Getenv("LATCHKEY_E2E_PROGRAM") // of another test, which built it
 	if goos == "windows" {
-		path += ".exe"
+		path, given = path+".exe", given+".exe"
+	}
+	if _, err := os.Stat(given); err == nil {
+		return given
 	}
 	once, _ := makes.LoadOrStore("latchkey "+goos, sync.OnceValue(func() error {
 		cmd := exec.Command("go", "build", "-o", path, "latchkey/cmd/latchkey")

@@ -132,6 +132,9 @@ func (o Objects) Scope(ctx context.Context, kind def.ScopeKind, name string, id 
 		return def.Scope{}, false, err
 	}
 	if kind == def.SchemaScope {
+		if name == "" && id == 0 { // the caller's
+			name = "dbo"
+		}
 		for _, s := range snap.Schemas() {
 			if name != "" && snap.Same(s.Name, name) || name == "" && s.ID == id {
 				return def.Scope{ID: s.ID, Name: s.Name}, true, nil

@@ -93,7 +93,8 @@ type Objects interface {
 	Object(ctx context.Context, q ObjectQuery) (Object, bool, error)
 	// Column finds a column of an object by name, or by number (from 1) if name is "".
 	Column(ctx context.Context, object Object, name string, number int) (Column, bool, error)
-	// Scope finds a schema or a user-defined type of the current database by name, or by id if name is "".
+	// Scope finds a schema or a user-defined type of the current database by name, or by id if name is ""; the schema with id 0 is the
+	// caller's default.
 	Scope(ctx context.Context, kind ScopeKind, name string, id int) (Scope, bool, error)
 	// Property answers OBJECTPROPERTY, OBJECTPROPERTYEX, COLUMNPROPERTY, INDEXPROPERTY, TYPEPROPERTY, IDENT_CURRENT, IDENT_SEED, IDENT_INCR,
 	// INDEX_COL and OBJECT_DEFINITION: function in upper case, and its arguments as they are. Result types are those of the functions.

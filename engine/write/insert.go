@@ -11,25 +11,23 @@ import (
 	"latchkey/engine/schema"
 	"latchkey/engine/sqltype"
 	"latchkey/engine/tsql/ast"
-	"latchkey/engine/tsql/token"
+	"latchkey/engine/write/row"
 )
-
-var noPos token.Pos
 
 // insertion is a compiled INSERT.
 type insertion struct {
-	into    *inserter
+	into    *row.Inserter
 	columns []*schema.Column // that the source gives
-	// rows are VALUES that are computed in Go, or source is a query that gives the cells, or exec the rows of a procedure.
+	// rows are VALUES that are computed in Go, or source is a query that gives the row, or exec the rows of a procedure.
 	rows   [][]plan.Eval
 	source *plan.Plan
 	exec   bool
-	output *output
+	output *row.Output
 	many   bool // may be more than one step
 }
 
-func compileInsert(c Config, st *ast.Insert) (*Plan, error) {
-	if err := noHints(st.Target); err != nil {
+func compileInsert(c row.Config, st *ast.Insert) (*Plan, error) {
+	if err := row.NoHints(st.Target); err != nil {
 		return nil, err
 	}
 	s := compile.NewStatement(c.Scope, st.Pos)
@@ -43,13 +41,13 @@ func compileInsert(c Config, st *ast.Insert) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := newTarget(o, "INSERT", st.Pos)
+	t, err := row.NewTarget(o, "INSERT", st.Pos)
 	if err != nil {
 		return nil, err
 	}
 	b := &insertBuilder{c: c, st: st, s: s, t: t}
 	if c.IdentityInsert != nil {
-		b.identityInsert = c.IdentityInsert(o.DatabaseID, t.table.ID)
+		b.identityInsert = c.IdentityInsert(o.DatabaseID, t.Table.ID)
 	}
 	if err := b.list(); err != nil {
 		return nil, err
@@ -59,18 +57,18 @@ func compileInsert(c Config, st *ast.Insert) (*Plan, error) {
 	if err := b.source(ins); err != nil {
 		return nil, err
 	}
-	if ins.into, err = newInserter(c, t, ins.columns, "INSERT"); err != nil {
+	if ins.into, err = row.NewInserter(c, t, ins.columns, "INSERT"); err != nil {
 		return nil, err
 	}
-	p := &Plan{Table: t.table, Exec: st.Exec, run: ins.run}
+	p := &Plan{Table: t.Table, Exec: st.Exec, run: ins.run}
 	if st.Output != nil {
-		if ins.output, err = compileOutput(c, s, st.Output, t, nil, "INSERT"); err != nil {
+		if ins.output, err = row.CompileOutput(c, s, st.Output, t, nil, "INSERT"); err != nil {
 			return nil, err
 		}
-		if ins.output.needsSource() {
+		if ins.output.NeedsSource() {
 			return nil, plan.Unsupported("OUTPUT of an expression over columns that are not inserted's", st.Pos)
 		}
-		p.Columns = ins.output.client()
+		p.Columns = ins.output.Client()
 	}
 	whole := ins.source
 	if whole == nil {
@@ -83,12 +81,12 @@ func compileInsert(c Config, st *ast.Insert) (*Plan, error) {
 }
 
 // use takes over what a statement's plans need and touch.
-func (p *Plan) use(o *plan.Object, whole *plan.Plan, out *output) {
+func (p *Plan) use(o *plan.Object, whole *plan.Plan, out *row.Output) {
 	p.Uses, p.Objects = whole.Uses, whole.Objects
 	p.Objects = addObject(p.Objects, o)
-	if out != nil && out.into != nil {
-		p.Uses = append(p.Uses[:len(p.Uses):len(p.Uses)], plan.Use{Object: out.into.object, Permission: "INSERT"})
-		p.Objects = addObject(p.Objects, out.into.object)
+	if out != nil && out.Into != nil {
+		p.Uses = append(p.Uses[:len(p.Uses):len(p.Uses)], plan.Use{Object: out.Into.Object, Permission: "INSERT"})
+		p.Objects = addObject(p.Objects, out.Into.Object)
 	}
 }
 
@@ -103,10 +101,10 @@ func addObject(list []*plan.Object, o *plan.Object) []*plan.Object {
 
 // insertBuilder compiles one INSERT.
 type insertBuilder struct {
-	c              Config
+	c              row.Config
 	st             *ast.Insert
 	s              *compile.Statement
-	t              *target
+	t              *row.Target
 	identityInsert bool
 	// columns that the source has values for, in its order; listed says that the statement names them.
 	columns []*schema.Column
@@ -115,15 +113,15 @@ type insertBuilder struct {
 
 // list decides which columns the source gives: messages 207, 264, 271, 544, 545 and 8101.
 func (b *insertBuilder) list() error {
-	id := b.t.table.Identity()
+	id := b.t.Table.Identity()
 	if len(b.st.Columns) == 0 {
 		if b.identityInsert && id != nil && !b.st.DefaultValues {
-			return sqlError(8101, b.t.table.Name)
+			return row.Message(8101, b.t.Table.Name)
 		}
 		if b.st.DefaultValues {
 			return nil
 		}
-		for _, c := range b.t.table.Columns {
+		for _, c := range b.t.Table.Columns {
 			if c.Computed == nil && c.Identity == nil {
 				b.columns = append(b.columns, c)
 			}
@@ -133,7 +131,7 @@ func (b *insertBuilder) list() error {
 	b.listed = true
 	has := map[int]bool{}
 	for _, n := range b.st.Columns {
-		c, err := b.t.column(n, b.st.Pos)
+		c, err := b.t.Column(n, b.st.Pos)
 		if err != nil {
 			return err
 		}
@@ -143,13 +141,13 @@ func (b *insertBuilder) list() error {
 		case c.Computed != nil:
 			return plan.Fail(b.st.Pos, 271, c.Name)
 		case c.Identity != nil && !b.identityInsert:
-			return sqlError(544, b.t.table.Name)
+			return row.Message(544, b.t.Table.Name)
 		}
 		has[c.ID] = true
 		b.columns = append(b.columns, c)
 	}
 	if b.identityInsert && id != nil && !has[id.ID] {
-		return sqlError(545, b.t.table.Name)
+		return row.Message(545, b.t.Table.Name)
 	}
 	return nil
 }
@@ -176,7 +174,7 @@ func (b *insertBuilder) source(ins *insertion) error {
 func (b *insertBuilder) noVersion() error {
 	for _, c := range b.columns {
 		if c.Type.Kind == sqltype.RowVersion {
-			return sqlError(273)
+			return row.Message(273)
 		}
 	}
 	return nil
@@ -189,7 +187,7 @@ func (b *insertBuilder) query(ins *insertion) error {
 	}
 	to := make([]compile.Target, len(b.columns))
 	for i, c := range b.columns {
-		to[i] = b.t.to(c)
+		to[i] = b.t.To(c)
 	}
 	sql, cols, err := b.s.Select(b.st.Query, to)
 	if err != nil {
@@ -202,7 +200,7 @@ func (b *insertBuilder) query(ins *insertion) error {
 	if limit != "" {
 		sql = "SELECT * FROM (" + sql + ")" + limitText(limit)
 	}
-	if strings.Contains(sql, b.t.object.Source) {
+	if strings.Contains(sql, b.t.Object.Source) {
 		sql = apart(sql)
 	}
 	ins.source, err = b.s.Plan(sql, cols)
@@ -221,7 +219,7 @@ func (b *insertBuilder) mismatch(err error) error {
 	}
 	var e *sqltype.Error
 	if errors.As(err, &e) && (e.Number == 120 || e.Number == 121 || e.Number == 109 || e.Number == 110) {
-		return sqlError(213)
+		return row.Message(213)
 	}
 	return err
 }
@@ -239,7 +237,7 @@ func (b *insertBuilder) values(ins *insertion) error {
 			}
 			return b.mismatch(plan.Fail(b.st.Pos, n))
 		}
-		row := make([]bound.X, 0, len(list))
+		cells := make([]bound.X, 0, len(list))
 		for i, e := range list {
 			c := b.columns[i]
 			if _, def := e.(*ast.Default); def && c.Type.Kind == sqltype.RowVersion {
@@ -247,7 +245,7 @@ func (b *insertBuilder) values(ins *insertion) error {
 				continue
 			}
 			if l, ok := e.(*ast.Literal); c.Type.Kind == sqltype.RowVersion && !(ok && l.Kind == ast.NullLit) {
-				return sqlError(273)
+				return row.Message(273)
 			} else if c.Type.Kind == sqltype.RowVersion {
 				drop = i
 				continue
@@ -257,9 +255,9 @@ func (b *insertBuilder) values(ins *insertion) error {
 				return err
 			}
 			inGo = inGo && x.Eval != nil
-			row = append(row, x)
+			cells = append(cells, x)
 		}
-		rows = append(rows, row)
+		rows = append(rows, cells)
 	}
 	if drop >= 0 {
 		ins.columns = append(append([]*schema.Column{}, b.columns[:drop]...), b.columns[drop+1:]...)
@@ -309,84 +307,81 @@ func (b *insertBuilder) computed(ins *insertion, rows [][]bound.X) error {
 // valueOf compiles one value of VALUES.
 func (b *insertBuilder) valueOf(e ast.Expr, c *schema.Column) (bound.X, error) {
 	if _, ok := e.(*ast.Default); !ok {
-		return b.t.value(b.s, e, c)
+		return b.t.Value(b.s, e, c)
 	}
 	if c.Identity != nil {
-		return bound.X{}, sqlError(339)
+		return bound.X{}, row.Message(339)
 	}
-	x, err := b.t.defaultOf(b.s, c)
+	x, err := b.t.DefaultOf(b.s, c)
 	if err != nil || c.Default != nil {
 		return x, err
 	}
-	return b.t.value(b.s, &ast.Literal{Kind: ast.NullLit}, c)
+	return b.t.Value(b.s, &ast.Literal{Kind: ast.NullLit}, c)
 }
 
-func (ins *insertion) run(x *execution) error {
-	self := ins.into.selfReferencing()
+func (ins *insertion) run(x *row.Execution) error {
+	self := ins.into.SelfReferencing()
 	if !ins.many && ins.output == nil && !self {
 		return ins.write(x)
 	}
-	return x.atomic(func() error {
+	return x.Atomic(func() error {
 		if self {
-			return x.deferred(ins.into.target, "INSERT", func() error { return ins.write(x) })
+			return x.Deferred(ins.into.Target, "INSERT", func() error { return ins.write(x) })
 		}
 		return ins.write(x)
 	})
 }
 
-func (ins *insertion) write(x *execution) error {
-	w, err := ins.into.begin(x)
+func (ins *insertion) write(x *row.Execution) error {
+	w, err := ins.into.Begin(x)
 	if err != nil {
 		return err
 	}
-	out, err := ins.output.begin(x)
+	out, err := ins.output.Begin(x)
 	if err != nil {
-		return w.close(err)
+		return w.Close(err)
 	}
-	add := func(row []cell.Raw) error {
-		if !x.take() {
-			return errEnough
+	add := func(cells []cell.Raw) error {
+		if !x.Take() {
+			return row.ErrEnough
 		}
-		if err := w.add(row); err != nil || out == nil || !w.ok {
+		if err := w.Add(cells); err != nil || out == nil || !w.Wrote {
 			return err
 		}
-		return out.inserted(w)
+		return out.Inserted(w)
 	}
 	switch {
 	case ins.exec:
 		err = ins.fromExec(x, add)
 	case ins.source != nil:
-		err = x.each(ins.source, add)
+		err = x.Each(ins.source, add)
 	default:
 		err = ins.fromValues(x, add)
 	}
-	if errors.Is(err, errEnough) {
+	if errors.Is(err, row.ErrEnough) {
 		err = nil
 	}
-	return w.close(out.close(err))
+	return w.Close(out.Close(err))
 }
 
-// errEnough ends a loop when SET ROWCOUNT is reached.
-var errEnough = errors.New("enough rows")
-
-func (ins *insertion) fromValues(x *execution, add func([]cell.Raw) error) error {
-	row := make([]cell.Raw, len(ins.columns))
+func (ins *insertion) fromValues(x *row.Execution, add func([]cell.Raw) error) error {
+	cells := make([]cell.Raw, len(ins.columns))
 	for _, evals := range ins.rows {
 		for i, e := range evals {
-			r, err := x.eval(e, ins.columns[i].Type)
+			r, err := x.Eval(e, ins.columns[i].Type)
 			if err != nil {
 				return err
 			}
-			row[i] = r
+			cells[i] = r
 		}
-		if err := add(row); err != nil {
+		if err := add(cells); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (ins *insertion) fromExec(x *execution, add func([]cell.Raw) error) error {
+func (ins *insertion) fromExec(x *row.Execution, add func([]cell.Raw) error) error {
 	if x.Exec == nil {
 		return nil
 	}
@@ -396,15 +391,15 @@ func (ins *insertion) fromExec(x *execution, add func([]cell.Raw) error) error {
 			return err
 		}
 		if len(types) != len(ins.columns) {
-			return sqlError(213)
+			return row.Message(213)
 		}
-		k, err := newConverter(ins.into.target, ins.columns, types, x.frame.Env)
+		k, err := row.NewConverter(ins.into.Target, ins.columns, types, x.Frame.Env)
 		if err != nil {
 			return err
 		}
-		row, err := k.row(vals)
+		cells, err := k.Row(vals)
 		if err == nil {
-			err = add(row)
+			err = add(cells)
 		}
 		if err != nil {
 			return err

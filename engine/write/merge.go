@@ -12,32 +12,34 @@ import (
 	"latchkey/engine/schema"
 	"latchkey/engine/sqltype"
 	"latchkey/engine/tsql/ast"
+	"latchkey/engine/tsql/token"
+	"latchkey/engine/write/row"
 )
 
 // when is a compiled WHEN of a MERGE.
 type when struct {
 	match, action string
 	cond          string
-	set           set
-	insert        *inserter
+	set           row.Set
+	insert        *row.Inserter
 	// from is the place of its values in the row of the statement's query.
 	from  int
-	apply *updater
+	apply *row.Updater
 }
 
 // merge is a compiled MERGE.
 type merge struct {
-	*target
+	*row.Target
 	whens  []*when
 	source *plan.Plan // rowid, number of the WHEN, the values of all, the old row (if whole), the output's values
 	width  int
 	whole  bool
-	output *output
+	output *row.Output
 	mains  int
 }
 
-func compileMerge(c Config, st *ast.Merge) (*Plan, error) {
-	if err := noHints(st.Target); err != nil {
+func compileMerge(c row.Config, st *ast.Merge) (*Plan, error) {
+	if err := row.NoHints(st.Target); err != nil {
 		return nil, err
 	}
 	s := compile.NewStatement(c.Scope, st.Pos)
@@ -56,7 +58,7 @@ func compileMerge(c Config, st *ast.Merge) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := newTarget(o, "MERGE", st.Pos)
+	t, err := row.NewTarget(o, "MERGE", st.Pos)
 	if err != nil {
 		return nil, err
 	}
@@ -65,11 +67,11 @@ func compileMerge(c Config, st *ast.Merge) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &mergeBuilder{c: c, s: s, t: t, src: src, usings: usings, m: &merge{target: t}}
+	b := &mergeBuilder{c: c, s: s, t: t, src: src, usings: usings, m: &merge{Target: t}}
 	if err := b.whens(st.Whens); err != nil {
 		return nil, err
 	}
-	p := &Plan{Table: t.table, run: b.m.run}
+	p := &Plan{Table: t.Table, run: b.m.run}
 	if err := b.output(st, p); err != nil {
 		return nil, err
 	}
@@ -92,9 +94,9 @@ func compileMerge(c Config, st *ast.Merge) (*Plan, error) {
 }
 
 type mergeBuilder struct {
-	c      Config
+	c      row.Config
 	s      *compile.Statement
-	t      *target
+	t      *row.Target
 	src    *compile.Source
 	usings []*compile.Source
 	m      *merge
@@ -112,11 +114,11 @@ func (b *mergeBuilder) whens(list []*ast.MergeWhen) error {
 		k := key{w.Match, w.Action}
 		switch {
 		case open[w.Match] && w.And != nil:
-			return sqlError(5324, clause(w.Match), clause(w.Match))
+			return row.Message(5324, clause(w.Match), clause(w.Match))
 		case seen[k], open[w.Match]:
-			return sqlError(10714, w.Action, clause(w.Match))
+			return row.Message(10714, w.Action, clause(w.Match))
 		case (w.Match == "NOT MATCHED") != (w.Action == "INSERT"):
-			return sqlError(10711, w.Action, clause(w.Match))
+			return row.Message(10711, w.Action, clause(w.Match))
 		}
 		seen[k] = true
 		open[w.Match] = open[w.Match] || w.And == nil
@@ -153,20 +155,20 @@ func (b *mergeBuilder) when(w *ast.MergeWhen) (*when, error) {
 			return nil, err
 		}
 		if len(sb.vars) > 0 {
-			return nil, plan.Unsupported("MERGE with SET @variable", noPos)
+			return nil, plan.Unsupported("MERGE with SET @variable", token.Pos{})
 		}
-		x.set = sb.set
-		x.apply = newUpdater(b.t, x.set.columns)
-		b.s.Need(b.t.object, "UPDATE", names(x.set.columns)...)
+		x.set = sb.Set
+		x.apply = row.NewUpdater(b.t, x.set.Columns)
+		b.s.Need(b.t.Object, "UPDATE", row.Names(x.set.Columns)...)
 	case "INSERT":
 		if err := b.insert(x, w); err != nil {
 			return nil, err
 		}
-		b.s.Need(b.t.object, "INSERT")
+		b.s.Need(b.t.Object, "INSERT")
 	case "DELETE":
-		b.s.Need(b.t.object, "DELETE")
+		b.s.Need(b.t.Object, "DELETE")
 	}
-	b.m.width += len(x.set.values)
+	b.m.width += len(x.set.Values)
 	return x, nil
 }
 
@@ -174,7 +176,7 @@ func (b *mergeBuilder) when(w *ast.MergeWhen) (*when, error) {
 func (b *mergeBuilder) insert(x *when, w *ast.MergeWhen) error {
 	ib := &insertBuilder{c: b.c, s: b.s, t: b.t, st: &ast.Insert{Columns: w.Columns, DefaultValues: w.Values == nil}}
 	if b.c.IdentityInsert != nil {
-		ib.identityInsert = b.c.IdentityInsert(b.t.object.DatabaseID, b.t.table.ID)
+		ib.identityInsert = b.c.IdentityInsert(b.t.Object.DatabaseID, b.t.Table.ID)
 	}
 	if err := ib.list(); err != nil {
 		return err
@@ -182,9 +184,9 @@ func (b *mergeBuilder) insert(x *when, w *ast.MergeWhen) error {
 	if w.Values != nil {
 		switch {
 		case len(w.Values) < len(ib.columns):
-			return ib.mismatch(plan.Fail(noPos, 109))
+			return ib.mismatch(plan.Fail(token.Pos{}, 109))
 		case len(w.Values) > len(ib.columns):
-			return ib.mismatch(plan.Fail(noPos, 110))
+			return ib.mismatch(plan.Fail(token.Pos{}, 110))
 		}
 	}
 	for i, e := range w.Values {
@@ -193,16 +195,16 @@ func (b *mergeBuilder) insert(x *when, w *ast.MergeWhen) error {
 			if _, ok := e.(*ast.Default); ok {
 				continue
 			}
-			return sqlError(273)
+			return row.Message(273)
 		}
 		v, err := ib.valueOf(e, c)
 		if err != nil {
 			return err
 		}
-		x.set.columns, x.set.values = append(x.set.columns, c), append(x.set.values, v)
+		x.set.Columns, x.set.Values = append(x.set.Columns, c), append(x.set.Values, v)
 	}
 	var err error
-	x.insert, err = newInserter(b.c, b.t, x.set.columns, "MERGE")
+	x.insert, err = row.NewInserter(b.c, b.t, x.set.Columns, "MERGE")
 	return err
 }
 
@@ -213,23 +215,23 @@ func (b *mergeBuilder) output(st *ast.Merge, p *Plan) error {
 		return nil
 	}
 	action := &plan.Object{
-		Kind: plan.Table, Name: actionAlias, Source: schema.Quote(actionAlias), Temporary: true,
-		Columns: []plan.ObjectColumn{{Name: actionColumn, SQL: schema.Quote(actionColumn), Type: sqltype.Sized(sqltype.NVarChar, 10), Hidden: true}},
+		Kind: plan.Table, Name: row.ActionAlias, Source: schema.Quote(row.ActionAlias), Temporary: true,
+		Columns: []plan.ObjectColumn{{Name: row.ActionColumn, SQL: schema.Quote(row.ActionColumn), Type: sqltype.Sized(sqltype.NVarChar, 10), Hidden: true}},
 	}
 	var err error
-	if b.m.output, err = compileOutput(b.c, b.s, st.Output, b.t, action, "MERGE"); err != nil {
+	if b.m.output, err = row.CompileOutput(b.c, b.s, st.Output, b.t, action, "MERGE"); err != nil {
 		return err
 	}
-	p.Columns = b.m.output.client()
+	p.Columns = b.m.output.Client()
 	b.m.whole = true
 	for _, w := range b.m.whens {
-		list, err := b.m.output.mainSQL(targetAlias, w.set)
+		list, err := b.m.output.MainSQL(targetAlias, w.set)
 		if err != nil {
 			return err
 		}
 		for _, text := range list {
-			if strings.Contains(text, actionAlias) {
-				return plan.Unsupported("$action in an expression over another table", noPos)
+			if strings.Contains(text, row.ActionAlias) {
+				return plan.Unsupported("$action in an expression over another table", token.Pos{})
 			}
 		}
 		b.mains = append(b.mains, list)
@@ -287,12 +289,12 @@ func (b *mergeBuilder) part(choice string, list []int, from, where string) strin
 	cols := []string{targetAlias + ".rowid", "(" + choice + ") AS latchkey_when"}
 	for i, w := range b.m.whens {
 		mine := slices.Contains(list, i)
-		for _, v := range w.set.values {
+		for _, v := range w.set.Values {
 			cols = append(cols, only(mine, choice, i, v))
 		}
 	}
 	if b.m.whole {
-		for _, c := range b.t.table.Columns {
+		for _, c := range b.t.Table.Columns {
 			cols = append(cols, targetAlias+"."+c.Quoted())
 		}
 		for k := range b.m.mains {
@@ -322,55 +324,55 @@ func only(mine bool, choice string, i int, v bound.X) string {
 
 // mergeRow is one row that a MERGE changes.
 type mergeRow struct {
-	rowChange
+	row.RowChange
 	w *when
 }
 
-func (m *merge) run(x *execution) error {
-	return x.atomic(func() error {
-		return x.deferred(m.target, "MERGE", func() error { return m.rows(x) })
+func (m *merge) run(x *row.Execution) error {
+	return x.Atomic(func() error {
+		return x.Deferred(m.Target, "MERGE", func() error { return m.rows(x) })
 	})
 }
 
 // rows collects what is to be done, then deletes, changes and adds, so that a key that goes away is free for one that comes.
-func (m *merge) rows(x *execution) error {
+func (m *merge) rows(x *row.Execution) error {
 	var deletes, inserts []mergeRow
-	updates := map[*when][]rowChange{}
+	updates := map[*when][]row.RowChange{}
 	seen := map[int64]bool{}
-	err := x.each(m.source, func(row []cell.Raw) error {
-		w := m.whens[row[1].I]
+	err := x.Each(m.source, func(cells []cell.Raw) error {
+		w := m.whens[cells[1].I]
 		r := mergeRow{w: w}
-		if row[0].Storage == cell.Integer {
-			if seen[row[0].I] {
-				return sqlError(8672)
+		if cells[0].Storage == cell.Integer {
+			if seen[cells[0].I] {
+				return row.Message(8672)
 			}
-			seen[row[0].I] = true
-			r.rowid = row[0].I
+			seen[cells[0].I] = true
+			r.ID = cells[0].I
 		}
-		if !x.take() {
+		if !x.Take() {
 			return nil
 		}
-		r.values = slices.Clone(row[2+w.from : 2+w.from+len(w.set.values)])
+		r.Values = slices.Clone(cells[2+w.from : 2+w.from+len(w.set.Values)])
 		n := 2 + m.width
 		if m.whole {
-			r.old = slices.Clone(row[n : n+len(m.table.Columns)])
-			n += len(m.table.Columns)
+			r.Old = slices.Clone(cells[n : n+len(m.Table.Columns)])
+			n += len(m.Table.Columns)
 		}
-		r.main = slices.Clone(row[n : n+m.mains])
+		r.Main = slices.Clone(cells[n : n+m.mains])
 		switch w.action {
 		case "DELETE":
 			deletes = append(deletes, r)
 		case "INSERT":
 			inserts = append(inserts, r)
 		default:
-			updates[w] = append(updates[w], r.rowChange)
+			updates[w] = append(updates[w], r.RowChange)
 		}
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	out, err := m.output.begin(x)
+	out, err := m.output.Begin(x)
 	if err != nil {
 		return err
 	}
@@ -383,44 +385,44 @@ func (m *merge) rows(x *execution) error {
 	if err == nil {
 		err = m.inserts(x, out, inserts)
 	}
-	return out.close(err)
+	return out.Close(err)
 }
 
-func (m *merge) deletes(x *execution, out *outputting, rows []mergeRow) error {
-	sql := "DELETE FROM " + m.object.Source + " WHERE rowid=?1"
+func (m *merge) deletes(x *row.Execution, out *row.Outputting, rows []mergeRow) error {
+	sql := "DELETE FROM " + m.Object.Source + " WHERE rowid=?1"
 	for _, r := range rows {
-		if err := (*deletion)(nil).deleteRow(x, m.target, "MERGE", r.rowid, sql); err != nil {
+		if err := x.DeleteRow(m.Target, "MERGE", r.ID, sql); err != nil {
 			return err
 		}
-		x.result.Rows++
-		if err := out.send(nil, r.old, "DELETE", r.main); err != nil {
+		x.Result.Rows++
+		if err := out.Send(nil, r.Old, "DELETE", r.Main); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (m *merge) updates(x *execution, out *outputting, w *when, rows []rowChange) error {
-	u := &update{target: m.target, columns: w.set.columns, apply: w.apply, whole: m.whole}
-	if w.apply.keys {
-		if err := w.apply.park(x, rows); err != nil {
+func (m *merge) updates(x *row.Execution, out *row.Outputting, w *when, rows []row.RowChange) error {
+	u := &update{Target: m.Target, columns: w.set.Columns, apply: w.apply, whole: m.whole}
+	if w.apply.Keys {
+		if err := w.apply.Park(x, rows); err != nil {
 			return err
 		}
 	}
 	for _, r := range rows {
-		id := r.rowid
-		if w.apply.keys && w.apply.rowID >= 0 {
-			id = r.main[len(r.main)-1].I
-			r.main = r.main[:len(r.main)-1]
+		id := r.ID
+		if w.apply.Keys && w.apply.RowID >= 0 {
+			id = r.Main[len(r.Main)-1].I
+			r.Main = r.Main[:len(r.Main)-1]
 		}
 		var err error
-		if r.version, err = w.apply.newVersion(x); err != nil {
+		if r.Version, err = w.apply.NewVersion(x); err != nil {
 			return err
 		}
-		if err := w.apply.write(x, "MERGE", id, r.values, r.version); err != nil {
-			return x.violation(m.target, "MERGE", err, w.apply.value(x, id, r.values))
+		if err := w.apply.Write(x, "MERGE", id, r.Values, r.Version); err != nil {
+			return x.Violation(m.Target, "MERGE", err, w.apply.Value(x, id, r.Values))
 		}
-		x.result.Rows++
+		x.Result.Rows++
 		if out != nil {
 			if err := u.send(out, r); err != nil {
 				return err
@@ -430,14 +432,14 @@ func (m *merge) updates(x *execution, out *outputting, w *when, rows []rowChange
 	return nil
 }
 
-func (m *merge) inserts(x *execution, out *outputting, rows []mergeRow) error {
+func (m *merge) inserts(x *row.Execution, out *row.Outputting, rows []mergeRow) error {
 	var at *when
-	var w *inserting
+	var w *row.Inserting
 	finish := func(err error) error {
 		if w == nil {
 			return err
 		}
-		return w.close(err)
+		return w.Close(err)
 	}
 	for _, r := range rows {
 		if r.w != at {
@@ -446,18 +448,18 @@ func (m *merge) inserts(x *execution, out *outputting, rows []mergeRow) error {
 			}
 			w = nil
 			var err error
-			if w, err = r.w.insert.begin(x); err != nil {
+			if w, err = r.w.insert.Begin(x); err != nil {
 				return err
 			}
 			at = r.w
 		}
-		if err := w.add(r.values); err != nil {
+		if err := w.Add(r.Values); err != nil {
 			return finish(err)
 		}
 		if out == nil {
 			continue
 		}
-		if err := out.merged(w, r.main); err != nil {
+		if err := out.Merged(w, r.Main); err != nil {
 			return finish(err)
 		}
 	}

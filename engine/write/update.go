@@ -1,10 +1,8 @@
 package write
 
 import (
-	"strconv"
 	"strings"
 
-	"latchkey/engine/cell"
 	"latchkey/engine/compile"
 	"latchkey/engine/compile/bound"
 	"latchkey/engine/compile/plan"
@@ -12,20 +10,16 @@ import (
 	"latchkey/engine/sqltype"
 	"latchkey/engine/tsql/ast"
 	"latchkey/engine/tsql/format"
+	"latchkey/engine/tsql/token"
+	"latchkey/engine/write/row"
 )
 
 // targetAlias is the table that UPDATE, DELETE and MERGE write, where it is not one of FROM.
 const targetAlias = "latchkey_target"
 
-// set is the SET clause: columns with their values.
-type set struct {
-	columns []*schema.Column
-	values  []bound.X
-}
-
 // update is a compiled UPDATE.
 type update struct {
-	*target
+	*row.Target
 	// direct does the whole statement in one step; nil where that cannot be.
 	direct *plan.Plan
 	// source gives a row for each row to be changed: rowid, the new values, the variables' values, the old row (if whole), the output's.
@@ -34,9 +28,9 @@ type update struct {
 	vars    []variable
 	whole   bool
 	joined  bool // the target may come more than once
-	output  *output
+	output  *row.Output
 	mains   int
-	apply   *updater
+	apply   *row.Updater
 }
 
 // variable is SET @v = ... of an UPDATE.
@@ -46,8 +40,8 @@ type variable struct {
 }
 
 // from compiles the sources of UPDATE and DELETE and finds the target among them.
-func compileFrom(s *compile.Statement, with *ast.With, dst ast.TableSource, list []ast.TableSource, verb string) (t *target, src *compile.Source, text string, err error) {
-	if err := noHints(dst); err != nil {
+func compileFrom(s *compile.Statement, with *ast.With, dst ast.TableSource, list []ast.TableSource, verb string) (t *row.Target, src *compile.Source, text string, err error) {
+	if err := row.NoHints(dst); err != nil {
 		return nil, nil, "", err
 	}
 	if err := s.With(with); err != nil {
@@ -66,7 +60,7 @@ func compileFrom(s *compile.Statement, with *ast.With, dst ast.TableSource, list
 		if err != nil {
 			return nil, nil, "", err
 		}
-		if t, err = newTarget(o, verb, noPos); err != nil {
+		if t, err = row.NewTarget(o, verb, token.Pos{}); err != nil {
 			return nil, nil, "", err
 		}
 		src = s.Open(o, sourceName(dst), targetAlias)
@@ -76,7 +70,7 @@ func compileFrom(s *compile.Statement, with *ast.With, dst ast.TableSource, list
 		}
 		return t, src, own + ", " + text, nil
 	}
-	t, err = newTarget(src.Object, verb, noPos)
+	t, err = row.NewTarget(src.Object, verb, token.Pos{})
 	return t, src, text, err
 }
 
@@ -97,7 +91,7 @@ func sourceName(t ast.TableSource) string {
 	return ""
 }
 
-func compileUpdate(c Config, st *ast.Update) (*Plan, error) {
+func compileUpdate(c row.Config, st *ast.Update) (*Plan, error) {
 	s := compile.NewStatement(c.Scope, st.Pos)
 	if err := s.Hints(st.Hints); err != nil {
 		return nil, err
@@ -118,29 +112,29 @@ func compileUpdate(c Config, st *ast.Update) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.Need(src.Object, "UPDATE", names(b.columns)...)
-	u := &update{target: t, columns: b.columns, vars: b.vars, joined: len(st.From) > 0}
-	p := &Plan{Table: t.table, run: u.run}
+	s.Need(src.Object, "UPDATE", row.Names(b.Columns)...)
+	u := &update{Target: t, columns: b.Columns, vars: b.vars, joined: len(st.From) > 0}
+	p := &Plan{Table: t.Table, run: u.run}
 	if st.Output != nil {
-		if u.output, err = compileOutput(c, s, st.Output, t, nil, "UPDATE"); err != nil {
+		if u.output, err = row.CompileOutput(c, s, st.Output, t, nil, "UPDATE"); err != nil {
 			return nil, err
 		}
-		p.Columns = u.output.client()
+		p.Columns = u.output.Client()
 		u.whole = true
 	}
-	u.apply = newUpdater(t, b.columns)
+	u.apply = row.NewUpdater(t, b.Columns)
 	rowid := src.Alias + ".rowid"
 	list := []string{rowid}
-	for _, x := range b.values {
+	for _, x := range b.Values {
 		list = append(list, x.SQL)
 	}
 	list = append(list, b.varSQL...)
 	if u.whole {
-		for _, col := range t.table.Columns {
+		for _, col := range t.Table.Columns {
 			list = append(list, src.Alias+"."+col.Quoted())
 		}
 	}
-	mains, err := u.output.mainSQL(src.Alias, b.set)
+	mains, err := u.output.MainSQL(src.Alias, b.Set)
 	if err != nil {
 		return nil, err
 	}
@@ -156,15 +150,15 @@ func compileUpdate(c Config, st *ast.Update) (*Plan, error) {
 	}
 	if u.mayBeDirect(st, b, where) {
 		var sets []string
-		for i, col := range b.columns {
-			sets = append(sets, col.Quoted()+"="+b.values[i].SQL)
+		for i, col := range b.Columns {
+			sets = append(sets, col.Quoted()+"="+b.Values[i].SQL)
 		}
-		u.direct, err = s.Plan("UPDATE "+t.object.Source+" AS "+src.Alias+" SET "+strings.Join(sets, ",")+" WHERE "+where.SQL, nil)
+		u.direct, err = s.Plan("UPDATE "+t.Object.Source+" AS "+src.Alias+" SET "+strings.Join(sets, ",")+" WHERE "+where.SQL, nil)
 		if err != nil {
 			return nil, err
 		}
 	}
-	p.use(t.object, u.source, u.output)
+	p.use(t.Object, u.source, u.output)
 	return p, nil
 }
 
@@ -178,13 +172,13 @@ func limitText(limit string) string {
 // mayBeDirect reports whether SQLite's own UPDATE does the same: one table, no row that has to be seen, no key that a later row may
 // hold, no query that could see a half-done statement.
 func (u *update) mayBeDirect(st *ast.Update, b *setBuilder, where bound.X) bool {
-	if len(st.From) > 0 || st.With != nil || st.Output != nil || st.Top != nil || len(b.vars) > 0 || len(b.columns) == 0 {
+	if len(st.From) > 0 || st.With != nil || st.Output != nil || st.Top != nil || len(b.vars) > 0 || len(b.Columns) == 0 {
 		return false
 	}
-	if u.table.RowVersion() != nil || where.Flags&bound.HasSubquery != 0 || u.apply.keys || u.selfReferencing() {
+	if u.Table.RowVersion() != nil || where.Flags&bound.HasSubquery != 0 || u.apply.Keys || u.SelfReferencing() {
 		return false
 	}
-	for _, x := range b.values {
+	for _, x := range b.Values {
 		if x.Flags&(bound.HasSubquery|bound.HasVolatile) != 0 {
 			return false
 		}
@@ -195,10 +189,10 @@ func (u *update) mayBeDirect(st *ast.Update, b *setBuilder, where bound.X) bool 
 // setBuilder compiles SET.
 type setBuilder struct {
 	s     *compile.Statement
-	t     *target
+	t     *row.Target
 	src   *compile.Source
 	scope plan.Scope
-	set
+	row.Set
 	vars   []variable
 	varSQL []string
 }
@@ -213,7 +207,7 @@ func (b *setBuilder) assignments(list []*ast.Assignment) error {
 	}
 	for _, a := range list {
 		if a.Method != nil {
-			return plan.Unsupported("UPDATE SET column."+a.Method.Name.Name(), noPos)
+			return plan.Unsupported("UPDATE SET column."+a.Method.Name.Name(), token.Pos{})
 		}
 		if err := b.assignment(a, assigned); err != nil {
 			return err
@@ -229,7 +223,7 @@ func (b *setBuilder) assignment(a *ast.Assignment, assigned map[string]bool) err
 		if err != nil {
 			return err
 		}
-		if col, err = b.t.column(oc.Name, a.Column.Pos); err != nil {
+		if col, err = b.t.Column(oc.Name, a.Column.Pos); err != nil {
 			return err
 		}
 		if err := b.writable(col, a); err != nil {
@@ -237,21 +231,21 @@ func (b *setBuilder) assignment(a *ast.Assignment, assigned map[string]bool) err
 		}
 	}
 	if a.Variable != "" && usesVariable(a.Value, assigned) {
-		return plan.Unsupported("UPDATE SET @variable computed from a variable that it sets", noPos)
+		return plan.Unsupported("UPDATE SET @variable computed from a variable that it sets", token.Pos{})
 	}
 	x, err := b.value(a, col)
 	if err != nil {
 		return err
 	}
 	if col != nil {
-		b.columns, b.values = append(b.columns, col), append(b.values, x)
+		b.Columns, b.Values = append(b.Columns, col), append(b.Values, x)
 	}
 	if a.Variable == "" {
 		return nil
 	}
 	typ, ok := b.scope.Variable(a.Variable)
 	if !ok {
-		return plan.Fail(noPos, 137, a.Variable)
+		return plan.Fail(token.Pos{}, 137, a.Variable)
 	}
 	typ.Nullable = true
 	v, err := b.s.Assign(x, compile.Target{Type: typ})
@@ -286,11 +280,11 @@ func (b *setBuilder) writable(col *schema.Column, a *ast.Assignment) error {
 	case col.Computed != nil:
 		return plan.Fail(a.Column.Pos, 271, col.Name)
 	case col.Type.Kind == sqltype.RowVersion:
-		return sqlError(272)
+		return row.Message(272)
 	case col.Identity != nil:
-		return sqlError(8102, col.Name)
+		return row.Message(8102, col.Name)
 	}
-	for _, o := range b.columns {
+	for _, o := range b.Columns {
 		if o == col {
 			return plan.Fail(a.Column.Pos, 264, col.Name)
 		}
@@ -302,9 +296,9 @@ func (b *setBuilder) writable(col *schema.Column, a *ast.Assignment) error {
 func (b *setBuilder) value(a *ast.Assignment, col *schema.Column) (bound.X, error) {
 	if _, ok := a.Value.(*ast.Default); ok && col != nil {
 		if col.Default == nil {
-			return b.t.value(b.s, &ast.Literal{Kind: ast.NullLit}, col)
+			return b.t.Value(b.s, &ast.Literal{Kind: ast.NullLit}, col)
 		}
-		return b.t.defaultOf(b.s, col)
+		return b.t.DefaultOf(b.s, col)
 	}
 	x, err := b.s.Expr(a.Value)
 	if err != nil {
@@ -329,175 +323,34 @@ func (b *setBuilder) value(a *ast.Assignment, col *schema.Column) (bound.X, erro
 	if col == nil {
 		return x, nil
 	}
-	return b.s.Assign(x, b.t.to(col))
+	return b.s.Assign(x, b.t.To(col))
 }
 
-// mainSQL is what the statement's query computes for OUTPUT, with the images' columns replaced by the row's.
-func (o *output) mainSQL(alias string, s set) ([]string, error) {
-	if o == nil {
-		return nil, nil
-	}
-	var out []string
-	for _, text := range o.main {
-		for _, c := range o.t.table.Columns {
-			value := alias + "." + c.Quoted()
-			for i, col := range s.columns {
-				if col == c {
-					value = "(" + s.values[i].SQL + ")"
-				}
-			}
-			mark := insertedAlias + "." + c.Quoted()
-			if strings.Contains(text, mark) && (c.Type.Kind == sqltype.RowVersion || c.Computed != nil) {
-				return nil, plan.Unsupported("OUTPUT of an expression over a computed column and another table", noPos)
-			}
-			text = strings.ReplaceAll(text, mark, value)
-			text = strings.ReplaceAll(text, deletedAlias+"."+c.Quoted(), alias+"."+c.Quoted())
-		}
-		out = append(out, text)
-	}
-	more, err := o.then.mainSQL(alias, s)
-	return append(out, more...), err
-}
-
-// updater writes new values into rows.
-type updater struct {
-	*target
-	columns []*schema.Column
-	sql     string
-	version *schema.Column
-	// rowID is the place of the rowid's column among columns, -1 if it is not written.
-	rowID int
-	// keys reports that a unique key has a column that is written.
-	keys bool
-}
-
-func newUpdater(t *target, columns []*schema.Column) *updater {
-	u := &updater{target: t, columns: columns, version: t.table.RowVersion(), rowID: -1}
-	written := map[int]bool{}
-	var sets []string
-	for i, c := range columns {
-		written[c.ID] = true
-		sets = append(sets, c.Quoted()+"=?"+strconv.Itoa(i+1))
-		if c == t.table.RowID {
-			u.rowID = i
-		}
-	}
-	n := len(columns)
-	if u.version != nil {
-		n++
-		sets = append(sets, u.version.Quoted()+"=?"+strconv.Itoa(n))
-	}
-	u.sql = "UPDATE " + t.object.Source + " SET " + strings.Join(sets, ",") + " WHERE rowid=?" + strconv.Itoa(n+1)
-	for _, k := range uniqueKeys(t.table) {
-		for _, x := range k {
-			c := t.table.ColumnByID(x.Column)
-			u.keys = u.keys || written[x.Column] || c.Computed != nil
-		}
-	}
-	return u
-}
-
-// uniqueKeys are the columns of all that is unique.
-func uniqueKeys(t *schema.Table) [][]schema.KeyColumn {
-	var out [][]schema.KeyColumn
-	for _, k := range t.Keys() {
-		out = append(out, k.Columns)
-	}
-	for _, x := range t.Indexes {
-		if x.Unique && !x.Disabled {
-			out = append(out, x.Columns)
-		}
-	}
-	return out
-}
-
-// write changes one row; version is the row's new one. It gives the cells that the row has afterwards, beyond the old ones.
-func (u *updater) write(x *execution, verb string, rowid int64, vals []cell.Raw, version cell.Raw) error {
-	if u.rowID >= 0 && vals[u.rowID].Storage == cell.Null {
-		return sqlError(515, u.columns[u.rowID].Name, u.full, verb)
-	}
-	st, err := x.Conn.Prepare(u.sql)
-	if err != nil {
-		return err
-	}
-	defer st.Release()
-	n := 0
-	for _, r := range vals[:len(u.columns)] {
-		n++
-		if err := bindRaw(st, n, r); err != nil {
-			return err
-		}
-	}
-	if u.version != nil {
-		n++
-		if err := bindRaw(st, n, version); err != nil {
-			return err
-		}
-	}
-	if err := st.BindInt64(n+1, rowid); err != nil {
-		return err
-	}
-	err = st.Exec()
-	if isForeign(err) {
-		return x.foreign(u.target, verb, func() error { return st.Exec() })
-	}
-	return err
-}
-
-// value is the new cell of a column: written now, or read from the row as it is.
-func (u *updater) value(x *execution, rowid int64, vals []cell.Raw) func(*schema.Column) (cell.Raw, bool) {
-	return func(c *schema.Column) (cell.Raw, bool) {
-		for i, w := range u.columns {
-			if w == c {
-				return vals[i], true
-			}
-		}
-		st, err := x.Conn.Prepare("SELECT " + c.Quoted() + " FROM " + u.object.Source + " WHERE rowid=?1")
-		if err != nil {
-			return cell.Raw{}, false
-		}
-		defer st.Release()
-		if st.BindInt64(1, rowid) == nil && st.Step() {
-			return rawColumn(st, 0), true
-		}
-		return cell.Raw{}, false
-	}
-}
-
-// newVersion is the next row version for a table that has one.
-func (u *updater) newVersion(x *execution) (cell.Raw, error) {
-	if u.version == nil {
-		return cell.Raw{}, nil
-	}
-	n, err := u.shared().RowVersions(x.Conn, 1)
-	return versionCell(n), err
-}
-
-func (u *update) run(x *execution) error {
-	if u.direct != nil && x.left < 0 {
+func (u *update) run(x *row.Execution) error {
+	if u.direct != nil && x.Left < 0 {
 		return u.runDirect(x)
 	}
-	return x.atomic(func() error {
-		if u.selfReferencing() {
-			return x.deferred(u.target, "UPDATE", func() error { return u.rows(x) })
+	return x.Atomic(func() error {
+		if u.SelfReferencing() {
+			return x.Deferred(u.Target, "UPDATE", func() error { return u.rows(x) })
 		}
 		return u.rows(x)
 	})
 }
 
-func (u *update) runDirect(x *execution) error {
-	st, err := x.open(u.direct)
+func (u *update) runDirect(x *row.Execution) error {
+	st, err := x.Open(u.direct)
 	if err != nil {
 		return err
 	}
 	defer st.Release()
 	err = st.Exec()
-	if isForeign(err) {
-		return x.foreign(u.target, "UPDATE", func() error { return st.Exec() })
+	if row.IsForeign(err) {
+		return x.Foreign(u.Target, "UPDATE", func() error { return st.Exec() })
 	}
 	if err != nil {
-		return x.violation(u.target, "UPDATE", err, nil)
+		return x.Violation(u.Target, "UPDATE", err, nil)
 	}
-	x.result.Rows = x.Conn.Changes()
+	x.Result.Rows = x.Conn.Changes()
 	return nil
 }

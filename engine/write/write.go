@@ -3,12 +3,10 @@ package write
 import (
 	"context"
 
-	"latchkey/engine/catalog/msg"
 	"latchkey/engine/compile/plan"
-	"latchkey/engine/lite"
 	"latchkey/engine/schema"
-	"latchkey/engine/sqltype"
 	"latchkey/engine/tsql/ast"
+	"latchkey/engine/write/row"
 )
 
 // Plan is a statement that writes, compiled. It is immutable and may be run by many, one connection each.
@@ -23,47 +21,20 @@ type Plan struct {
 	// Exec is the EXEC of INSERT ... EXEC, which the caller runs: its rows come in by Run.Exec.
 	Exec *ast.Exec
 
-	run func(x *execution) error
+	run func(x *row.Execution) error
 }
 
 // Run is what one execution needs of its session.
-type Run struct {
-	Conn      *lite.Conn
-	Variables plan.Variables
-	// Set sets a variable: UPDATE t SET @v = ... . The value has the variable's type.
-	Set func(name string, v sqltype.Value) error
-	// Row takes a row of OUTPUT for the client. The slice is used again after it returns.
-	Row func(row []sqltype.Value) error
-	// IdentityInsert reports whether SET IDENTITY_INSERT is ON for the table; [Config.IdentityInsert] must have said the same.
-	IdentityInsert bool
-	// RowCount is SET ROWCOUNT, 0 for none.
-	RowCount int64
-	// Exec gives the rows of INSERT ... EXEC one after another until ok is false, with the types of their columns.
-	Exec func() (types []sqltype.Type, row []sqltype.Value, ok bool, err error)
-}
+type Run = row.Run
 
 // Result is what a run did.
-type Result struct {
-	// Rows is the number of rows affected.
-	Rows int64
-	// Identity is the last identity value that was put into a row, a numeric(38,0), for SCOPE_IDENTITY() and @@IDENTITY;
-	// HasIdentity is false if there was none.
-	Identity    sqltype.Value
-	HasIdentity bool
-	// Messages inform the client, such as 3604 of IGNORE_DUP_KEY.
-	Messages []*msg.Error
-}
+type Result = row.Result
 
 // Config is what compiling depends on besides the names in Scope.
-type Config struct {
-	Scope plan.Scope
-	// IdentityInsert reports whether SET IDENTITY_INSERT is ON for a table, by database and object id; nil means for none. A plan
-	// depends on it: keep it in the key of a cache.
-	IdentityInsert func(db, table int) bool
-}
+type Config = row.Config
 
 // Compile compiles an INSERT, UPDATE, DELETE, MERGE or TRUNCATE.
-func Compile(c Config, st ast.Statement) (*Plan, error) {
+func Compile(c row.Config, st ast.Statement) (*Plan, error) {
 	switch st := st.(type) {
 	case *ast.Insert:
 		return compileInsert(c, st)
@@ -81,8 +52,8 @@ func Compile(c Config, st ast.Statement) (*Plan, error) {
 
 // Run runs the statement. Errors are *msg.Error, *sqltype.Error, *plan.Error or those of the connection; then nothing of the
 // statement remains but the identity values that it used.
-func (p *Plan) Run(ctx context.Context, r Run) (Result, error) {
-	x := newExecution(ctx, r)
+func (p *Plan) Run(ctx context.Context, r row.Run) (row.Result, error) {
+	x := row.NewExecution(ctx, r)
 	err := p.run(x)
-	return x.result, err
+	return x.Result, err
 }

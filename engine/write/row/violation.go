@@ -1,4 +1,4 @@
-package write
+package row
 
 import (
 	"errors"
@@ -24,24 +24,24 @@ type broken struct {
 }
 
 // unique finds the key or index that a violation is of; nil if it is none of the table's.
-func (t *target) unique(v *lite.Constraint) *broken {
+func (t *Target) unique(v *lite.Constraint) *broken {
 	same := func(stored string, keys []schema.KeyColumn) bool {
 		if n := v.Index(); n != "" {
 			return stored != "" && (n == stored || n == stored+".null")
 		}
 		cols := make([]string, len(keys))
 		for i, k := range keys {
-			cols[i] = t.table.ColumnByID(k.Column).Stored
+			cols[i] = t.Table.ColumnByID(k.Column).Stored
 		}
-		return v.Columns(t.table.Stored, cols...)
+		return v.Columns(t.Table.Stored, cols...)
 	}
 	// Constraints of the table before its indexes: of two over the same columns the first made is named.
-	for _, k := range t.table.Keys() {
+	for _, k := range t.Table.Keys() {
 		if same(k.Stored, k.Columns) || k.Stored == "" && v.Kind == lite.RowID {
 			return &broken{columns: k.Columns, key: k, ignoreDup: k.IgnoreDup}
 		}
 	}
-	for _, i := range t.table.Indexes {
+	for _, i := range t.Table.Indexes {
 		if i.Unique && same(i.Stored, i.Columns) {
 			return &broken{columns: i.Columns, index: i, ignoreDup: i.IgnoreDup}
 		}
@@ -49,23 +49,23 @@ func (t *target) unique(v *lite.Constraint) *broken {
 	return nil
 }
 
-// violation turns an error of writing a row into SQL Server's message. value gives the cell of a column in the row that was written.
-func (x *execution) violation(t *target, verb string, err error, value func(*schema.Column) (cell.Raw, bool)) error {
+// Violation turns an error of writing a row into SQL Server's message. value gives the cell of a column in the row that was written.
+func (x *Execution) Violation(t *Target, verb string, err error, value func(*schema.Column) (cell.Raw, bool)) error {
 	var v *lite.Constraint
 	if !errors.As(err, &v) {
 		return err
 	}
 	switch v.Kind {
 	case lite.NotNull:
-		for _, c := range t.table.Columns {
-			if v.Columns(t.table.Stored, c.Stored) {
+		for _, c := range t.Table.Columns {
+			if v.Columns(t.Table.Stored, c.Stored) {
 				return msg.New(515, c.Name, t.full, verb)
 			}
 		}
 	case lite.Check:
-		for _, k := range t.table.Checks {
+		for _, k := range t.Table.Checks {
 			if v.Detail == fmt.Sprintf("c%d", k.ID) {
-				return t.conflict(verb, "CHECK", k.Name, t.table, k.Column)
+				return t.conflict(verb, "CHECK", k.Name, t.Table, k.Column)
 			}
 		}
 	case lite.Unique, lite.RowID:
@@ -77,11 +77,11 @@ func (x *execution) violation(t *target, verb string, err error, value func(*sch
 }
 
 // duplicate is message 2627 or 2601.
-func (t *target) duplicate(b *broken, value func(*schema.Column) (cell.Raw, bool)) error {
+func (t *Target) duplicate(b *broken, value func(*schema.Column) (cell.Raw, bool)) error {
 	var types []sqltype.Type
 	var vals []sqltype.Value
 	for _, k := range b.columns {
-		c := t.table.ColumnByID(k.Column)
+		c := t.Table.ColumnByID(k.Column)
 		v := sqltype.NullValue
 		if value != nil {
 			if r, ok := value(c); ok {
@@ -101,24 +101,24 @@ func (t *target) duplicate(b *broken, value func(*schema.Column) (cell.Raw, bool
 }
 
 // conflict is message 547; column is an id, 0 for none.
-func (t *target) conflict(verb, kind, name string, in *schema.Table, column int) error {
+func (t *Target) conflict(verb, kind, name string, in *schema.Table, column int) error {
 	end := ""
 	if c := in.ColumnByID(column); c != nil {
 		end = ", column '" + c.Name + "'"
 	}
-	return msg.New(547, verb, kind, name, t.object.Database, in.Schema+"."+in.Name, end)
+	return msg.New(547, verb, kind, name, t.Object.Database, in.Schema+"."+in.Name, end)
 }
 
-// isForeign reports a violated foreign key.
-func isForeign(err error) bool {
+// IsForeign reports a violated foreign key.
+func IsForeign(err error) bool {
 	var v *lite.Constraint
 	return errors.As(err, &v) && v.Kind == lite.ForeignKey
 }
 
-// deferred runs f with foreign keys checked at its end, as SQL Server does: a row may refer to a row that the same statement adds. It must
+// Deferred runs f with foreign keys checked at its end, as SQL Server does: a row may refer to a row that the same statement adds. It must
 // be inside a savepoint.
-func (x *execution) deferred(t *target, verb string, f func() error) error {
-	if err := x.exec("PRAGMA defer_foreign_keys=ON"); err != nil {
+func (x *Execution) Deferred(t *Target, verb string, f func() error) error {
+	if err := x.Do("PRAGMA defer_foreign_keys=ON"); err != nil {
 		return err
 	}
 	before, err := x.unresolved()
@@ -131,23 +131,23 @@ func (x *execution) deferred(t *target, verb string, f func() error) error {
 			err = x.culprit(t, verb)
 		}
 	}
-	return single(errors.Join(err, x.exec("PRAGMA defer_foreign_keys=OFF")))
+	return single(errors.Join(err, x.Do("PRAGMA defer_foreign_keys=OFF")))
 }
 
 // unresolved counts violations of foreign keys that are deferred: SQLite tells 0 or 1.
-func (x *execution) unresolved() (int64, error) {
+func (x *Execution) unresolved() (int64, error) {
 	n, _, err := x.Conn.Status(sqlite3.DBSTATUS_DEFERRED_FKS, false)
 	return int64(n), x.Conn.Err(err)
 }
 
-// foreign finds out which foreign key a step broke: it does the step again with checks deferred, looks for the rows that refer to
+// Foreign finds out which foreign key a step broke: it does the step again with checks deferred, looks for the rows that refer to
 // nothing, and undoes it.
-func (x *execution) foreign(t *target, verb string, again func() error) error {
-	if err := x.exec("SAVEPOINT latchkey_foreign"); err != nil {
+func (x *Execution) Foreign(t *Target, verb string, again func() error) error {
+	if err := x.Do("SAVEPOINT latchkey_foreign"); err != nil {
 		return err
 	}
-	err := x.deferred(t, verb, func() error {
-		if err := again(); err != nil && !isForeign(err) {
+	err := x.Deferred(t, verb, func() error {
+		if err := again(); err != nil && !IsForeign(err) {
 			return err
 		}
 		return x.culprit(t, verb)
@@ -155,25 +155,25 @@ func (x *execution) foreign(t *target, verb string, again func() error) error {
 	if x.Conn.GetAutocommit() {
 		return err
 	}
-	return single(errors.Join(err, x.exec("ROLLBACK TO latchkey_foreign"), x.exec("RELEASE latchkey_foreign")))
+	return single(errors.Join(err, x.Do("ROLLBACK TO latchkey_foreign"), x.Do("RELEASE latchkey_foreign")))
 }
 
 // culprit is message 547 for the first foreign key that has a row without its key: of the table, then to it, then of what cascades reach.
-func (x *execution) culprit(t *target, verb string) error {
+func (x *Execution) culprit(t *Target, verb string) error {
 	type edge struct {
 		f     *schema.ForeignKey
 		child *schema.Table
 		own   bool
 	}
 	var edges []edge
-	for _, f := range t.table.Foreign {
-		edges = append(edges, edge{f, t.table, true})
+	for _, f := range t.Table.Foreign {
+		edges = append(edges, edge{f, t.Table, true})
 	}
-	seen := map[int]bool{t.table.ID: true}
-	for queue := []int{t.table.ID}; len(queue) > 0; queue = queue[1:] {
-		for _, f := range t.snap.Incoming(queue[0]) {
-			child := t.snap.TableByID(f.Parent)
-			if child == nil || child.ID == t.table.ID {
+	seen := map[int]bool{t.Table.ID: true}
+	for queue := []int{t.Table.ID}; len(queue) > 0; queue = queue[1:] {
+		for _, f := range t.Snap.Incoming(queue[0]) {
+			child := t.Snap.TableByID(f.Parent)
+			if child == nil || child.ID == t.Table.ID {
 				continue
 			}
 			edges = append(edges, edge{f, child, false})
@@ -194,7 +194,7 @@ func (x *execution) culprit(t *target, verb string) error {
 		if !bad {
 			continue
 		}
-		parent := t.snap.TableByID(e.f.RefTable)
+		parent := t.Snap.TableByID(e.f.RefTable)
 		column := func(ids []int) int {
 			if len(ids) == 1 {
 				return ids[0]
@@ -215,8 +215,8 @@ func (x *execution) culprit(t *target, verb string) error {
 }
 
 // orphan reports whether a row of a table refers to nothing.
-func (x *execution) orphan(t *target, child *schema.Table, f *schema.ForeignKey) (bool, error) {
-	parent := t.snap.TableByID(f.RefTable)
+func (x *Execution) orphan(t *Target, child *schema.Table, f *schema.ForeignKey) (bool, error) {
+	parent := t.Snap.TableByID(f.RefTable)
 	if parent == nil {
 		return false, nil
 	}

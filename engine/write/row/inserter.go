@@ -1,4 +1,4 @@
-package write
+package row
 
 import (
 	"encoding/binary"
@@ -15,6 +15,7 @@ import (
 	"latchkey/engine/schema"
 	"latchkey/engine/sqltype"
 	"latchkey/engine/sqltype/convert"
+	"latchkey/engine/tsql/token"
 )
 
 // from says where a column of a new row has its cell from.
@@ -37,33 +38,33 @@ type slot struct {
 	eval   plan.Eval
 }
 
-// inserter puts rows into a table: it adds what the source of a row does not give. It is immutable.
-type inserter struct {
-	*target
+// Inserter puts rows into a table: it adds what the source of a row does not give. It is immutable.
+type Inserter struct {
+	*Target
 	verb  string
 	slots []slot
 	sql   string
 	// place of a column in slots, by column id.
 	place map[int]int
 	// evals compute the defaults of columns that are given, by column id: a bulk load's NULL takes them.
-	evals map[int]plan.Eval
+	Evals map[int]plan.Eval
 }
 
 // bulkVerb asks newInserter for the defaults of columns that are given; rows are an INSERT's.
-const bulkVerb = "INSERT BULK"
+const BulkVerb = "INSERT BULK"
 
-// newInserter makes an inserter for rows that give the columns listed, in that order.
-func newInserter(c Config, t *target, columns []*schema.Column, verb string) (*inserter, error) {
-	in := &inserter{target: t, verb: verb, place: map[int]int{}, evals: map[int]plan.Eval{}}
+// NewInserter makes an inserter for rows that give the columns listed, in that order.
+func NewInserter(c Config, t *Target, columns []*schema.Column, verb string) (*Inserter, error) {
+	in := &Inserter{Target: t, verb: verb, place: map[int]int{}, Evals: map[int]plan.Eval{}}
 	at := map[int]int{}
 	for i, col := range columns {
 		at[col.ID] = i
 	}
-	if verb == bulkVerb {
+	if verb == BulkVerb {
 		in.verb = "INSERT"
 	}
-	s := compile.NewStatement(c.Scope, noPos)
-	for _, col := range t.table.Columns {
+	s := compile.NewStatement(c.Scope, token.Pos{})
+	for _, col := range t.Table.Columns {
 		if col.Computed != nil {
 			continue
 		}
@@ -74,30 +75,30 @@ func newInserter(c Config, t *target, columns []*schema.Column, verb string) (*i
 			sl.from = version
 		case is:
 			sl.given = i
-			if verb == bulkVerb && col.Default != nil {
-				d, err := t.defaultOf(s, col)
+			if verb == BulkVerb && col.Default != nil {
+				d, err := t.DefaultOf(s, col)
 				if err != nil {
 					return nil, err
 				}
-				in.evals[col.ID] = d.Eval
+				in.Evals[col.ID] = d.Eval
 			}
 		case col.Identity != nil:
 			sl.from = identity
 		case col.Default != nil:
-			d, err := t.defaultOf(s, col)
+			d, err := t.DefaultOf(s, col)
 			if err != nil {
 				return nil, err
 			}
 			switch {
 			case d.Eval == nil:
-				return nil, plan.Unsupported("default of column "+col.Name, noPos)
+				return nil, plan.Unsupported("default of column "+col.Name, token.Pos{})
 			case d.Early():
 				sl.from = byOnce
 			default:
 				sl.from = byDefault
 			}
 			sl.eval = d.Eval
-		case col == t.table.RowID || !col.Type.Nullable:
+		case col == t.Table.RowID || !col.Type.Nullable:
 			sl.from = null
 		default:
 			continue
@@ -109,7 +110,7 @@ func newInserter(c Config, t *target, columns []*schema.Column, verb string) (*i
 	for i, sl := range in.slots {
 		cols[i], marks[i] = sl.column.Quoted(), "?"+strconv.Itoa(i+1)
 	}
-	in.sql = "INSERT INTO " + t.object.Source
+	in.sql = "INSERT INTO " + t.Object.Source
 	if len(cols) == 0 {
 		in.sql += " DEFAULT VALUES"
 	} else {
@@ -118,22 +119,23 @@ func newInserter(c Config, t *target, columns []*schema.Column, verb string) (*i
 	return in, nil
 }
 
-// inserting is an inserter at work on a connection. Close it.
-type inserting struct {
-	*inserter
-	x    *execution
-	st   *lite.Stmt
-	once []cell.Raw // of slots computed once
-	row  []cell.Raw // by slot
-	seen bool       // an identity was used
-	ok   bool       // the last row was written
+// Inserting is an inserter at work on a connection. Close it.
+type Inserting struct {
+	*Inserter
+	x     *Execution
+	st    *lite.Stmt
+	once  []cell.Raw // of slots computed once
+	row   []cell.Raw // by slot
+	seen  bool       // an identity was used
+	Wrote bool       // the last row was written
 }
 
-func (in *inserter) begin(x *execution) (*inserting, error) {
-	w := &inserting{inserter: in, x: x, once: make([]cell.Raw, len(in.slots)), row: make([]cell.Raw, len(in.slots))}
+// Begin prepares the insertion on a connection.
+func (in *Inserter) Begin(x *Execution) (*Inserting, error) {
+	w := &Inserting{Inserter: in, x: x, once: make([]cell.Raw, len(in.slots)), row: make([]cell.Raw, len(in.slots))}
 	for i, sl := range in.slots {
 		if sl.from == byOnce {
-			r, err := x.eval(sl.eval, sl.column.Type)
+			r, err := x.Eval(sl.eval, sl.column.Type)
 			if err != nil {
 				return nil, err
 			}
@@ -145,26 +147,26 @@ func (in *inserter) begin(x *execution) (*inserting, error) {
 	return w, err
 }
 
-// close gives the statement back and stores how far the identity got.
-func (w *inserting) close(err error) error {
+// Close gives the statement back and stores how far the identity got.
+func (w *Inserting) Close(err error) error {
 	w.st.Release()
 	if err == nil && w.seen {
-		err = w.shared().StoreIdentity(w.x.Conn, w.table)
+		err = w.Shared().StoreIdentity(w.x.Conn, w.Table)
 	}
 	return err
 }
 
-// eval computes a value of a type as a cell.
-func (x *execution) eval(e plan.Eval, t sqltype.Type) (cell.Raw, error) {
-	v, err := e(x.frame)
+// Eval computes a value of a type as a cell.
+func (x *Execution) Eval(e plan.Eval, t sqltype.Type) (cell.Raw, error) {
+	v, err := e(x.Frame)
 	if err != nil {
 		return cell.Raw{}, err
 	}
 	return cell.Encode(t, v)
 }
 
-// add inserts a row of the source's cells, which are of the columns' types.
-func (w *inserting) add(source []cell.Raw) error {
+// Add inserts a row of the source's cells, which are of the columns' types.
+func (w *Inserting) Add(source []cell.Raw) error {
 	for i := range w.slots {
 		sl := &w.slots[i]
 		r := cell.Raw{}
@@ -178,15 +180,15 @@ func (w *inserting) add(source []cell.Raw) error {
 		case byOnce:
 			r = w.once[i]
 		case byDefault:
-			r, err = w.x.eval(sl.eval, sl.column.Type)
+			r, err = w.x.Eval(sl.eval, sl.column.Type)
 		case identity:
 			r, err = w.nextIdentity(sl.column)
 		case version:
 			var n int64
-			n, err = w.shared().RowVersions(w.x.Conn, 1)
+			n, err = w.Shared().RowVersions(w.x.Conn, 1)
 			r = versionCell(n)
 		}
-		if err == nil && sl.column == w.table.RowID && r.Storage == cell.Null {
+		if err == nil && sl.column == w.Table.RowID && r.Storage == cell.Null {
 			err = msg.New(515, sl.column.Name, w.full, w.verb) // SQLite would make a number up
 		}
 		if err == nil {
@@ -197,38 +199,38 @@ func (w *inserting) add(source []cell.Raw) error {
 			return err
 		}
 	}
-	w.ok = false
+	w.Wrote = false
 	err := w.st.Exec()
 	if err == nil {
-		w.ok = true
-		w.x.result.Rows++
+		w.Wrote = true
+		w.x.Result.Rows++
 		return nil
 	}
 	return w.failed(err)
 }
 
 // failed names what a row broke. A duplicate that the index ignores is left out.
-func (w *inserting) failed(err error) error {
+func (w *Inserting) failed(err error) error {
 	var v *lite.Constraint
 	if !errors.As(err, &v) {
 		return err
 	}
 	if v.Kind == lite.ForeignKey {
-		return w.x.foreign(w.target, w.verb, func() error { return w.st.Exec() })
+		return w.x.Foreign(w.Target, w.verb, func() error { return w.st.Exec() })
 	}
 	if v.Kind == lite.Unique || v.Kind == lite.RowID {
 		if b := w.unique(v); b != nil && b.ignoreDup && w.verb == "INSERT" {
-			if len(w.x.result.Messages) == 0 {
-				w.x.result.Messages = append(w.x.result.Messages, msg.New(3604))
+			if len(w.x.Result.Messages) == 0 {
+				w.x.Result.Messages = append(w.x.Result.Messages, msg.New(3604))
 			}
 			return nil
 		}
 	}
-	return w.x.violation(w.target, w.verb, err, w.value)
+	return w.x.Violation(w.Target, w.verb, err, w.value)
 }
 
 // value is the cell of a column in the row at hand.
-func (w *inserting) value(c *schema.Column) (cell.Raw, bool) {
+func (w *Inserting) value(c *schema.Column) (cell.Raw, bool) {
 	if i, ok := w.place[c.ID]; ok {
 		return w.row[i], true
 	}
@@ -239,8 +241,8 @@ func versionCell(n int64) cell.Raw {
 	return cell.Raw{Storage: cell.Blob, S: string(binary.BigEndian.AppendUint64(nil, uint64(n)))}
 }
 
-func (w *inserting) nextIdentity(c *schema.Column) (cell.Raw, error) {
-	n, err := w.shared().IdentityRange(w.x.Conn, w.table, 1)
+func (w *Inserting) nextIdentity(c *schema.Column) (cell.Raw, error) {
+	n, err := w.Shared().IdentityRange(w.x.Conn, w.Table, 1)
 	if err != nil {
 		return cell.Raw{}, err
 	}
@@ -252,7 +254,7 @@ func (w *inserting) nextIdentity(c *schema.Column) (cell.Raw, error) {
 }
 
 // sawIdentity notes an identity that the statement gives.
-func (w *inserting) sawIdentity(c *schema.Column, r cell.Raw) error {
+func (w *Inserting) sawIdentity(c *schema.Column, r cell.Raw) error {
 	n := r.I
 	if r.Storage != cell.Integer {
 		v, err := cell.Decode(c.Type, r)
@@ -268,26 +270,26 @@ func (w *inserting) sawIdentity(c *schema.Column, r cell.Raw) error {
 		}
 	}
 	w.used(n)
-	return w.shared().SawIdentity(w.x.Conn, w.table, n)
+	return w.Shared().SawIdentity(w.x.Conn, w.Table, n)
 }
 
-func (w *inserting) used(n int64) {
+func (w *Inserting) used(n int64) {
 	w.seen = true
-	w.x.result.HasIdentity = true
-	w.x.result.Identity = sqltype.DecimalFromInt(38, n)
+	w.x.Result.HasIdentity = true
+	w.x.Result.Identity = sqltype.DecimalFromInt(38, n)
 }
 
 // converter turns values of a client's or a procedure's rows into cells of columns.
 type converter struct {
-	t       *target
+	t       *Target
 	columns []*schema.Column
 	format  convert.DateFormat
 	types   []sqltype.Type // of the values
 	out     []cell.Raw
 }
 
-// newConverter checks that the types may be converted: messages 206 and 257.
-func newConverter(t *target, columns []*schema.Column, types []sqltype.Type, env *fn.Env) (*converter, error) {
+// NewConverter checks that the types may be converted: messages 206 and 257.
+func NewConverter(t *Target, columns []*schema.Column, types []sqltype.Type, env *fn.Env) (*converter, error) {
 	for i, c := range columns {
 		if types[i].Kind == sqltype.Null {
 			continue
@@ -299,8 +301,8 @@ func newConverter(t *target, columns []*schema.Column, types []sqltype.Type, env
 	return &converter{t: t, columns: columns, types: types, format: env.Settings.DateFormat, out: make([]cell.Raw, len(columns))}, nil
 }
 
-// row converts a row. The result is used again.
-func (k *converter) row(vals []sqltype.Value) ([]cell.Raw, error) {
+// Row converts a row. The result is used again.
+func (k *converter) Row(vals []sqltype.Value) ([]cell.Raw, error) {
 	for i, c := range k.columns {
 		v := vals[i]
 		if !v.IsNull() {

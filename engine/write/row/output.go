@@ -1,4 +1,4 @@
-package write
+package row
 
 import (
 	"strconv"
@@ -11,14 +11,21 @@ import (
 	"latchkey/engine/schema"
 	"latchkey/engine/sqltype"
 	"latchkey/engine/tsql/ast"
+	"latchkey/engine/tsql/token"
 )
 
 // How the images of a row are called in SQLite's text.
 const (
 	insertedAlias = "latchkey_inserted"
 	deletedAlias  = "latchkey_deleted"
-	actionAlias   = "latchkey_action"
+	ActionAlias   = "latchkey_action"
 )
+
+// Set is the SET clause: columns with their values.
+type Set struct {
+	Columns []*schema.Column
+	Values  []bound.X
+}
 
 // image says which image of a row a column of OUTPUT is of.
 type image uint8
@@ -41,33 +48,33 @@ type outputItem struct {
 	post, main int
 }
 
-// output is a compiled OUTPUT clause.
-type output struct {
-	t     *target
+// Output is a compiled OUTPUT clause.
+type Output struct {
+	t     *Target
 	items []outputItem
 	// post computes what is more than a bare column, from the images as parameters.
 	post *plan.Plan
 	// main are the expressions that the statement's own query computes, with the images' columns still by their alias.
 	main []string
-	into *inserter
+	Into *Inserter
 	cols []*schema.Column // of into that are given
 	// computed columns are read back after the row is written.
 	reread bool
-	then   *output // the second clause, to the client
+	then   *Output // the second clause, to the client
 }
 
-// needsSource reports that the statement's query has to compute something.
-func (o *output) needsSource() bool {
-	return o != nil && (len(o.main) > 0 || o.then.needsSource())
+// NeedsSource reports that the statement's query has to compute something.
+func (o *Output) NeedsSource() bool {
+	return o != nil && (len(o.main) > 0 || o.then.NeedsSource())
 }
 
-// client is what goes to the client, nil if nothing does.
-func (o *output) client() []plan.Column {
+// Client is what goes to the client, nil if nothing does.
+func (o *Output) Client() []plan.Column {
 	switch {
 	case o == nil:
 		return nil
-	case o.into != nil:
-		return o.then.client()
+	case o.Into != nil:
+		return o.then.Client()
 	}
 	out := make([]plan.Column, len(o.items))
 	for i, it := range o.items {
@@ -77,16 +84,16 @@ func (o *output) client() []plan.Column {
 }
 
 // imageObject is the target as a source of its own, so that a column tells which image it is of.
-func imageObject(t *target, alias string) *plan.Object {
-	o := *t.object
+func imageObject(t *Target, alias string) *plan.Object {
+	o := *t.Object
 	o.Source = schema.Quote(alias)
 	o.Columns = append([]plan.ObjectColumn(nil), o.Columns...)
 	return &o
 }
 
-// compileOutput compiles OUTPUT. main is the statement's own compile.Statement with its sources in scope, for items over other columns.
-func compileOutput(c Config, main *compile.Statement, st *ast.Output, t *target, action *plan.Object, verb string) (*output, error) {
-	o := &output{t: t}
+// CompileOutput compiles OUTPUT. main is the statement's own compile.Statement with its sources in scope, for items over other columns.
+func CompileOutput(c Config, main *compile.Statement, st *ast.Output, t *Target, action *plan.Object, verb string) (*Output, error) {
+	o := &Output{t: t}
 	var mainImages []*compile.Source
 	ins, del := imageObject(t, insertedAlias), imageObject(t, deletedAlias)
 	open := func(s *compile.Statement) (out []*compile.Source) {
@@ -97,11 +104,11 @@ func compileOutput(c Config, main *compile.Statement, st *ast.Output, t *target,
 			out = append(out, s.Open(del, "deleted", deletedAlias))
 		}
 		if action != nil {
-			out = append(out, s.Open(action, actionAlias, actionAlias))
+			out = append(out, s.Open(action, ActionAlias, ActionAlias))
 		}
 		return out
 	}
-	post := compile.NewStatement(c.Scope, noPos)
+	post := compile.NewStatement(c.Scope, token.Pos{})
 	open(post)
 	var texts []string
 	for _, it := range st.Items {
@@ -120,10 +127,10 @@ func compileOutput(c Config, main *compile.Statement, st *ast.Output, t *target,
 		}
 		for _, x := range list {
 			if it.Variable != "" {
-				return nil, plan.Unsupported("OUTPUT with a variable", noPos)
+				return nil, plan.Unsupported("OUTPUT with a variable", token.Pos{})
 			}
 			item := outputItem{column: x.Column, typ: x.Type, post: -1, main: -1}
-			if item.column.Name == actionColumn {
+			if item.column.Name == ActionColumn {
 				item.column.Name = "$action"
 			}
 			o.bare(&item, x.X, ins, del, action)
@@ -161,27 +168,27 @@ func compileOutput(c Config, main *compile.Statement, st *ast.Output, t *target,
 	}
 	if len(st.Then) > 0 {
 		var err error
-		o.then, err = compileOutput(c, main, &ast.Output{Items: st.Then}, t, action, verb)
+		o.then, err = CompileOutput(c, main, &ast.Output{Items: st.Then}, t, action, verb)
 		return o, err
 	}
 	return o, nil
 }
 
 // actionColumn is $action's column in its source.
-const actionColumn = "latchkey$action"
+const ActionColumn = "latchkey$action"
 
 // renameAction turns a bare $action into a column of its source.
 func renameAction(it *ast.SelectItem) *ast.SelectItem {
 	if p, ok := it.X.(*ast.PseudoColumn); ok && p.Name == "$ACTION" {
 		n := *it
-		n.X = &ast.ColumnRef{Name: ast.ObjectName{Parts: []string{actionAlias, actionColumn}}}
+		n.X = &ast.ColumnRef{Name: ast.ObjectName{Parts: []string{ActionAlias, ActionColumn}}}
 		return &n
 	}
 	return it
 }
 
 // bare recognises an item that is a column of an image.
-func (o *output) bare(item *outputItem, x bound.X, ins, del, action *plan.Object) {
+func (o *Output) bare(item *outputItem, x bound.X, ins, del, action *plan.Object) {
 	if x.Column == nil {
 		return
 	}
@@ -197,7 +204,7 @@ func (o *output) bare(item *outputItem, x bound.X, ins, del, action *plan.Object
 		return
 	}
 	item.at = -1
-	for i, c := range o.t.table.Columns {
+	for i, c := range o.t.Table.Columns {
 		if c.Name == x.Column.Source {
 			item.at = i
 			o.reread = o.reread || item.image == insertedImage && c.Computed != nil
@@ -209,7 +216,7 @@ func (o *output) bare(item *outputItem, x bound.X, ins, del, action *plan.Object
 }
 
 // overImages is the query that computes items from the images, whose columns are its last parameters.
-func (o *output) overImages(s *compile.Statement, texts []string, verb string, action *plan.Object) (*plan.Plan, error) {
+func (o *Output) overImages(s *compile.Statement, texts []string, verb string, action *plan.Object) (*plan.Plan, error) {
 	p, err := s.Plan("", nil)
 	if err != nil {
 		return nil, err
@@ -217,8 +224,8 @@ func (o *output) overImages(s *compile.Statement, texts []string, verb string, a
 	n := len(p.Params)
 	var from []string
 	image := func(alias string) {
-		cols := make([]string, len(o.t.table.Columns))
-		for i, c := range o.t.table.Columns {
+		cols := make([]string, len(o.t.Table.Columns))
+		for i, c := range o.t.Table.Columns {
 			n++
 			cols[i] = "?" + strconv.Itoa(n) + cell.CollateClause(c.Type) + " AS " + c.Quoted()
 		}
@@ -232,127 +239,130 @@ func (o *output) overImages(s *compile.Statement, texts []string, verb string, a
 	}
 	if action != nil {
 		n++
-		from = append(from, "(SELECT ?"+strconv.Itoa(n)+" AS "+schema.Quote(actionColumn)+") AS "+actionAlias)
+		from = append(from, "(SELECT ?"+strconv.Itoa(n)+" AS "+schema.Quote(ActionColumn)+") AS "+ActionAlias)
 	}
 	return s.Plan("SELECT "+strings.Join(texts, ",")+" FROM "+strings.Join(from, ","), nil)
 }
 
 // compileInto compiles the target of OUTPUT ... INTO.
-func (o *output) compileInto(c Config, st *ast.Output) error {
-	s := compile.NewStatement(c.Scope, noPos)
+func (o *Output) compileInto(c Config, st *ast.Output) error {
+	s := compile.NewStatement(c.Scope, token.Pos{})
 	obj, err := s.Object(st.Into)
 	if err != nil {
 		return err
 	}
-	t, err := newTarget(obj, "OUTPUT INTO", noPos)
+	t, err := NewTarget(obj, "OUTPUT INTO", token.Pos{})
 	if err != nil {
 		return err
 	}
-	if len(t.table.Foreign) > 0 || len(t.snap.Incoming(t.table.ID)) > 0 {
-		return sqlError(332, t.table.Name)
+	if len(t.Table.Foreign) > 0 || len(t.Snap.Incoming(t.Table.ID)) > 0 {
+		return Message(332, t.Table.Name)
 	}
 	if len(st.Columns) == 0 {
-		for _, col := range t.table.Columns {
+		for _, col := range t.Table.Columns {
 			if col.Computed == nil && col.Identity == nil && col.Type.Kind != sqltype.RowVersion {
 				o.cols = append(o.cols, col)
 			}
 		}
 		if len(o.cols) != len(o.items) {
-			return sqlError(213)
+			return Message(213)
 		}
 	}
 	for _, n := range st.Columns {
-		col, err := t.column(n, noPos)
+		col, err := t.Column(n, token.Pos{})
 		if err != nil {
 			return err
 		}
 		if col.Identity != nil {
-			return sqlError(544, t.table.Name)
+			return Message(544, t.Table.Name)
 		}
 		if !col.Writable() {
-			return plan.Fail(noPos, 271, n)
+			return plan.Fail(token.Pos{}, 271, n)
 		}
 		o.cols = append(o.cols, col)
 	}
 	switch {
 	case len(o.cols) < len(o.items):
-		return plan.Fail(noPos, 121)
+		return plan.Fail(token.Pos{}, 121)
 	case len(o.cols) > len(o.items):
-		return plan.Fail(noPos, 120)
+		return plan.Fail(token.Pos{}, 120)
 	}
-	o.into, err = newInserter(c, t, o.cols, "INSERT")
+	o.Into, err = NewInserter(c, t, o.cols, "INSERT")
 	return err
 }
 
-// outputting is an OUTPUT clause at work. A nil one does nothing.
-type outputting struct {
-	*output
-	x    *execution
-	into *inserting
+// Outputting is an OUTPUT clause at work. A nil one does nothing.
+type Outputting struct {
+	*Output
+	x    *Execution
+	into *Inserting
 	conv *converter
 	post []sqltype.Value
 	row  []sqltype.Value
-	then *outputting
+	then *Outputting
 }
 
-func (o *output) begin(x *execution) (*outputting, error) {
+// Begin prepares the clause for a run; of a nil output it is nil.
+func (o *Output) Begin(x *Execution) (*Outputting, error) {
 	if o == nil {
 		return nil, nil
 	}
-	w := &outputting{output: o, x: x}
+	w := &Outputting{Output: o, x: x}
 	var err error
-	if o.into != nil {
+	if o.Into != nil {
 		types := make([]sqltype.Type, len(o.items))
 		for i, it := range o.items {
 			types[i] = it.typ
 		}
-		if w.conv, err = newConverter(o.into.target, o.cols, types, x.frame.Env); err != nil {
+		if w.conv, err = NewConverter(o.Into.Target, o.cols, types, x.Frame.Env); err != nil {
 			return nil, err
 		}
-		if w.into, err = o.into.begin(x); err != nil {
+		if w.into, err = o.Into.Begin(x); err != nil {
 			return nil, err
 		}
 	}
 	if o.then != nil {
-		w.then, err = o.then.begin(x)
+		w.then, err = o.then.Begin(x)
 	}
 	return w, err
 }
 
-func (w *outputting) close(err error) error {
+// Close ends the clause, with an error that there was already or nil.
+func (w *Outputting) Close(err error) error {
 	if w == nil {
 		return err
 	}
 	if w.into != nil {
-		err = w.into.close(err)
+		err = w.into.Close(err)
 	}
-	return w.then.close(err)
+	return w.then.Close(err)
 }
 
-// inserted gives the client the row that an inserter has just written.
-func (w *outputting) inserted(in *inserting) error { return w.merged(in, nil) }
+// Inserted gives the client the row that an inserter has just written.
+func (w *Outputting) Inserted(in *Inserting) error { return w.Merged(in, nil) }
 
-// merged is inserted with what the statement's query computed.
-func (w *outputting) merged(in *inserting, main []cell.Raw) error {
-	img := make([]cell.Raw, len(w.t.table.Columns))
-	for i, c := range w.t.table.Columns {
+// Merged is inserted with what the statement's query computed.
+func (w *Outputting) Merged(in *Inserting, main []cell.Raw) error {
+	img := make([]cell.Raw, len(w.t.Table.Columns))
+	for i, c := range w.t.Table.Columns {
 		img[i], _ = in.value(c)
 	}
-	if w.rereads() {
-		if err := w.again(img, w.x.Conn.LastInsertRowID()); err != nil {
+	if w.Rereads() {
+		if err := w.Again(img, w.x.Conn.LastInsertRowID()); err != nil {
 			return err
 		}
 	}
-	return w.send(img, nil, "INSERT", main)
+	return w.Send(img, nil, "INSERT", main)
 }
 
-func (w *outputting) rereads() bool { return w.reread || w.then != nil && w.then.rereads() }
+// Rereads reports that computed columns are read back once a row is written.
+func (w *Outputting) Rereads() bool { return w.reread || w.then != nil && w.then.Rereads() }
 
-// again reads the computed columns of a row that was written.
-func (w *outputting) again(img []cell.Raw, rowid int64) error {
+// Again reads the computed columns of a row that was written.
+func (w *Outputting) Again(img []cell.Raw, rowid int64) error {
 	var cols []string
 	var at []int
-	for i, c := range w.t.table.Columns {
+	for i, c := range w.t.Table.Columns {
 		if c.Computed != nil {
 			cols, at = append(cols, c.Quoted()), append(at, i)
 		}
@@ -360,7 +370,7 @@ func (w *outputting) again(img []cell.Raw, rowid int64) error {
 	if len(cols) == 0 {
 		return nil
 	}
-	st, err := w.x.Conn.Prepare("SELECT " + strings.Join(cols, ",") + " FROM " + w.t.object.Source + " WHERE rowid=?1")
+	st, err := w.x.Conn.Prepare("SELECT " + strings.Join(cols, ",") + " FROM " + w.t.Object.Source + " WHERE rowid=?1")
 	if err != nil {
 		return err
 	}
@@ -376,8 +386,8 @@ func (w *outputting) again(img []cell.Raw, rowid int64) error {
 	return st.Err()
 }
 
-// send makes a row of OUTPUT from the images (nil where there is none) and the values that the statement's query computed.
-func (w *outputting) send(ins, del []cell.Raw, action string, main []cell.Raw) error {
+// Send makes a row of OUTPUT from the images (nil where there is none) and the values that the statement's query computed.
+func (w *Outputting) Send(ins, del []cell.Raw, action string, main []cell.Raw) error {
 	if w == nil {
 		return nil
 	}
@@ -411,32 +421,32 @@ func (w *outputting) send(ins, del []cell.Raw, action string, main []cell.Raw) e
 		}
 		return w.x.Row(w.row)
 	}
-	row, err := w.conv.row(w.row)
+	row, err := w.conv.Row(w.row)
 	if err != nil {
 		return err
 	}
-	rows, has, last := w.x.result.Rows, w.x.result.HasIdentity, w.x.result.Identity
-	err = w.into.add(row)
-	w.x.result.Rows, w.x.result.HasIdentity, w.x.result.Identity = rows, has, last
+	rows, has, last := w.x.Result.Rows, w.x.Result.HasIdentity, w.x.Result.Identity
+	err = w.into.Add(row)
+	w.x.Result.Rows, w.x.Result.HasIdentity, w.x.Result.Identity = rows, has, last
 	if err != nil || w.then == nil {
 		return err
 	}
-	return w.then.send(ins, del, action, main[min(len(w.main), len(main)):])
+	return w.then.Send(ins, del, action, main[min(len(w.main), len(main)):])
 }
 
 // compute runs the query over the images.
-func (w *outputting) compute(ins, del []cell.Raw, action string) error {
-	if w.output.post == nil {
+func (w *Outputting) compute(ins, del []cell.Raw, action string) error {
+	if w.Output.post == nil {
 		return nil
 	}
-	st, err := w.x.open(w.output.post)
+	st, err := w.x.Open(w.Output.post)
 	if err != nil {
 		return err
 	}
 	defer st.Release()
-	i := len(w.output.post.Params)
+	i := len(w.Output.post.Params)
 	bind := func(img []cell.Raw) {
-		for k := range w.t.table.Columns {
+		for k := range w.t.Table.Columns {
 			i++
 			r := cell.Raw{}
 			if img != nil {
@@ -447,14 +457,14 @@ func (w *outputting) compute(ins, del []cell.Raw, action string) error {
 			}
 		}
 	}
-	text := w.output.post.SQL
+	text := w.Output.post.SQL
 	if strings.Contains(text, "AS "+insertedAlias) {
 		bind(ins)
 	}
 	if strings.Contains(text, "AS "+deletedAlias) {
 		bind(del)
 	}
-	if strings.Contains(text, "AS "+actionAlias) && err == nil {
+	if strings.Contains(text, "AS "+ActionAlias) && err == nil {
 		err = st.BindText(i+1, action)
 	}
 	if err != nil {

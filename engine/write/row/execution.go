@@ -1,4 +1,4 @@
-package write
+package row
 
 import (
 	"context"
@@ -10,49 +10,65 @@ import (
 	"latchkey/engine/lite"
 )
 
-// execution is one run under way.
-type execution struct {
+// Execution is one run under way.
+type Execution struct {
 	Run
 	ctx    context.Context //nolint:containedctx // of the one call of Plan.Run that it lives for
-	frame  *plan.Frame
-	result Result
+	Frame  *plan.Frame
+	Result Result
 	// left is how many rows SET ROWCOUNT still allows; below 0 without it.
-	left int64
+	Left int64
 }
 
-func newExecution(ctx context.Context, r Run) *execution {
-	x := &execution{Run: r, ctx: ctx, frame: &plan.Frame{Context: ctx, Env: r.Conn.Env(), Variables: r.Variables}, left: -1}
+// NewExecution begins a run.
+func NewExecution(ctx context.Context, r Run) *Execution {
+	x := &Execution{Run: r, ctx: ctx, Frame: &plan.Frame{Context: ctx, Env: r.Conn.Env(), Variables: r.Variables}, Left: -1}
 	if r.RowCount > 0 {
-		x.left = r.RowCount
+		x.Left = r.RowCount
 	}
 	return x
 }
 
-// take counts a row against SET ROWCOUNT; false when there is no more to take.
-func (x *execution) take() bool {
-	if x.left == 0 {
+// Take counts a row against SET ROWCOUNT; false when there is no more to take.
+func (x *Execution) Take() bool {
+	if x.Left == 0 {
 		return false
 	}
-	if x.left > 0 {
-		x.left--
+	if x.Left > 0 {
+		x.Left--
 	}
 	return true
 }
 
-// atomic runs f inside a savepoint: all of it or nothing.
-func (x *execution) atomic(f func() error) error {
-	if err := x.exec("SAVEPOINT latchkey_write"); err != nil {
+// Atomic runs f inside a savepoint: all of it or nothing.
+func (x *Execution) Atomic(f func() error) error {
+	if err := x.Do("SAVEPOINT latchkey_write"); err != nil {
 		return err
 	}
 	err := f()
 	if err != nil {
 		// A full disk or an interrupt may have ended the transaction, and with it the savepoint.
 		if !x.Conn.GetAutocommit() {
-			err = errors.Join(err, x.exec("ROLLBACK TO latchkey_write"), x.exec("RELEASE latchkey_write"))
+			err = errors.Join(err, x.Do("ROLLBACK TO latchkey_write"), x.Do("RELEASE latchkey_write"))
 		}
 		return single(err)
 	}
-	return x.exec("RELEASE latchkey_write")
+	return x.Do("RELEASE latchkey_write")
+}
+
+// Nested is a savepoint inside that of the statement.
+func (x *Execution) Nested(f func() error) error {
+	if err := x.Do("SAVEPOINT latchkey_pass"); err != nil {
+		return err
+	}
+	err := f()
+	if err != nil && !x.Conn.GetAutocommit() {
+		return single(errors.Join(err, x.Do("ROLLBACK TO latchkey_pass"), x.Do("RELEASE latchkey_pass")))
+	}
+	if err != nil {
+		return err
+	}
+	return x.Do("RELEASE latchkey_pass")
 }
 
 // single is the one error of a join of one.
@@ -65,7 +81,8 @@ func single(err error) error {
 	return err
 }
 
-func (x *execution) exec(sql string) error {
+// Do runs SQL without parameters or results.
+func (x *Execution) Do(sql string) error {
 	st, err := x.Conn.Prepare(sql)
 	if err != nil {
 		return err
@@ -74,9 +91,9 @@ func (x *execution) exec(sql string) error {
 	return st.Exec()
 }
 
-// open prepares a plan's statement and gives it its parameters.
-func (x *execution) open(p *plan.Plan) (*lite.Stmt, error) {
-	values, err := p.Bind(x.frame)
+// Open prepares a plan's statement and gives it its parameters.
+func (x *Execution) Open(p *plan.Plan) (*lite.Stmt, error) {
+	values, err := p.Bind(x.Frame)
 	if err != nil {
 		return nil, err
 	}
@@ -93,9 +110,9 @@ func (x *execution) open(p *plan.Plan) (*lite.Stmt, error) {
 	return st, nil
 }
 
-// each calls row for each row of a plan with its cells. The slice is used again.
-func (x *execution) each(p *plan.Plan, row func([]cell.Raw) error) error {
-	st, err := x.open(p)
+// Each calls row for each row of a plan with its cells. The slice is used again.
+func (x *Execution) Each(p *plan.Plan, row func([]cell.Raw) error) error {
+	st, err := x.Open(p)
 	if err != nil {
 		return err
 	}
@@ -141,3 +158,6 @@ func bindRaw(st *lite.Stmt, i int, r cell.Raw) error {
 	}
 	return st.BindNull(i)
 }
+
+// errEnough ends a loop when SET ROWCOUNT is reached.
+var ErrEnough = errors.New("enough rows")

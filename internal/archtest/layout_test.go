@@ -75,6 +75,7 @@ var layout = []rule{
 	{"agent", []string{"agent/frame", "agent/peer", "ekm", "ekm/code", "ekm/keystore"}, "serves a provider to a library in another process; knows no connector"},
 	{"agent/frame", []string{"ekm"}, "a codec has no sockets and no policy"},
 	{"agent/peer", nil, "sockets and pipes, and who is at their other end; knows no frames"},
+	{"agent/loader", []string{"agent/client", "agent/peer", "ekm", "ekm/code"}, "libraries in C, each in a process of its own, as providers"},
 	{"agent/client", []string{"agent/frame", "agent/peer", "ekm", "ekm/code", "ekm/keystore"}, "the agent's other side, for tests and Go programs"},
 
 	{"engine/tds", []string{"engine/tds/internal/wire"}, "a codec has no policy"},

@@ -4,7 +4,7 @@
 //
 //	go run ./internal/sbom -version v1.2.3 -time 2026-01-02T03:04:05Z FILE... >latchkey.cdx.json
 //
-// The C library has no parts but its own sources and, on Linux, the system's C library, which is not shipped. Licences are not
+// The library and its loader, in C, have no parts but their own sources and, on Linux, the system's C library, which is not shipped. Licences are not
 // listed: they are in the modules' own files.
 package main
 
@@ -103,7 +103,7 @@ func describe(version, file string) (cdx.Component, []cdx.Component, error) {
 	}
 	info, err := buildinfo.ReadFile(file)
 	if err != nil {
-		if strings.HasSuffix(name, ".so") || strings.HasSuffix(name, ".dll") {
+		if strings.HasSuffix(name, ".so") || strings.HasSuffix(name, ".dll") || name == "latchkey-ekm-loader" {
 			return c, nil, nil // C
 		}
 		return c, nil, fmt.Errorf("%q tells no modules: %w", file, err)

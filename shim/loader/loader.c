@@ -423,6 +423,8 @@ static bool answer(struct conn *c, bool *greeted, size_t length)
 	} else {
 		code = on_key(c, op, &b, &undone);
 	}
+	if (code < 0 || code == EKM_SMALL_BUFFER)
+		code = EKM_FAILURE; /* a question for sizes is settled here */
 	if (code) {
 		explicit_bzero(c->out + HEADER, c->len - HEADER);
 		c->len = HEADER;

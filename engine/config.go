@@ -63,6 +63,7 @@ const (
 	catalogDir = "catalog"
 	systemDir  = "system"
 	dataDir    = "data"
+	backupDir  = "backup"
 	fileDir    = "files" // of certificates and their keys, which statements write and read
 	logDir     = "log"
 	keyDir     = "service-key"

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 
+	"latchkey/engine/backup/statement"
 	"latchkey/engine/catalog"
 	"latchkey/engine/catalog/authn"
 	"latchkey/engine/exec"
@@ -29,6 +30,12 @@ func (o *objects) FindObject(ctx context.Context, caller catalog.Caller, name as
 	return keystmt.Object{ID: id, Owner: owner, Schema: schema}, ok, err
 }
 
+// FindSchema finds a schema of the caller's database by name.
+func (o *objects) FindSchema(ctx context.Context, caller catalog.Caller, name string) (keystmt.Object, bool, error) {
+	id, owner, ok, err := o.s.FindSchema(ctx, caller, name)
+	return keystmt.Object{ID: id, Owner: owner}, ok, err
+}
+
 // opener makes what runs statements, and gives what opens its sessions.
 func (e *Engine) opener(gate *authn.Gate) func(context.Context, server.Login) (*conn.Accepted, error) {
 	c := &e.cfg
@@ -39,7 +46,10 @@ func (e *Engine) opener(gate *authn.Gate) func(context.Context, server.Login) (*
 		Files: keyfile.Dir{FS: c.FS, Path: filepath.Join(c.Dir, fileDir)}, Clock: c.Clock, Retry: e.databases.Retry, Log: e.log,
 	})
 	sessions := exec.New(exec.Config{
-		Catalog: e.catalog, Databases: e.databases, Sessions: e.sessions, Handlers: []exec.Handler{plug.Handler(dialect)},
+		Catalog: e.catalog, Databases: e.databases, Sessions: e.sessions,
+		Handlers: []exec.Handler{plug.Handler(dialect), statement.New(statement.Config{
+			FS: e.cfg.FS, Clock: e.cfg.Clock, Databases: e.databases, Folder: filepath.Join(e.cfg.Dir, backupDir), Server: e.cfg.Name, Version: "Latchkey",
+		})},
 		Procedures: append(plug.Procedures(dialect), e.procedures()...), Keys: plug.Keys(e.catalog, access), Properties: e.property,
 		Views: plug.Views(&keyview.Views{Catalog: e.catalog, Server: e.runtime, Access: access}),
 		Clock: c.Clock, Log: e.log, ServerName: c.Name,
@@ -69,6 +79,8 @@ func (e *Engine) property(name string) (string, bool) {
 		return e.errors.Path(), true
 	case "InstanceDefaultDataPath", "InstanceDefaultLogPath":
 		return filepath.Join(e.cfg.Dir, dataDir) + string(filepath.Separator), true
+	case "InstanceDefaultBackupPath":
+		return filepath.Join(e.cfg.Dir, backupDir), true
 	case "ProcessID":
 		return fmt.Sprint(e.cfg.PID), true
 	}

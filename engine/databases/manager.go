@@ -149,8 +149,8 @@ func (m *Manager) Start(ctx context.Context) error {
 			continue
 		}
 		e := m.newEntry(id, m.path(d))
-		if d.State == model.Offline {
-			e.settle(model.Offline, nil)
+		if d.State == model.Offline || d.State == model.Restoring {
+			e.settle(d.State, nil)
 		} else {
 			users = append(users, e)
 		}

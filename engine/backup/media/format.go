@@ -105,6 +105,14 @@ type Set struct {
 	body     int64 // where blocks begin
 }
 
+// Needs is the keys without which the set cannot be restored and opened, but for the one that seals it.
+func (s Set) Needs() []KeyRef {
+	if len(s.End.Keys) > 0 {
+		return append([]KeyRef(nil), s.End.Keys...)
+	}
+	return append([]KeyRef(nil), s.Header.Keys...)
+}
+
 // ErrDamaged means that a file is not what was written. Every error about content wraps it.
 var ErrDamaged = errors.New("the backup is damaged")
 

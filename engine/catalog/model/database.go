@@ -51,6 +51,16 @@ type Database struct {
 	Files          []File `json:",omitempty"`
 	// Key is the database encryption key; nil without one.
 	Key *EncryptionKey `json:",omitempty"`
+	// Backup is nil before the first backup or restore.
+	Backup *Backup `json:",omitempty"`
+}
+
+// Backup is how far a database's backups and its restore have come; LSNs of its kept log.
+type Backup struct {
+	FullLSN  uint64    `json:",omitempty"` // of the last full backup; 0 if the log does not continue one
+	FullAt   time.Time `json:",omitzero"`
+	LogLSN   uint64    `json:",omitempty"` // the log is backed up to here
+	Restored uint64    `json:",omitempty"` // what a database that is being restored has
 }
 
 // IsSystem reports one of the four system databases.

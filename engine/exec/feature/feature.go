@@ -85,8 +85,10 @@ const table = `
 + statement|CREATE STATISTICS|taken; SQLite keeps its own
 + statement|CREATE DATABASE|
 + statement|ALTER DATABASE|
-+ statement|BACKUP DATABASE|
-- statement|BACKUP LOG|
++ statement|BACKUP DATABASE|full backups, to one file; also encrypted and compressed
+- statement|BACKUP DATABASE WITH DIFFERENTIAL|
++ statement|BACKUP LOG|of databases that are not in the SIMPLE recovery model
++ statement|RESTORE DATABASE|and LOG, HEADERONLY, FILELISTONLY, LABELONLY, VERIFYONLY; not of single files and pages
 + statement|CREATE CRYPTOGRAPHIC PROVIDER|
 + statement|CREATE CREDENTIAL|
 - statement|CREATE DATABASE SCOPED CREDENTIAL|

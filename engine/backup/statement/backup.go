@@ -1,0 +1,361 @@
+package statement
+
+import (
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"latchkey/engine/backup"
+	"latchkey/engine/backup/media"
+	"latchkey/engine/catalog"
+	"latchkey/engine/catalog/database"
+	"latchkey/engine/catalog/model"
+	"latchkey/engine/catalog/msg"
+	"latchkey/engine/tde"
+	"latchkey/engine/tsql/ast"
+)
+
+// plan is what a BACKUP is to do.
+type plan struct {
+	db       *model.Database
+	target   backup.Target
+	header   media.Header
+	copyOnly bool
+	truncate bool // a log's backup lets the log go
+	leave    bool // WITH NORECOVERY: the database is left restoring
+}
+
+func (r *run) backup(s *ast.Backup) error {
+	verb := "BACKUP DATABASE"
+	if s.Log {
+		verb = "BACKUP LOG"
+	}
+	switch {
+	case r.InTransaction():
+		return msg.New(3021)
+	case len(s.Files) > 0:
+		return refuse(verb + " of files and filegroups")
+	case len(s.Mirrors) > 0:
+		return refuse(verb + " MIRROR TO")
+	}
+	p, err := r.plan(s, verb)
+	if err != nil {
+		return err
+	}
+	began := r.cfg.Clock.Now()
+	var set media.Set
+	if s.Log {
+		set, err = r.log(p)
+	} else {
+		set, err = r.full(p)
+	}
+	if err != nil {
+		return r.failed(p.target.Path, err)
+	}
+	bytes := set.Raw
+	logical := p.db.Name
+	for _, f := range p.db.Files {
+		if f.Log == s.Log {
+			logical = f.Name
+			break
+		}
+	}
+	r.Info(msg.New(4035, (bytes+8191)/8192, p.db.Name, logical, set.Position))
+	r.done(verb, bytes, r.cfg.Clock.Now().Sub(began))
+	return nil
+}
+
+// plan reads the statement and asks whether the caller may.
+func (r *run) plan(s *ast.Backup, verb string) (*plan, error) {
+	name, err := r.Text(r.ctx, &s.Database)
+	if err != nil {
+		return nil, err
+	}
+	st := r.Catalog().State()
+	db := st.FindDatabase(name)
+	switch {
+	case db == nil:
+		return nil, msg.New(911, name)
+	case db.ID == model.TempDB:
+		return nil, msg.New(3147)
+	case db.IsSystem():
+		return nil, refuse(verb + " of a system database")
+	}
+	permission := "BACKUP DATABASE"
+	if s.Log {
+		permission = "BACKUP LOG"
+	}
+	if err := r.may(db, permission); err != nil {
+		return nil, err
+	}
+	path, err := r.device(verb, s.To)
+	if err != nil {
+		return nil, err
+	}
+	p := &plan{db: db, target: backup.Target{FS: r.cfg.FS, Path: path, Now: r.cfg.Clock.Now}, truncate: true}
+	if err := r.options(p, s, verb); err != nil {
+		return nil, err
+	}
+	p.describe(r, st)
+	return p, nil
+}
+
+func (r *run) options(p *plan, s *ast.Backup, verb string) error {
+	o := newOptions(s.Options)
+	o.ignore("NOSKIP", "NOREWIND", "NOUNLOAD", "NOFORMAT", "NOINIT", "BLOCKSIZE", "BUFFERCOUNT", "MAXTRANSFERSIZE", "STOP_ON_ERROR", "RESTART", "REWIND", "UNLOAD", "NO_CHECKSUM", "NO_COMPRESSION")
+	h := &p.header
+	p.copyOnly = o.has("COPY_ONLY")
+	h.CopyOnly, h.ChecksumWanted = p.copyOnly, o.has("CHECKSUM")
+	if c := o.find("COMPRESSION"); c != nil {
+		if len(c.Args) > 0 {
+			return refuse(verb + " WITH COMPRESSION (ALGORITHM)")
+		}
+		h.Compressed = true
+	}
+	p.target.Replace = o.has("INIT")
+	format := o.has("FORMAT")
+	p.target.Replace = p.target.Replace || format
+	skip := o.has("SKIP")
+	if s.Log {
+		p.leave = o.has("NORECOVERY")
+		if o.has("NO_TRUNCATE") || p.copyOnly {
+			p.truncate = false
+		}
+		if p.leave {
+			return refuse(verb + " WITH NORECOVERY")
+		}
+	}
+	var err error
+	for _, t := range []struct {
+		name string
+		to   *string
+	}{{"NAME", &h.Name}, {"DESCRIPTION", &h.Description}, {"MEDIANAME", &h.MediaName}, {"MEDIADESCRIPTION", &h.MediaText}} {
+		if *t.to, err = r.text(o.find(t.name)); err != nil {
+			return err
+		}
+	}
+	if days := o.find("RETAINDAYS"); days != nil {
+		v, _, err := r.Eval(r.ctx, days.Value)
+		if err != nil {
+			return err
+		}
+		h.Expires = r.cfg.Clock.Now().AddDate(0, 0, int(min(max(v.Int(), 0), 99999))).UTC()
+	}
+	if x := o.find("EXPIREDATE"); x != nil {
+		if h.Expires, err = r.time(x); err != nil {
+			return err
+		}
+	}
+	every, err := r.every(o)
+	if err != nil {
+		return err
+	}
+	p.target.Progress = r.stats(every)
+	if e := o.find("ENCRYPTION"); e != nil {
+		if p.target.Encrypt, err = r.encryption(e); err != nil {
+			return err
+		}
+	}
+	if err := o.rest(verb); err != nil {
+		return err
+	}
+	return r.media(p, format, skip)
+}
+
+// media looks at the file that is there: messages 3095 and 4030's like.
+func (r *run) media(p *plan, format, skip bool) error {
+	if format {
+		return nil
+	}
+	if _, err := r.cfg.FS.Stat(p.target.Path); err != nil {
+		return nil // there is none; what else is wrong shows when it is made
+	}
+	sets, err := r.list(p.target.Path)
+	if err != nil {
+		return err
+	}
+	for _, s := range sets {
+		if p.target.Replace && !skip && s.Expires.After(r.cfg.Clock.Now()) {
+			return msg.New(3201, p.target.Path, "the backup set on it has not expired; use WITH SKIP, or FORMAT")
+		}
+		if (s.Encryption == nil) != (p.target.Encrypt == nil) && !p.target.Replace {
+			return msg.New(3095)
+		}
+	}
+	if p.target.Encrypt != nil && len(sets) > 0 && !p.target.Replace {
+		return msg.New(3095)
+	}
+	return nil
+}
+
+// encryption is ENCRYPTION (ALGORITHM = ..., SERVER ... = ...).
+func (r *run) encryption(o *ast.Option) (*backup.Encrypt, error) {
+	e := &backup.Encrypt{Keys: engineKeys{r.cfg.Databases.Keys()}}
+	for _, a := range o.Args {
+		value, err := r.text(a)
+		if err != nil {
+			return nil, err
+		}
+		switch a.Name {
+		case "ALGORITHM":
+			e.Algorithm = strings.ToUpper(value)
+			if !strings.HasPrefix(e.Algorithm, "AES_") {
+				return nil, refuse("BACKUP WITH ENCRYPTION ALGORITHM = " + e.Algorithm)
+			}
+		case "SERVER CERTIFICATE", "SERVER ASYMMETRIC KEY":
+			kind := strings.TrimPrefix(a.Name, "SERVER ")
+			p, err := r.protector(kind, value)
+			if err != nil {
+				return nil, err
+			}
+			e.Protector = p
+		default:
+			return nil, refuse("BACKUP WITH ENCRYPTION " + a.Name)
+		}
+	}
+	return e, nil
+}
+
+// protector is a key or certificate of master by its name: message 15151.
+func (r *run) protector(kind, name string) (media.KeyRef, error) {
+	st := r.Catalog().State()
+	missing := func() (media.KeyRef, error) {
+		return media.KeyRef{}, catalog.Missing("find", strings.ToLower(kind), name)
+	}
+	if kind == database.ByCertificate {
+		_, c := st.Certificates.Find(model.Master, func(c *model.Certificate) bool { return model.SameName(c.Name, name) })
+		if c == nil {
+			return missing()
+		}
+		if cert, err := x509.ParseCertificate(c.DER); err != nil || r.cfg.Clock.Now().After(cert.NotAfter) {
+			return media.KeyRef{}, msg.New(3096).Because(err)
+		}
+		return media.KeyRef{Thumbprint: certificate(c), Kind: kind}, nil
+	}
+	_, k := st.AsymmetricKeys.Find(model.Master, func(k *model.AsymmetricKey) bool { return model.SameName(k.Name, name) })
+	if k == nil {
+		return missing()
+	}
+	return media.KeyRef{Thumbprint: upper(k.Thumbprint), Kind: kind, URI: k.URI}, nil
+}
+
+// describe fills what a set says of its database.
+func (p *plan) describe(r *run, st *model.State) {
+	h, db := &p.header, p.db
+	h.ID, h.Server, h.Software = newGUID(), r.cfg.Server, r.cfg.Version
+	if l := st.Logins.Get(r.Caller().Login); l != nil {
+		h.User = l.Name
+	}
+	h.Database, h.DatabaseID, h.Created = db.Name, hex.EncodeToString(db.GUID[:]), db.Created
+	h.Recovery = map[int]string{model.RecoveryFull: "FULL", model.RecoveryBulkLogged: "BULK_LOGGED", model.RecoverySimple: "SIMPLE"}[db.Recovery]
+	h.Collation, h.Compatibility = db.Collation, db.Compatibility
+	for _, f := range db.Files {
+		kind, size := "D", r.cfg.Databases.Size(db.ID)
+		if f.Log {
+			kind, size = "L", 0
+		}
+		h.Files = append(h.Files, media.File{Logical: f.Name, Physical: f.Physical, Type: kind, Size: size})
+	}
+	if k := db.Key; k != nil {
+		h.Keys = []media.KeyRef{{Thumbprint: upper(k.Thumbprint), Kind: k.Encryptor, Algorithm: k.Algorithm}}
+	}
+	h.Started = r.cfg.Clock.Now().UTC()
+}
+
+// full is BACKUP DATABASE.
+func (r *run) full(p *plan) (set media.Set, err error) {
+	chain := p.db.Recovery != model.RecoverySimple && !p.copyOnly
+	err = r.cfg.Databases.Do(r.ctx, p.db.ID, func(db *tde.DB) error {
+		if chain && (db.LogEnd() == 0 || p.db.Backup == nil || p.db.Backup.FullLSN == 0) {
+			if err := db.KeepLog(r.ctx); err != nil {
+				return err
+			}
+		}
+		snap, err := db.Snapshot(r.ctx)
+		if err != nil {
+			return err
+		}
+		defer snap.Close()
+		if u := db.Status().Protector.URI; len(p.header.Keys) > 0 {
+			p.header.Keys[0].URI = u
+		}
+		p.header.FirstLSN = snap.LSN()
+		set, err = backup.Full(r.ctx, p.target, p.header, snap, snap.LSN())
+		return err
+	})
+	if err != nil || p.copyOnly {
+		return set, err
+	}
+	return set, r.record(p.db.ID, func(b *model.Backup) {
+		b.FullAt = set.Finished
+		if chain {
+			b.FullLSN = set.LastLSN
+			b.LogLSN = max(b.LogLSN, 1)
+			if b.LogLSN == 1 {
+				b.LogLSN = set.LastLSN
+			}
+		}
+	})
+}
+
+// log is BACKUP LOG.
+func (r *run) log(p *plan) (set media.Set, err error) {
+	b := p.db.Backup
+	switch {
+	case p.db.Recovery == model.RecoverySimple:
+		return set, msg.New(4208, "BACKUP LOG")
+	case b == nil || b.FullLSN == 0:
+		return set, msg.New(4214)
+	}
+	err = r.cfg.Databases.Do(r.ctx, p.db.ID, func(db *tde.DB) error {
+		if db.LogEnd() == 0 {
+			return msg.New(4214)
+		}
+		p.header.BackupBase, p.header.Type = b.FullLSN, media.Log
+		p.header.FirstLSN = b.LogLSN + 1
+		set, err = backup.Stream(r.ctx, p.target, p.header, func(w io.Writer) (media.End, error) {
+			got, err := db.CopyLog(r.ctx, w, b.LogLSN+1)
+			return media.End{LastLSN: max(got.Last, b.LogLSN), Keys: p.header.Keys}, err
+		})
+		if err != nil || !p.truncate {
+			return err
+		}
+		if err := r.record(p.db.ID, func(b *model.Backup) { b.LogLSN = set.LastLSN }); err != nil {
+			return err
+		}
+		return db.TrimLog(set.LastLSN)
+	})
+	return set, err
+}
+
+func (r *run) record(id int, change func(*model.Backup)) error {
+	_, err := r.Catalog().Do(r.ctx, catalog.Caller{Login: model.SA, Database: model.Master}, &database.Progress{ID: id, Change: change})
+	return err
+}
+
+// time is the value of an option that is a date.
+func (r *run) time(o *ast.Option) (time.Time, error) {
+	text, err := r.text(o)
+	if err != nil {
+		return time.Time{}, err
+	}
+	for _, layout := range []string{"2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999", "2006-01-02 15:04", "2006-01-02", "20060102 15:04:05.999999999", "20060102", "Jan 2, 2006 3:04 PM", "Jan 2, 2006", "01/02/2006 15:04:05", "01/02/2006"} {
+		if t, err := time.ParseInLocation(layout, strings.TrimSpace(text), time.Local); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, msg.New(241)
+}
+
+func upper(b []byte) string { return strings.ToUpper(hex.EncodeToString(b)) }
+
+func newGUID() string {
+	var b [16]byte
+	rand.Read(b[:])
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%X-%X-%X-%X-%X", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}

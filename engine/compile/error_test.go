@@ -100,7 +100,7 @@ func TestErrors(t *testing.T) {
 		{"SELECT id FROM customers OPTION (USE PLAN N'x')", 40517},
 		{"SELECT * FROM OPENROWSET(BULK 'x', SINGLE_BLOB) x", 40517},
 		{"SELECT NEXT VALUE FOR s", 40517},
-		{"SELECT * FROM other.db.dbo.t", 40517},
+		{"SELECT * FROM other.db.dbo.t", 208},
 		{"SELECT * FROM ordersof", 216},
 		{"SELECT * FROM dbo.ordersof(1, 2)", 8144},
 		{"SELECT * FROM dbo.ordersof()", 313},

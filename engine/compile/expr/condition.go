@@ -54,7 +54,7 @@ func (c *Compiler) condition(e ast.Condition, at Place) (bound.X, error) {
 	case *ast.Quantified:
 		return c.quantified(e, at)
 	case *ast.UpdatedColumn:
-		return bound.X{}, plan.Unsupported("UPDATE()", c.Pos)
+		return c.updated(e)
 	case *ast.CurrentOf:
 		return bound.X{}, plan.Unsupported("WHERE CURRENT OF", c.Pos)
 	case *ast.FullText:
@@ -63,6 +63,19 @@ func (c *Compiler) condition(e ast.Condition, at Place) (bound.X, error) {
 		return bound.X{}, plan.Unsupported("IS JSON", c.Pos)
 	}
 	return bound.X{}, plan.Unsupported("CONDITION", c.Pos)
+}
+
+// updated is UPDATE(column) in a trigger: a parameter.
+func (c *Compiler) updated(e *ast.UpdatedColumn) (bound.X, error) {
+	u, ok := c.Scope.(plan.Updates)
+	if !ok || c.Inline {
+		return bound.X{}, plan.Unsupported("UPDATE() OUTSIDE A TRIGGER", c.Pos)
+	}
+	eval, ok := u.UpdatedColumn(e.Column)
+	if !ok {
+		return bound.X{}, plan.Fail(c.Pos, 207, e.Column)
+	}
+	return bound.X{SQL: c.Param(plan.Param{Eval: eval, Type: sqltype.Of(sqltype.Bit)}), Eval: eval}, nil
 }
 
 func (c *Compiler) two(l, r ast.Expr, at Place) (x, y bound.X, err error) {

@@ -13,7 +13,7 @@ type Scope interface {
 	// Settings of the session and of its current database.
 	Settings() Settings
 	// Object finds a table, view, system view, temporary table or table-valued function; nil without an error if there is none
-	// (message 208). Names of one to three parts; a fourth is refused before. #t is a temporary table.
+	// (message 208). Names have one to four parts: a server is the scope's to refuse (7202). #t is a temporary table.
 	Object(name ast.ObjectName) (*Object, error)
 	// Variable is the type of @name; false if it is not declared (message 137).
 	Variable(name string) (sqltype.Type, bool)
@@ -31,6 +31,12 @@ type TypeNames interface {
 type Functions interface {
 	// ScalarFunction finds a user-defined scalar function; nil if there is none (message 195 or 4121).
 	ScalarFunction(name ast.ObjectName) (*ScalarFunction, error)
+}
+
+// Updates may be implemented by the Scope of a trigger's statements.
+type Updates interface {
+	// UpdatedColumn computes UPDATE(column): a bit. False if the trigger's table has no such column (message 207).
+	UpdatedColumn(name string) (Eval, bool)
 }
 
 // Sequences may be implemented by a Scope that knows sequences.

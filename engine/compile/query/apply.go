@@ -55,7 +55,7 @@ func (c *Compiler) applyQuery(ts *ast.Derived, left, kind string, lateral, r *Ro
 	if err != nil {
 		return "", err
 	}
-	if res.flags&bound.HasColumn == 0 {
+	if res.flags&bound.HasColumn == 0 && !hasColumns(c.Arguments) {
 		s := c.sourceOf(res, ts.Alias, names)
 		c.addApplied(r, s, outer)
 		return left + kind + "(" + res.sql + ") AS " + s.Alias + " ON 1", nil
@@ -183,6 +183,14 @@ func guarded(items []Item, marker string) []Item {
 // fromCorrelated reports that FROM itself names columns outside: compiled without the rows around it, it fails.
 func (c *Compiler) fromCorrelated(sel *selection) bool {
 	probe := c.NewRows(nil)
+	args := c.Arguments
+	defer func() { c.Arguments = args }()
+	c.Arguments = make(map[string]bound.X, len(args))
+	for name, x := range args {
+		if x.Flags&(bound.HasColumn|bound.HasOuter) == 0 {
+			c.Arguments[name] = x
+		}
+	}
 	if _, err := c.From(sel.s.From, probe); err != nil {
 		return true
 	}
@@ -345,13 +353,9 @@ func (c *Compiler) functionText(ts *ast.FuncTable, args, r *Rows) (string, bool,
 	name := or(ts.Alias, o.Name)
 	if o.Kind == plan.Function {
 		if correlated {
-			return "", true, plan.Unsupported("APPLY OF AN INLINE FUNCTION WITH COLUMNS AS ARGUMENTS", call.Name.Pos)
+			return "", true, plan.Unsupported("AN INLINE FUNCTION WITH COLUMNS AS ARGUMENTS OUTSIDE APPLY", call.Name.Pos)
 		}
-		vars := make(map[string]bound.X, len(xs))
-		for i, p := range o.Params {
-			vars[strings.ToLower(p.Name)] = xs[i]
-		}
-		text, err := c.view(o, name, ts.Alias != "", vars, r)
+		text, err := c.view(o, name, ts.Alias != "", variables(o, xs), r)
 		return text, false, err
 	}
 	c.Need(o, "SELECT")
@@ -371,6 +375,63 @@ func (c *Compiler) functionText(ts *ast.FuncTable, args, r *Rows) (string, bool,
 	}
 	r.Add(s)
 	return o.Source + "(" + strings.Join(sqlOf(xs), ", ") + ") AS " + s.Alias, correlated, nil
+}
+
+// variables are what the parameters of an inline function stand for.
+func variables(o *plan.Object, xs []bound.X) map[string]bound.X {
+	vars := make(map[string]bound.X, len(xs))
+	for i, p := range o.Params {
+		vars[strings.ToLower(p.Name)] = xs[i]
+	}
+	return vars
+}
+
+func hasColumns(args map[string]bound.X) bool {
+	for _, x := range args {
+		if x.Flags&(bound.HasColumn|bound.HasOuter) != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// applyInline is APPLY of an inline function with columns among its arguments: its query is applied as one written in place. ok is false for
+// every other function.
+func (c *Compiler) applyInline(ts *ast.FuncTable, left, kind string, lateral, r *Rows, outer bool) (text string, ok bool, err error) {
+	call, isCall := ts.Call.(*ast.FuncCall)
+	if !isCall {
+		return "", false, nil
+	}
+	o, err := c.Scope.Object(call.Name)
+	if err != nil || o == nil || o.Kind != plan.Function || o.Query == nil {
+		return "", false, plan.At(err, call.Name.Pos)
+	}
+	xs, correlated, err := c.arguments(call, o, lateral)
+	if err != nil || !correlated {
+		return "", false, err
+	}
+	if o.Query.With != nil {
+		return "", true, c.refuseApply(outer, "OF AN INLINE FUNCTION WITH COMMON TABLE EXPRESSIONS")
+	}
+	for i := range xs {
+		if xs[i].Flags&bound.HasColumn != 0 {
+			xs[i].Flags = xs[i].Flags&^bound.HasColumn | bound.HasOuter
+		}
+	}
+	c.Need(o, "SELECT")
+	leave, err := c.enter(o.Scope, variables(o, xs))
+	if err != nil {
+		return "", true, err
+	}
+	defer leave()
+	d := &ast.Derived{Query: o.Query.Query, Alias: or(ts.Alias, o.Name), Columns: ts.Columns}
+	if len(d.Columns) == 0 {
+		for _, col := range o.Columns {
+			d.Columns = append(d.Columns, col.Name)
+		}
+	}
+	text, err = c.applyQuery(d, left, kind, lateral, r, outer)
+	return text, true, err
 }
 
 // arguments compiles the arguments of a function in FROM, converted to its parameters: 313, 8144.
@@ -412,6 +473,9 @@ func (c *Compiler) arguments(call *ast.FuncCall, o *plan.Object, args *Rows) ([]
 }
 
 func (c *Compiler) applyFunction(ts *ast.FuncTable, left, kind string, lateral, r *Rows, outer bool) (string, error) {
+	if text, ok, err := c.applyInline(ts, left, kind, lateral, r, outer); ok || err != nil {
+		return text, err
+	}
 	before := len(r.sources)
 	text, _, err := c.functionText(ts, lateral, r)
 	if err != nil {

@@ -72,7 +72,7 @@ func (c *Compiler) Need(o *plan.Object, permission string, columns ...string) {
 
 func (c *Compiler) useOf(o *plan.Object, permission string) *use {
 	for _, u := range c.uses {
-		if u.object == o && u.permission == permission {
+		if same(u.object, o) && u.permission == permission {
 			return u
 		}
 	}
@@ -81,10 +81,15 @@ func (c *Compiler) useOf(o *plan.Object, permission string) *use {
 	return u
 }
 
+// same reports one object, which a scope may describe anew each time.
+func same(a, b *plan.Object) bool {
+	return a == b || a.ID != 0 && a.ID == b.ID && a.DatabaseID == b.DatabaseID && a.Kind == b.Kind && a.Source == b.Source
+}
+
 // read notes that the text reads an object.
 func (c *Compiler) read(o *plan.Object) {
 	for _, have := range c.objects {
-		if have == o {
+		if same(have, o) {
 			return
 		}
 	}

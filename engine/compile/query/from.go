@@ -144,11 +144,8 @@ func (c *Compiler) table(ts *ast.Table, r *Rows) (string, error) {
 	return c.named(o, or(ts.Alias, o.Name), ts.Alias != "", ts.Name, r)
 }
 
-// Object resolves a name in FROM: 208 and 7202.
+// Object resolves a name in FROM: 208.
 func (c *Compiler) Object(name ast.ObjectName) (*plan.Object, error) {
-	if name.Server() != "" {
-		return nil, plan.Unsupported("LINKED SERVER "+name.Server(), name.Pos)
-	}
 	o, err := c.Scope.Object(name)
 	if err != nil {
 		return nil, plan.At(err, name.Pos)

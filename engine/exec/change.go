@@ -326,9 +326,15 @@ func (s *Session) define(ctx context.Context, f *frame, st ast.Statement) error 
 	if err := w.writing(db, temporary); err != nil {
 		return w.finish(err)
 	}
+	schemas := w.droppedSchemas(db, st)
 	r, err := s.defineIn(w, st, db, temporary)
 	if err = w.finish(err); err != nil {
 		return err
+	}
+	if len(schemas) > 0 {
+		if _, err := s.server.cfg.Catalog.Do(ctx, s.caller(), &forgetSchemas{db, schemas}); err != nil {
+			return err
+		}
 	}
 	if temporary {
 		s.noteTemps(f, st)

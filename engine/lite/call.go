@@ -3,6 +3,7 @@ package lite
 import (
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"strconv"
 	"unsafe"
 
@@ -84,6 +85,7 @@ func (c *Conn) scalar(ctx sqlite3.Context, args ...sqlite3.Value) {
 		s.busy = true
 		defer func() { s.busy = false }()
 	}
+	defer c.barrier(ctx, s)
 	if err := s.read(values, args[1:]); err != nil {
 		c.fail(ctx, err)
 		return
@@ -98,6 +100,13 @@ func (c *Conn) scalar(ctx sqlite3.Context, args ...sqlite3.Value) {
 		return
 	}
 	c.result(ctx, s.call.Type, v)
+}
+
+// barrier makes a panic in a function, a fault of ours, an error of the one statement. SQLite is in order: it waits for a result.
+func (c *Conn) barrier(ctx sqlite3.Context, s *site) {
+	if p := recover(); p != nil {
+		c.fail(ctx, fmt.Errorf("panic in %s: %v\n%s", s.call.Spec, p, debug.Stack()))
+	}
 }
 
 // result gives SQLite a value.
@@ -164,6 +173,7 @@ func (a *aggregate) try(ctx sqlite3.Context, args []sqlite3.Value, remove bool) 
 		a.site, a.state = s, s.call.Accumulate()
 		a.values = make([]sqltype.Value, len(s.call.Params))
 	}
+	defer a.conn.barrier(ctx, a.site)
 	if err := a.site.read(a.values, args[1:]); err != nil {
 		return err
 	}
@@ -185,6 +195,7 @@ func (a *aggregate) Value(ctx sqlite3.Context) {
 		ctx.ResultNull()
 		return
 	}
+	defer a.conn.barrier(ctx, a.site)
 	v, err := a.state.Value()
 	switch {
 	case err == nil:

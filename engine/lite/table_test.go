@@ -3,6 +3,7 @@ package lite_test
 import (
 	"context"
 	"iter"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -35,5 +36,23 @@ func TestTableFunctions(t *testing.T) {
 	must(t, err)
 	if diff := cmp.Diff([][]any{{"a", int64(1)}, {"b", int64(2)}}, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// A fault in a view ends the statement and not the process.
+func TestPanic(t *testing.T) {
+	c, _ := open(t)
+	cols := []lite.ViewColumn{{Name: "a", Type: sqltype.Of(sqltype.Int)}}
+	must(t, c.View("broken", cols, func(context.Context, *fn.Env, []sqltype.Value) iter.Seq2[[]sqltype.Value, error] {
+		return func(yield func([]sqltype.Value, error) bool) {
+			yield([]sqltype.Value{sqltype.NewInt(sqltype.Int, 1)}, nil)
+			panic("broken")
+		}
+	}))
+	if _, err := query(t, c, "SELECT * FROM broken"); err == nil || !strings.Contains(err.Error(), "broken") {
+		t.Errorf("%v", err)
+	}
+	if rows, err := query(t, c, "SELECT * FROM broken LIMIT 1"); err != nil || len(rows) != 1 {
+		t.Errorf("afterwards: %v, %v", rows, err)
 	}
 }

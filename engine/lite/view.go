@@ -3,7 +3,9 @@ package lite
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
+	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -147,7 +149,8 @@ func (k *cursor) Filter(_ int, order string, args ...sqlite3.Value) error {
 }
 
 // Next steps on.
-func (k *cursor) Next() error {
+func (k *cursor) Next() (err error) {
+	defer k.barrier(&err)
 	row, err, ok := k.next()
 	if err != nil {
 		return k.view.conn.keep(err)
@@ -155,6 +158,13 @@ func (k *cursor) Next() error {
 	k.row, k.done = row, !ok
 	k.id++
 	return nil
+}
+
+// barrier makes a panic, a fault of ours, an error of the one statement.
+func (k *cursor) barrier(err *error) {
+	if p := recover(); p != nil {
+		*err = k.view.conn.keep(fmt.Errorf("panic in a view: %v\n%s", p, debug.Stack()))
+	}
 }
 
 // EOF is true behind the last row.
@@ -184,7 +194,8 @@ func (k *cursor) Column(ctx sqlite3.Context, n int) error {
 }
 
 // Close ends the rows.
-func (k *cursor) Close() error {
+func (k *cursor) Close() (err error) {
+	defer k.barrier(&err)
 	if k.stop != nil {
 		k.stop()
 	}

@@ -1,5 +1,5 @@
-/* The 17 functions. What the caller hands over is copied before it is looked at, its lengths are checked before anything is sent,
- * and its buffers are written last. Where a function has to tell a size first (code 2), it does so without the agent if it can. */
+/* The 17 functions. What the caller hands over is copied before it is looked at (caller.c), its lengths are checked before anything is
+ * sent, and its buffers are written last. Where a function has to tell a size first (code 2), it does so without the agent if it can. */
 #include "shim.h"
 
 /* Exactly these names leave the library: by visibility on Linux, by latchkey-ekm.def on Windows. */
@@ -11,64 +11,6 @@
 #define X(number, name, parameters) EXPORT int name parameters;
 EKM_EXPORTS(X)
 #undef X
-
-/* ---- what the caller hands over ---- */
-
-/* in_bytes copies a counted buffer of at least min and at most max bytes. */
-static bool in_bytes(uint8_t *to, uint32_t *len, const ekm_data *caller, uint32_t min, uint32_t max)
-{
-	ekm_data d;
-	if (!os_read(&d, caller, sizeof d) || d.cb < min || d.cb > max || !os_read(to, d.pb, d.cb))
-		return false;
-	*len = d.cb;
-	return true;
-}
-
-/* in_text does the same with UTF-16. */
-static bool in_text(uint8_t *to, uint32_t *len, const ekm_str *caller, uint32_t min, uint32_t max)
-{
-	ekm_str s;
-	if (!os_read(&s, caller, sizeof s) || s.cb < min || s.cb > max || s.cb % 2 || !os_read(to, s.ws, s.cb))
-		return false;
-	*len = s.cb;
-	return true;
-}
-
-/* field is the address of a member of a structure of the caller, which must not be computed by using it. */
-static void *field(const void *base, size_t at)
-{
-	return (void *)((uintptr_t)base + at);
-}
-#define FIELD(base, type, member) field(base, offsetof(type, member))
-
-static bool out_u32(const void *to, uint32_t v)
-{
-	return os_write(to, &v, sizeof v);
-}
-
-/* small tells how many bytes are needed. */
-static int small(const void *cb, uint32_t need)
-{
-	return out_u32(cb, need) ? EKM_SMALL_BUFFER : EKM_BAD_ARGUMENT;
-}
-
-/* out_bytes fills a counted buffer, or tells what it needs. */
-static int out_bytes(ekm_data *caller, const uint8_t *from, uint32_t n)
-{
-	ekm_data d;
-	if (!os_read(&d, caller, sizeof d))
-		return EKM_BAD_ARGUMENT;
-	if (!d.pb || d.cb < n)
-		return small(caller, n);
-	return os_write(d.pb, from, n) && out_u32(caller, n) ? EKM_SUCCESS : EKM_BAD_ARGUMENT;
-}
-
-static uint64_t deadline(void)
-{
-	struct settings set;
-	global_settings(&set);
-	return os_now() + set.deadline;
-}
 
 /* ---- provider ---- */
 
@@ -118,7 +60,7 @@ int SqlCryptGetProviderInfo(ekm_provider_info *out)
 		return EKM_BAD_ARGUMENT;
 	learn_provider(&p);
 	if (!caller.name.ws || caller.name.cb < p.info.name.cb)
-		return small(FIELD(out, ekm_provider_info, name), p.info.name.cb);
+		return tell_size(FIELD(out, ekm_provider_info, name), p.info.name.cb);
 	p.info.name.ws = caller.name.ws;
 	return os_write(caller.name.ws, p.name, p.info.name.cb) && os_write(out, &p.info, sizeof p.info) ? EKM_SUCCESS : EKM_BAD_ARGUMENT;
 }
@@ -148,7 +90,7 @@ int SqlCryptGetAlgorithmInfo(uint32_t alg_id, ekm_algorithm_info *out)
 		if (a->id != alg_id)
 			continue;
 		if (!info.tag.ws || info.tag.cb < a->tag_len)
-			return small(FIELD(out, ekm_algorithm_info, tag), a->tag_len);
+			return tell_size(FIELD(out, ekm_algorithm_info, tag), a->tag_len);
 		info.alg_id = a->id;
 		info.tag.cb = a->tag_len;
 		info.key_type = (int32_t)a->asymmetric;
@@ -163,7 +105,7 @@ int SqlCryptGetAlgorithmInfo(uint32_t alg_id, ekm_algorithm_info *out)
 
 int SqlCryptOpenSession(const ekm_credential *cred, ekm_session *slot)
 {
-	uint64_t until = deadline();
+	uint64_t until = call_deadline();
 	ekm_credential c = {0};
 	struct session *s;
 	/* The slot must be writable before anything is opened for it. */
@@ -256,7 +198,7 @@ static int fetch_key(struct session *s, struct frame *request, struct frame *res
 /* key_info is what three functions have in common. */
 static int key_info(const ekm_session *slot, struct frame *request, ekm_key_info *out)
 {
-	uint64_t until = deadline();
+	uint64_t until = call_deadline();
 	struct frame response;
 	struct session *s = NULL;
 	struct key k;
@@ -323,7 +265,7 @@ int SqlCryptGetKeyInfoByKeyId(const ekm_session *slot, uint32_t key_id, ekm_key_
 
 int SqlCryptGetNextKeyId(const ekm_session *slot, uint32_t *key_id)
 {
-	uint64_t until = deadline();
+	uint64_t until = call_deadline();
 	struct frame request, response;
 	struct session *s = NULL;
 	struct key k;
@@ -346,7 +288,7 @@ int SqlCryptGetNextKeyId(const ekm_session *slot, uint32_t *key_id)
 
 int SqlCryptExportKey(const ekm_session *slot, const ekm_data *thumb, const ekm_data *encryptor, int32_t blob_type, ekm_data *blob)
 {
-	uint64_t until = deadline();
+	uint64_t until = call_deadline();
 	struct frame request, response;
 	struct session *s = NULL;
 	uint8_t t[EKM_MAX_THUMBPRINT], b[EKM_MAX_BLOB];
@@ -386,7 +328,7 @@ int SqlCryptExportKey(const ekm_session *slot, const ekm_data *thumb, const ekm_
 
 int SqlCryptCreateKey(const ekm_session *slot, const ekm_str *name, uint32_t alg_id, uint32_t flags, ekm_data *thumb)
 {
-	uint64_t until = deadline();
+	uint64_t until = call_deadline();
 	struct frame request, response;
 	struct session *s = NULL;
 	struct provider p;
@@ -417,7 +359,7 @@ int SqlCryptCreateKey(const ekm_session *slot, const ekm_str *name, uint32_t alg
 
 int SqlCryptDropKey(const ekm_session *slot, const ekm_data *thumb)
 {
-	uint64_t until = deadline();
+	uint64_t until = call_deadline();
 	struct frame request, response;
 	struct session *s = NULL;
 	uint8_t t[EKM_MAX_THUMBPRINT];
@@ -436,7 +378,7 @@ int SqlCryptDropKey(const ekm_session *slot, const ekm_data *thumb)
 int SqlCryptImportKey(const ekm_session *slot, const ekm_str *name, const ekm_data *decryptor, int32_t blob_type, uint32_t flags,
 		      const ekm_data *blob)
 {
-	uint64_t until = deadline();
+	uint64_t until = call_deadline();
 	struct frame request, response;
 	struct session *s = NULL;
 	uint8_t text[EKM_MAX_KEY_NAME], t[EKM_MAX_THUMBPRINT], b[EKM_MAX_BLOB];
@@ -497,7 +439,7 @@ static int cipher_size(struct session *s, const uint8_t *thumb, uint32_t n, stru
 /* transform is Encrypt (OP_WRAP) and Decrypt (OP_UNWRAP). */
 static int transform(uint16_t op, const ekm_session *slot, const ekm_data *thumb, const ekm_data *in, ekm_data *out)
 {
-	uint64_t until = deadline();
+	uint64_t until = call_deadline();
 	struct frame request, response;
 	struct session *s = NULL;
 	uint8_t t[EKM_MAX_THUMBPRINT], b[MAX_PAYLOAD];
@@ -521,7 +463,7 @@ static int transform(uint16_t op, const ekm_session *slot, const ekm_data *thumb
 		size = len; /* as long as the modulus: more than any plaintext */
 	}
 	if (!code && probe)
-		code = small(out, size);
+		code = tell_size(out, size);
 	if (!code) {
 		frame_new(&request, op);
 		put_bytes(&request, t, n);

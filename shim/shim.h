@@ -1,6 +1,8 @@
 /* What the library's files share. Each function is described here, once.
  *
- * exports.c   the 17 functions: checks of what the caller hands over, answers to questions for sizes
+ * exports.c   the 17 functions and the answers to questions for sizes
+ * caller.c    what the caller hands over, checked and copied
+ * builtin.c   what the agent says of the provider, for when there is none
  * frame.c     bytes of requests and responses (docs/formats/agent-frames.md)
  * call.c      a request's way: connect, say hello, open, send, read, what may be sent again
  * session.c   the table of sessions
@@ -76,6 +78,21 @@ int memcmp(const void *a, const void *b, size_t n);
 #else
 #include <string.h>
 #endif
+
+/* ---- what the caller hands over ---- */
+
+/* in_bytes copies a counted buffer of at least min and at most max bytes; in_text does the same with UTF-16. */
+bool in_bytes(uint8_t *to, uint32_t *len, const ekm_data *caller, uint32_t min, uint32_t max);
+bool in_text(uint8_t *to, uint32_t *len, const ekm_str *caller, uint32_t min, uint32_t max);
+/* FIELD is the address of a member of a structure of the caller, which must not be computed by using it. */
+void *field(const void *base, size_t at);
+#define FIELD(base, type, member) field(base, offsetof(type, member))
+bool out_u32(const void *to, uint32_t v);
+/* tell_size tells at cb how many bytes are needed; out_bytes fills a counted buffer, or tells what it needs. */
+int tell_size(const void *cb, uint32_t need);
+int out_bytes(ekm_data *caller, const uint8_t *from, uint32_t n);
+/* call_deadline is when a call that begins now has to have ended. */
+uint64_t call_deadline(void);
 
 /* ---- os: time and locks. Times are milliseconds of a clock that does not jump. ---- */
 

@@ -212,7 +212,7 @@ func (s *Session) writeRun(w *work, p *write.Plan) write.Run {
 			return nil
 		},
 	}
-	if p.Table != nil {
+	if p != nil && p.Table != nil {
 		r.IdentityInsert = s.identityInsert(w.main, p.Table.ID)
 	}
 	return r

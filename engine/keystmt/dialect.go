@@ -82,7 +82,13 @@ type Objects interface {
 	FindObject(ctx context.Context, caller catalog.Caller, name ast.ObjectName) (o Object, ok bool, err error)
 }
 
-// Object is a table, view or procedure.
+// Schemas is an Objects that knows of schemas beside those of the catalogue.
+type Schemas interface {
+	// FindSchema finds a schema of the caller's database.
+	FindSchema(ctx context.Context, caller catalog.Caller, name string) (s Object, ok bool, err error)
+}
+
+// Object is a table, view, procedure or schema.
 type Object struct{ ID, Owner, Schema int }
 
 // Files are those of certificates and their keys.
@@ -188,10 +194,6 @@ func (d *Dialect) Run(ctx context.Context, s Session, stmt ast.Statement) (handl
 		err = r.alterDatabase(t)
 	case *ast.ScopedConfig:
 		err = raise.Unsupported("ALTER DATABASE SCOPED CONFIGURATION")
-	case *ast.Backup:
-		err = raise.Unsupported("BACKUP DATABASE")
-	case *ast.Restore:
-		err = raise.Unsupported("RESTORE DATABASE")
 	case *ast.Drop:
 		return r.drop(t)
 	default:

@@ -3,7 +3,6 @@ package keystmt_test
 import (
 	"bufio"
 	"flag"
-	"fmt"
 	"os"
 	"regexp"
 	"runtime"
@@ -205,7 +204,7 @@ func (r *scripted) direct(l string) {
 		r.server.Stop()
 		r.server.Start()
 	default:
-		r.t.Fatal(fmt.Sprintf("no directive: %s", l))
+		r.t.Fatalf("no directive: %s", l)
 	}
 }
 

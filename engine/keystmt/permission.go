@@ -103,5 +103,14 @@ func (r *run) securable(s *ast.Permission, make func(perm.Class, []string) *gran
 			return nil, msg.New(102, strings.Join(s.Securable.Parts[1:], "."))
 		}
 	}
+	if f, ok := r.cfg.Objects.(Schemas); ok && class == perm.Schema {
+		o, found, err := f.FindSchema(r.ctx, r.Caller(), op.Name)
+		if err != nil {
+			return nil, err
+		}
+		if found {
+			op.Object, op.Owner = o.ID, o.Owner
+		}
+	}
 	return op, nil
 }

@@ -23,7 +23,8 @@ type Change struct {
 	Class perm.Class
 	Words string // the class as the statement has it, for messages: ASYMMETRIC KEY, LOGIN ...
 	Name  string // of the securable
-	// Object, Owner and Schema identify an object, which the executor has found: Class perm.Object.
+	// Object, Owner and Schema identify an object, which the executor has found: Class perm.Object. Object and Owner do that for a schema
+	// too, unless Object is 0: then it is looked for by its name.
 	Object, Owner, Schema int
 	Principals            []string
 	GrantOption           bool // WITH GRANT OPTION
@@ -86,6 +87,10 @@ func (o *Change) securable(tx *catalog.Tx) (major int, sec perm.Securable, err e
 			sec.ID = c.ID
 		}
 	case perm.Schema:
+		if o.Object != 0 {
+			sec.ID, sec.Owner = o.Object, o.Owner
+			break
+		}
 		x := s.FindSchema(db, o.Name)
 		if found = x != nil; found {
 			sec.ID, sec.Owner = x.ID, x.Owner

@@ -9,13 +9,14 @@ import (
 	"latchkey/engine/catalog/msg"
 	"latchkey/engine/cell"
 	"latchkey/engine/schema"
+	"latchkey/engine/schema/ddl/define"
 	"latchkey/engine/sqltype"
 	"latchkey/engine/tsql/ast"
 )
 
 // alterTable carries out ALTER TABLE.
-func (c *change) alterTable(ctx context.Context, st *ast.AlterTable) error {
-	o := c.find(st.Name)
+func (c *statement) alterTable(ctx context.Context, st *ast.AlterTable) error {
+	o := c.Find(st.Name)
 	old, ok := o.(*schema.Table)
 	switch {
 	case o == nil:
@@ -23,9 +24,9 @@ func (c *change) alterTable(ctx context.Context, st *ast.AlterTable) error {
 	case !ok:
 		return msg.New(4909, st.Name.String())
 	}
-	b := c.builder(old.Clone(), true)
-	b.noCheck = st.WithCheck == "NOCHECK"
-	b.t.Modified = c.Now()
+	b := c.alter(old)
+	b.NoCheck = st.WithCheck == "NOCHECK"
+	b.Def.Modified = c.Now()
 	switch a := st.Action.(type) {
 	case *ast.AddColumns:
 		return b.addTo(ctx, old, a.Def)
@@ -37,38 +38,38 @@ func (c *change) alterTable(ctx context.Context, st *ast.AlterTable) error {
 		return b.switchConstraints(ctx, old, a, st.WithCheck == "CHECK")
 	case *ast.OtherTableAction:
 		if strings.HasPrefix(a.Verb, "REBUILD") {
-			return c.Put(b.t) // there is nothing to rebuild
+			return c.Put(b.Def) // there is nothing to rebuild
 		}
-		return refuse("ALTER TABLE " + a.Verb)
+		return define.Refuse("ALTER TABLE " + a.Verb)
 	}
-	return refuse("ALTER TABLE")
+	return define.Refuse("ALTER TABLE")
 }
 
 // addTo is ALTER TABLE ADD.
-func (b *builder) addTo(ctx context.Context, old *schema.Table, def *ast.TableDef) error {
-	first, checks, foreign, rowID := len(b.t.Columns), len(b.t.Checks), len(b.t.Foreign), b.t.RowID
+func (b *alteration) addTo(ctx context.Context, old *schema.Table, def *ast.TableDef) error {
+	first, checks, foreign, rowID := len(b.Def.Columns), len(b.Def.Checks), len(b.Def.Foreign), b.Def.RowID
 	known := map[string]bool{}
-	for _, s := range shapes(b.t) {
-		known[s.stored] = true
+	for _, s := range define.Shapes(b.Def) {
+		known[s.Stored] = true
 	}
-	if err := b.add(def); err != nil {
+	if err := b.Add(def); err != nil {
 		return err
 	}
-	empty, err := b.empty(old)
+	empty, err := b.Empty(old)
 	if err != nil {
 		return err
 	}
-	anew := len(b.t.Checks) > checks || len(b.t.Foreign) > foreign || b.t.RowID != rowID
-	for i, c := range b.t.Columns[first:] {
+	anew := len(b.Def.Checks) > checks || len(b.Def.Foreign) > foreign || b.Def.RowID != rowID
+	for i, c := range b.Def.Columns[first:] {
 		fills := c.Default != nil && (!c.Type.Nullable || b.withValues(def, i))
 		special := c.Identity != nil || c.Type.Kind == sqltype.RowVersion
 		if !c.Type.Nullable && !empty && c.Default == nil && !special && c.Computed == nil {
-			return msg.New(4901, c.Name, b.t.Name)
+			return msg.New(4901, c.Name, b.Def.Name)
 		}
 		anew = anew || fills || special || !c.Type.Nullable || c.Computed != nil && c.Computed.Persisted
 	}
-	for _, c := range b.t.Columns[:first] { // a default of a column of SET DEFAULT
-		anew = anew || c.Default != nil && old.ColumnByID(c.ID).Default == nil && inSetDefault(b.t, c.ID)
+	for _, c := range b.Def.Columns[:first] { // a default of a column of SET DEFAULT
+		anew = anew || c.Default != nil && old.ColumnByID(c.ID).Default == nil && inSetDefault(b.Def, c.ID)
 	}
 	if anew {
 		err = b.rebuildAdded(ctx, old, first, def)
@@ -78,11 +79,11 @@ func (b *builder) addTo(ctx context.Context, old *schema.Table, def *ast.TableDe
 	if err != nil {
 		return constraintFailed(err)
 	}
-	if b.noCheck {
+	if b.NoCheck {
 		return nil
 	}
-	for _, f := range b.t.Foreign[foreign:] {
-		if err := b.checkForeign(b.t, f); err != nil {
+	for _, f := range b.Def.Foreign[foreign:] {
+		if err := b.CheckForeign(b.Def, f); err != nil {
 			return err
 		}
 	}
@@ -92,12 +93,12 @@ func (b *builder) addTo(ctx context.Context, old *schema.Table, def *ast.TableDe
 // constraintFailed adds message 1750 to a duplicate.
 func constraintFailed(err error) error {
 	if e, ok := err.(*msg.Error); ok && e.Number == 1505 {
-		return two(e)
+		return define.Two(e)
 	}
 	return err
 }
 
-func (b *builder) withValues(def *ast.TableDef, i int) bool {
+func (b *alteration) withValues(def *ast.TableDef, i int) bool {
 	for _, k := range def.Columns[i].Constraints {
 		if k.Kind == "DEFAULT" && k.WithValues {
 			return true
@@ -116,11 +117,11 @@ func inSetDefault(t *schema.Table, column int) bool {
 }
 
 // addInPlace adds columns and indexes that SQLite can add.
-func (b *builder) addInPlace(ctx context.Context, first int, known map[string]bool) error {
-	for _, c := range b.t.Columns[first:] {
-		sql := "ALTER TABLE " + b.t.SQL(b.Snapshot.DB()) + " ADD COLUMN " + c.Quoted() + " " + cell.Affinity(c.Type) + cell.CollateClause(c.Type)
+func (b *alteration) addInPlace(ctx context.Context, first int, known map[string]bool) error {
+	for _, c := range b.Def.Columns[first:] {
+		sql := "ALTER TABLE " + b.Def.SQL(b.Snapshot.DB()) + " ADD COLUMN " + c.Quoted() + " " + cell.Affinity(c.Type) + cell.CollateClause(c.Type)
 		if c.Computed != nil {
-			x, err := b.define(b.t, c.Computed.Expr)
+			x, err := b.Define(b.Def, c.Computed.Expr)
 			if err != nil {
 				return err
 			}
@@ -130,24 +131,24 @@ func (b *builder) addInPlace(ctx context.Context, first int, known map[string]bo
 			return fmt.Errorf("adding column %q: %w", c.Name, err)
 		}
 	}
-	for _, s := range shapes(b.t) {
-		if !known[s.stored] {
-			if err := b.createIndex(ctx, b.t, s); err != nil {
+	for _, s := range define.Shapes(b.Def) {
+		if !known[s.Stored] {
+			if err := b.CreateIndex(ctx, b.Def, s); err != nil {
 				return err
 			}
 		}
 	}
-	return b.Put(b.t)
+	return b.Put(b.Def)
 }
 
 // rebuildAdded builds the table anew with columns that have values for the rows that are there.
-func (b *builder) rebuildAdded(ctx context.Context, old *schema.Table, first int, def *ast.TableDef) error {
-	var p *pieces
-	if len(b.t.Columns) > first {
-		p = b.pieces(old)
+func (b *alteration) rebuildAdded(ctx context.Context, old *schema.Table, first int, def *ast.TableDef) error {
+	var p *define.Pieces
+	if len(b.Def.Columns) > first {
+		p = b.Pieces(old)
 	}
 	values := map[*schema.Column]string{}
-	for i, c := range b.t.Columns[first:] {
+	for i, c := range b.Def.Columns[first:] {
 		var err error
 		v := "NULL"
 		switch {
@@ -158,36 +159,36 @@ func (b *builder) rebuildAdded(ctx context.Context, old *schema.Table, first int
 		case c.Type.Kind == sqltype.RowVersion:
 			v, err = b.versioned(old)
 		case c.Default != nil && (!c.Type.Nullable || b.withValues(def, i)):
-			v, err = p.value(c.Default.Expr, c)
+			v, err = p.Value(c.Default.Expr, c)
 		}
 		if err != nil {
 			return err
 		}
 		values[c] = v
 	}
-	return b.rebuild(ctx, old, b.t, func(c *schema.Column) string { return values[c] }, p, b.noCheck)
+	return b.Rebuild(ctx, old, b.Def, func(c *schema.Column) string { return values[c] }, p, b.NoCheck)
 }
 
 // numbered is the SQL that gives the rows that are there an identity.
-func (b *builder) numbered(c *schema.Column) (string, error) {
-	n, err := b.count(b.t)
+func (b *alteration) numbered(c *schema.Column) (string, error) {
+	n, err := b.Count(b.Def)
 	if err != nil || n == 0 {
 		return "NULL", err
 	}
-	start, err := b.Env.Shared.IdentityRange(b.Conn, b.t, n)
+	start, err := b.Env.Shared.IdentityRange(b.Conn, b.Def, n)
 	if err != nil {
 		return "", err
 	}
 	if cell.StorageOf(c.Type) != cell.Integer {
-		return "", refuse("IDENTITY of more than 18 digits added to a table with rows")
+		return "", define.Refuse("IDENTITY of more than 18 digits added to a table with rows")
 	}
-	return fmt.Sprintf("(%d+(row_number() OVER (ORDER BY %s.rowid)-1)*%d)", start, oldAlias, c.Identity.Increment),
-		b.Env.Shared.StoreIdentity(b.Conn, b.t)
+	return fmt.Sprintf("(%d+(row_number() OVER (ORDER BY %s.rowid)-1)*%d)", start, define.OldAlias, c.Identity.Increment),
+		b.Env.Shared.StoreIdentity(b.Conn, b.Def)
 }
 
 // versioned is the SQL that gives the rows that are there a row version: eight bytes, big-endian.
-func (b *builder) versioned(old *schema.Table) (string, error) {
-	n, err := b.count(old)
+func (b *alteration) versioned(old *schema.Table) (string, error) {
+	n, err := b.Count(old)
 	if err != nil {
 		return "", err
 	}
@@ -195,11 +196,11 @@ func (b *builder) versioned(old *schema.Table) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("unhex(format('%%016X',%d+row_number() OVER (ORDER BY %s.rowid)-1))", start, oldAlias), nil
+	return fmt.Sprintf("unhex(format('%%016X',%d+row_number() OVER (ORDER BY %s.rowid)-1))", start, define.OldAlias), nil
 }
 
 // dependents lists what stands on a column, as message 5074 names it.
-func (b *builder) dependents(t *schema.Table, c *schema.Column) (out []*msg.Error, onlyKeys bool) {
+func (b *alteration) dependents(t *schema.Table, c *schema.Column) (out []*msg.Error, onlyKeys bool) {
 	add := func(kind, name string) { out = append(out, msg.New(5074, kind, name, "column", c.Name)) }
 	onlyKeys = true
 	has := func(keys []schema.KeyColumn) bool {
@@ -221,7 +222,7 @@ func (b *builder) dependents(t *schema.Table, c *schema.Column) (out []*msg.Erro
 		}
 	}
 	for _, k := range t.Checks {
-		if mentions(k.Expr, c.Name, b.Same) {
+		if define.Mentions(k.Expr, c.Name, b.Same) {
 			add("object", k.Name)
 			onlyKeys = false
 		}
@@ -230,17 +231,17 @@ func (b *builder) dependents(t *schema.Table, c *schema.Column) (out []*msg.Erro
 		add("object", c.Default.Name)
 	}
 	for _, o := range t.Columns {
-		if o.Computed != nil && o != c && mentions(o.Computed.Expr, c.Name, b.Same) {
+		if o.Computed != nil && o != c && define.Mentions(o.Computed.Expr, c.Name, b.Same) {
 			add("column", o.Name)
 			onlyKeys = false
 		}
 	}
 	for _, x := range t.Indexes {
-		if has(x.Columns) || slices.Contains(x.Include, c.ID) || x.Filter != nil && mentions(x.Filter, c.Name, b.Same) {
+		if has(x.Columns) || slices.Contains(x.Include, c.ID) || x.Filter != nil && define.Mentions(x.Filter, c.Name, b.Same) {
 			add("index", x.Name)
 		}
 	}
-	if v := b.boundBy(t); v != "" {
+	if v := b.BoundBy(t); v != "" {
 		add("object", v)
 		onlyKeys = false
 	}
@@ -248,7 +249,7 @@ func (b *builder) dependents(t *schema.Table, c *schema.Column) (out []*msg.Erro
 }
 
 // dropElements is ALTER TABLE DROP.
-func (b *builder) dropElements(ctx context.Context, old *schema.Table, a *ast.DropElements) error {
+func (b *alteration) dropElements(ctx context.Context, old *schema.Table, a *ast.DropElements) error {
 	anew := false
 	var gone []string
 	for _, d := range a.Items {
@@ -260,7 +261,7 @@ func (b *builder) dropElements(ctx context.Context, old *schema.Table, a *ast.Dr
 		case "CONSTRAINT":
 			again, err = b.dropConstraint(d, &gone)
 		default:
-			return refuse("ALTER TABLE DROP " + d.Kind)
+			return define.Refuse("ALTER TABLE DROP " + d.Kind)
 		}
 		if err != nil {
 			return err
@@ -269,50 +270,50 @@ func (b *builder) dropElements(ctx context.Context, old *schema.Table, a *ast.Dr
 	}
 	if !anew {
 		for _, s := range gone {
-			if err := b.dropIndex(s); err != nil {
+			if err := b.DropIndex(s); err != nil {
 				return err
 			}
 		}
-		return b.Put(b.t)
+		return b.Put(b.Def)
 	}
-	return b.rebuild(ctx, old, b.t, func(*schema.Column) string { return "" }, nil, true)
+	return b.Rebuild(ctx, old, b.Def, func(*schema.Column) string { return "" }, nil, true)
 }
 
-func (b *builder) dropColumn(d *ast.DropElement) (anew bool, err error) {
-	c := b.Column(b.t, d.Name)
+func (b *alteration) dropColumn(d *ast.DropElement) (anew bool, err error) {
+	c := b.Column(b.Def, d.Name)
 	if c == nil {
 		if d.IfExists {
 			return false, nil
 		}
-		return false, msg.New(4924, "ALTER TABLE DROP COLUMN", d.Name, b.t.Name)
+		return false, msg.New(4924, "ALTER TABLE DROP COLUMN", d.Name, b.Def.Name)
 	}
-	if deps, _ := b.dependents(b.t, c); len(deps) > 0 {
+	if deps, _ := b.dependents(b.Def, c); len(deps) > 0 {
 		return false, append(msg.List(deps), msg.New(4922, "ALTER TABLE DROP COLUMN", c.Name, "column"))
 	}
-	if len(b.t.Columns) == 1 {
-		return false, msg.New(4923, c.Name, b.t.Name)
+	if len(b.Def.Columns) == 1 {
+		return false, msg.New(4923, c.Name, b.Def.Name)
 	}
-	b.t.Columns = slices.DeleteFunc(b.t.Columns, func(o *schema.Column) bool { return o == c })
+	b.Def.Columns = slices.DeleteFunc(b.Def.Columns, func(o *schema.Column) bool { return o == c })
 	return true, nil
 }
 
 // dropConstraint takes a constraint out of the definition. gone collects the indexes that only have to be dropped.
-func (b *builder) dropConstraint(d *ast.DropElement, gone *[]string) (anew bool, err error) {
-	for _, k := range b.t.Keys() {
+func (b *alteration) dropConstraint(d *ast.DropElement, gone *[]string) (anew bool, err error) {
+	for _, k := range b.Def.Keys() {
 		if !b.Same(k.Name, d.Name) {
 			continue
 		}
-		for _, f := range b.Incoming(b.t.ID) {
+		for _, f := range b.Incoming(b.Def.ID) {
 			if f.RefIndex == k.IndexID {
 				from := b.TableByID(f.Parent)
 				return false, append(msg.List{msg.New(3725, k.Name, from.Name, f.Name)}, msg.New(3727))
 			}
 		}
 		if k.Primary {
-			b.t.Key = nil
-			b.t.Link()
+			b.Def.Key = nil
+			b.Def.Link()
 		} else {
-			b.t.Uniques = slices.DeleteFunc(b.t.Uniques, func(o *schema.Key) bool { return o == k })
+			b.Def.Uniques = slices.DeleteFunc(b.Def.Uniques, func(o *schema.Key) bool { return o == k })
 		}
 		if k.Stored == "" {
 			return true, nil
@@ -320,22 +321,22 @@ func (b *builder) dropConstraint(d *ast.DropElement, gone *[]string) (anew bool,
 		*gone = append(*gone, k.Stored)
 		return false, nil
 	}
-	for i, k := range b.t.Checks {
+	for i, k := range b.Def.Checks {
 		if b.Same(k.Name, d.Name) {
-			b.t.Checks = slices.Delete(b.t.Checks, i, i+1)
+			b.Def.Checks = slices.Delete(b.Def.Checks, i, i+1)
 			return !k.Disabled, nil
 		}
 	}
-	for i, f := range b.t.Foreign {
+	for i, f := range b.Def.Foreign {
 		if b.Same(f.Name, d.Name) {
-			b.t.Foreign = slices.Delete(b.t.Foreign, i, i+1)
+			b.Def.Foreign = slices.Delete(b.Def.Foreign, i, i+1)
 			return !f.Disabled, nil
 		}
 	}
-	for _, c := range b.t.Columns {
+	for _, c := range b.Def.Columns {
 		if c.Default != nil && b.Same(c.Default.Name, d.Name) {
 			c.Default = nil
-			return inSetDefault(b.t, c.ID), nil
+			return inSetDefault(b.Def, c.ID), nil
 		}
 	}
 	if d.IfExists {
@@ -345,29 +346,29 @@ func (b *builder) dropConstraint(d *ast.DropElement, gone *[]string) (anew bool,
 }
 
 // alterColumn is ALTER TABLE ALTER COLUMN.
-func (b *builder) alterColumn(ctx context.Context, old *schema.Table, a *ast.AlterColumn) error {
-	c := b.Column(b.t, a.Column.Name)
+func (b *alteration) alterColumn(ctx context.Context, old *schema.Table, a *ast.AlterColumn) error {
+	c := b.Column(b.Def, a.Column.Name)
 	switch {
 	case c == nil:
-		return msg.New(4924, "ALTER TABLE ALTER COLUMN", a.Column.Name, b.t.Name)
+		return msg.New(4924, "ALTER TABLE ALTER COLUMN", a.Column.Name, b.Def.Name)
 	case a.Toggle == "ADD ROWGUIDCOL", a.Toggle == "DROP ROWGUIDCOL":
 		c.RowGUID = a.Toggle == "ADD ROWGUIDCOL"
-		return b.Put(b.t)
+		return b.Put(b.Def)
 	case a.Toggle != "":
-		return refuse("ALTER COLUMN " + a.Toggle)
+		return define.Refuse("ALTER COLUMN " + a.Toggle)
 	case c.Computed != nil:
 		return msg.New(4928, c.Name, "COMPUTED")
 	case c.Type.Kind == sqltype.RowVersion:
 		return msg.New(4928, c.Name, "timestamp")
 	}
-	if what := columnRefusal(a.Column); what != "" {
-		return refuse(what)
+	if what := define.ColumnRefusal(a.Column); what != "" {
+		return define.Refuse(what)
 	}
 	was := c.Type
 	identity := c.Identity
 	def := *a.Column
 	def.Identity, def.RowGUID = nil, false
-	if err := b.declare(c, &def, 1); err != nil {
+	if err := b.Declare(c, &def, 1); err != nil {
 		return err
 	}
 	if c.Type.Kind == sqltype.RowVersion {
@@ -391,14 +392,14 @@ func (b *builder) alterColumn(ctx context.Context, old *schema.Table, a *ast.Alt
 		}
 	}
 	if grows && sameNull && cell.Same(was, c.Type) {
-		return b.Put(b.t)
+		return b.Put(b.Def)
 	}
-	p := b.pieces(old)
-	v, err := p.converted(old.ColumnByID(c.ID), c)
+	p := b.Pieces(old)
+	v, err := p.Converted(old.ColumnByID(c.ID), c)
 	if err != nil {
 		return err
 	}
-	return b.rebuild(ctx, old, b.t, func(x *schema.Column) string {
+	return b.Rebuild(ctx, old, b.Def, func(x *schema.Column) string {
 		if x == c {
 			return v
 		}
@@ -407,7 +408,7 @@ func (b *builder) alterColumn(ctx context.Context, old *schema.Table, a *ast.Alt
 }
 
 // switchConstraints is ALTER TABLE [WITH CHECK] CHECK or NOCHECK CONSTRAINT.
-func (b *builder) switchConstraints(ctx context.Context, old *schema.Table, a *ast.SwitchConstraints, validate bool) error {
+func (b *alteration) switchConstraints(ctx context.Context, old *schema.Table, a *ast.SwitchConstraints, validate bool) error {
 	if a.What != "CONSTRAINT" {
 		return b.switchTriggers(a.Names, a.Verb == "DISABLE")
 	}
@@ -417,14 +418,14 @@ func (b *builder) switchConstraints(ctx context.Context, old *schema.Table, a *a
 	}
 	found := 0
 	var enabled []*schema.ForeignKey
-	for _, k := range b.t.Checks {
+	for _, k := range b.Def.Checks {
 		if want(k.Name) {
 			found++
 			k.Disabled = off
 			k.NotTrusted = off || !validate && k.NotTrusted
 		}
 	}
-	for _, f := range b.t.Foreign {
+	for _, f := range b.Def.Foreign {
 		if want(f.Name) {
 			found++
 			f.Disabled = off
@@ -434,22 +435,30 @@ func (b *builder) switchConstraints(ctx context.Context, old *schema.Table, a *a
 	}
 	if found < len(a.Names) {
 		for _, n := range a.Names {
-			if !slices.ContainsFunc(b.t.Constraints(), func(o schema.Object) bool { return b.Same(o.Meta().Name, n) }) {
+			if !slices.ContainsFunc(b.Def.Constraints(), func(o schema.Object) bool { return b.Same(o.Meta().Name, n) }) {
 				return msg.New(4917, n)
 			}
 		}
 		return msg.New(4917, a.Names[0])
 	}
-	if err := b.rebuild(ctx, old, b.t, func(*schema.Column) string { return "" }, nil, off || !validate); err != nil {
+	if err := b.Rebuild(ctx, old, b.Def, func(*schema.Column) string { return "" }, nil, off || !validate); err != nil {
 		return err
 	}
 	if off || !validate {
 		return nil
 	}
 	for _, f := range enabled {
-		if err := b.checkForeign(b.t, f); err != nil {
+		if err := b.CheckForeign(b.Def, f); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// switchTriggers is ENABLE and DISABLE TRIGGER; triggers cannot be made yet, so that only ALL finds none to switch.
+func (b *alteration) switchTriggers(names []string, _ bool) error {
+	if len(names) > 0 {
+		return define.Refuse("ENABLE and DISABLE TRIGGER")
 	}
 	return nil
 }

@@ -5,43 +5,23 @@ import (
 	"errors"
 	"slices"
 
-	"latchkey/engine/catalog/msg"
 	"latchkey/engine/compile/plan"
-	"latchkey/engine/lite"
 	"latchkey/engine/schema"
+	"latchkey/engine/schema/ddl/define"
+	"latchkey/engine/schema/ddl/module"
+	"latchkey/engine/sqltype"
 	"latchkey/engine/tsql/ast"
 )
 
 // Env is what a statement is carried out with. Conn, Shared and Scope must be set.
-type Env struct {
-	// Conn is a connection in a transaction that may write.
-	Conn *lite.Conn
-	// Shared is the database that the statement changes: the user's, or the session's temporary one for #t.
-	Shared *schema.Shared
-	// Scope names types and what expressions and views refer to.
-	Scope plan.Scope
-	// Database is the database's name, for messages; Schema the caller's default schema, "" for dbo.
-	Database, Schema string
-	// Owner is the database principal that owns a schema that is created without AUTHORIZATION; 0 means dbo.
-	Owner int
-	// Principal finds a database principal by name for AUTHORIZATION; nil knows dbo alone.
-	Principal func(name string) (int, bool)
-	// Source is the text of the batch, from which the definition of a module is cut.
-	Source string
-	// QuotedIdentifierOff and ANSINullsOff are the session's settings, kept with modules.
-	QuotedIdentifierOff, ANSINullsOff bool
-	// NotNullByDefault is ANSI_NULL_DFLT_OFF: columns that say nothing do not take NULL.
-	NotNullByDefault bool
-}
+type Env = define.Env
 
 // Result is what a statement tells beyond its success.
-type Result struct {
-	// Messages inform the client, such as 15477 of sp_rename.
-	Messages []*msg.Error
-	// Objects are the ids of objects that were dropped, whose permissions the catalogue must forget.
-	Dropped []int
-	// Rows is the number of rows that were copied, for SELECT INTO; else 0.
-	Rows int64
+type Result = define.Result
+
+// KeyText is a key in a message: (1, abc, <NULL>).
+func KeyText(types []sqltype.Type, values []sqltype.Value) string {
+	return define.KeyText(types, values)
 }
 
 // ErrOther means that the statement is none of this package's.
@@ -108,24 +88,28 @@ func Targets(st ast.Statement) []ast.ObjectName {
 
 // Run carries out a statement. Errors are *msg.Error, msg.List, *sqltype.Error, *plan.Error, or those of the connection. On an error
 // what was done so far must be undone: run it inside a savepoint.
-func Run(ctx context.Context, env *Env, st ast.Statement) (Result, error) {
-	c, err := env.begin(ctx)
+func Run(ctx context.Context, env *define.Env, st ast.Statement) (define.Result, error) {
+	c, err := env.Begin(ctx)
 	if err != nil {
-		return Result{}, err
+		return define.Result{}, err
 	}
-	err = c.run(ctx, st)
-	return c.result, err
+	err = (&statement{c}).run(ctx, st)
+	return c.Result, err
 }
 
-func (e *Env) begin(ctx context.Context) (*change, error) {
-	edit, err := e.Shared.Edit(ctx, e.Conn)
-	if err != nil {
-		return nil, err
-	}
-	return &change{Env: e, Edit: edit}, nil
+// statement is a statement under way.
+type statement struct{ *define.Change }
+
+// alteration is a table's definition being changed by a statement.
+type alteration struct{ *define.Builder }
+
+// alter begins to change a table.
+func (c *statement) alter(t *schema.Table) *alteration {
+	return &alteration{c.Builder(t.Clone(), true)}
 }
 
-func (c *change) run(ctx context.Context, st ast.Statement) error {
+func (c *statement) run(ctx context.Context, st ast.Statement) error {
+	m := &module.Maker{Change: c.Change}
 	switch st := st.(type) {
 	case *ast.CreateTable:
 		return c.createTable(ctx, st)
@@ -136,25 +120,25 @@ func (c *change) run(ctx context.Context, st ast.Statement) error {
 	case *ast.AlterIndex:
 		return c.alterIndex(ctx, st)
 	case *ast.CreateView:
-		return c.createView(st)
+		return m.CreateView(st)
 	case *ast.CreateProc:
-		return c.createProc(st)
+		return m.CreateProc(st)
 	case *ast.CreateFunction:
-		return c.createFunction(st)
+		return m.CreateFunction(st)
 	case *ast.CreateTrigger:
-		return refuse("CREATE TRIGGER")
+		return define.Refuse("CREATE TRIGGER")
 	case *ast.SwitchTrigger:
-		return refuse("ENABLE and DISABLE TRIGGER")
+		return define.Refuse("ENABLE and DISABLE TRIGGER")
 	case *ast.CreateSchema:
 		return c.createSchema(ctx, st)
 	case *ast.TransferSchema:
-		return c.transfer(st)
+		return m.Transfer(st)
 	case *ast.Sequence:
-		return c.sequence(st)
+		return m.Sequence(st)
 	case *ast.CreateSynonym:
-		return c.createSynonym(st)
+		return m.CreateSynonym(st)
 	case *ast.CreateType:
-		return c.createType(st)
+		return m.CreateType(st)
 	case *ast.Statistics:
 		return c.statistics(st)
 	case *ast.Drop:
@@ -163,7 +147,8 @@ func (c *change) run(ctx context.Context, st ast.Statement) error {
 	return ErrOther
 }
 
-func (c *change) drop(ctx context.Context, st *ast.Drop) error {
+func (c *statement) drop(ctx context.Context, st *ast.Drop) error {
+	m := &module.Maker{Change: c.Change}
 	is := func(kinds ...schema.Kind) func(schema.Object) bool {
 		return func(o schema.Object) bool { return slices.Contains(kinds, o.Kind()) }
 	}
@@ -173,52 +158,52 @@ func (c *change) drop(ctx context.Context, st *ast.Drop) error {
 	case "INDEX":
 		return c.dropIndexes(ctx, st)
 	case "SCHEMA":
-		return c.dropSchemas(st)
+		return m.DropSchemas(st)
 	case "TYPE":
-		return c.dropTypes(st)
+		return m.DropTypes(st)
 	case "VIEW":
-		return c.dropModules(st, is(schema.ViewKind))
+		return m.DropModules(st, is(schema.ViewKind))
 	case "PROCEDURE":
-		return c.dropModules(st, is(schema.ProcedureKind))
+		return m.DropModules(st, is(schema.ProcedureKind))
 	case "FUNCTION":
-		return c.dropModules(st, is(schema.ScalarFunction, schema.InlineFunction, schema.TableFunction))
+		return m.DropModules(st, is(schema.ScalarFunction, schema.InlineFunction, schema.TableFunction))
 	case "TRIGGER":
-		return c.dropModules(st, is(schema.TriggerKind))
+		return m.DropModules(st, is(schema.TriggerKind))
 	case "SEQUENCE":
-		return c.dropModules(st, is(schema.SequenceKind))
+		return m.DropModules(st, is(schema.SequenceKind))
 	case "SYNONYM":
-		return c.dropModules(st, is(schema.SynonymKind))
+		return m.DropModules(st, is(schema.SynonymKind))
 	case "STATISTICS":
-		return refuse("DROP STATISTICS")
+		return define.Refuse("DROP STATISTICS")
 	}
 	return ErrOther
 }
 
 // CreateTableVariable makes the table of DECLARE @t TABLE (...) in the session's temporary database under a name of the caller's
 // that no #t has, and gives its object. Drop it with [DropTable].
-func CreateTableVariable(ctx context.Context, env *Env, name string, def *ast.TableDef) (*schema.Table, error) {
-	c, err := env.begin(ctx)
+func CreateTableVariable(ctx context.Context, env *define.Env, name string, def *ast.TableDef) (*schema.Table, error) {
+	c, err := env.Begin(ctx)
 	if err != nil {
 		return nil, err
 	}
-	t, err := c.newTable(c.Edit.Schema("dbo"), name)
+	t, err := c.NewTable(c.Edit.Schema("dbo"), name)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.builder(t, false).add(def); err != nil {
+	if err := c.Builder(t, false).Add(def); err != nil {
 		return nil, err
 	}
-	return t, c.create(ctx, t)
+	return t, c.Create(ctx, t)
 }
 
 // CreateOfType makes a table with the columns, keys and checks of a table type of a database, as CreateTableVariable: DECLARE @t dbo.type,
 // a table-valued parameter. The type's checks are compiled anew.
-func CreateOfType(ctx context.Context, env *Env, name string, shape *schema.Table) (*schema.Table, error) {
-	c, err := env.begin(ctx)
+func CreateOfType(ctx context.Context, env *define.Env, name string, shape *schema.Table) (*schema.Table, error) {
+	c, err := env.Begin(ctx)
 	if err != nil {
 		return nil, err
 	}
-	fresh, err := c.newTable(c.Edit.Schema("dbo"), name)
+	fresh, err := c.NewTable(c.Edit.Schema("dbo"), name)
 	if err != nil {
 		return nil, err
 	}
@@ -233,46 +218,46 @@ func CreateOfType(ctx context.Context, env *Env, name string, shape *schema.Tabl
 	}
 	for _, k := range t.Keys() {
 		if k.Stored != "" {
-			k.Stored = indexName(t.ID, k.IndexID)
+			k.Stored = define.IndexName(t.ID, k.IndexID)
 		}
 	}
 	for _, x := range t.Indexes {
-		x.Stored = indexName(t.ID, x.ID)
+		x.Stored = define.IndexName(t.ID, x.ID)
 	}
-	return t, c.create(ctx, t)
+	return t, c.Create(ctx, t)
 }
 
 // CreateFrom makes a table of the columns of a query's result: SELECT INTO. Identity columns are kept as SQL Server does, constraints
 // are not. The rows are the caller's (package write).
-func CreateFrom(ctx context.Context, env *Env, name ast.ObjectName, columns []plan.Column) (*schema.Table, error) {
-	c, err := env.begin(ctx)
+func CreateFrom(ctx context.Context, env *define.Env, name ast.ObjectName, columns []plan.Column) (*schema.Table, error) {
+	c, err := env.Begin(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return c.createFrom(ctx, name, columns)
+	return (&statement{c}).createFrom(ctx, name, columns)
 }
 
 // DropTable drops a table by its id, without asking whether others refer to it.
-func DropTable(ctx context.Context, env *Env, id int) error {
-	c, err := env.begin(ctx)
+func DropTable(ctx context.Context, env *define.Env, id int) error {
+	c, err := env.Begin(ctx)
 	if err != nil {
 		return err
 	}
 	if t := c.TableByID(id); t != nil {
-		return c.dropTable(ctx, t)
+		return (&statement{c}).dropTable(ctx, t)
 	}
 	return nil
 }
 
 // Rename is sp_rename: kind is OBJECT, COLUMN, INDEX, USERDATATYPE or "" for any object.
-func Rename(ctx context.Context, env *Env, object, name, kind string) (Result, error) {
-	c, err := env.begin(ctx)
+func Rename(ctx context.Context, env *define.Env, object, name, kind string) (define.Result, error) {
+	c, err := env.Begin(ctx)
 	if err != nil {
-		return Result{}, err
+		return define.Result{}, err
 	}
-	if err := c.rename(object, name, kind); err != nil {
-		return Result{}, err
+	if err := (&module.Maker{Change: c}).Rename(object, name, kind); err != nil {
+		return define.Result{}, err
 	}
-	c.result.Messages = append(c.result.Messages, caution())
-	return c.result, nil
+	c.Result.Messages = append(c.Result.Messages, module.Caution())
+	return c.Result, nil
 }

@@ -7,60 +7,61 @@ import (
 
 	"latchkey/engine/catalog/msg"
 	"latchkey/engine/schema"
+	"latchkey/engine/schema/ddl/define"
 	"latchkey/engine/tsql/ast"
 )
 
 // createIndexOn carries out CREATE INDEX.
-func (c *change) createIndexOn(ctx context.Context, st *ast.CreateIndex) error {
-	o := c.find(st.Table)
+func (c *statement) createIndexOn(ctx context.Context, st *ast.CreateIndex) error {
+	o := c.Find(st.Table)
 	old, ok := o.(*schema.Table)
 	switch {
 	case o == nil:
 		return msg.New(1088, st.Table.String())
 	case !ok:
-		return refuse("CREATE INDEX on a view")
+		return define.Refuse("CREATE INDEX on a view")
 	}
-	b := c.builder(old.Clone(), true)
+	b := c.alter(old)
 	if d := ast.FindOption(st.Index.Options, "DROP_EXISTING"); d != nil && d.On() {
-		if x := b.indexByName(st.Index.Name); x != nil {
-			b.t.Indexes = slices.DeleteFunc(b.t.Indexes, func(o *schema.Index) bool { return o == x })
-			if err := c.dropIndex(x.Stored); err != nil {
+		if x := b.IndexByName(st.Index.Name); x != nil {
+			b.Def.Indexes = slices.DeleteFunc(b.Def.Indexes, func(o *schema.Index) bool { return o == x })
+			if err := c.DropIndex(x.Stored); err != nil {
 				return err
 			}
 		} else {
 			return msg.New(7999, st.Index.Name, st.Table.String())
 		}
 	}
-	x, err := b.index(st.Index)
+	x, err := b.Index(st.Index)
 	if err != nil {
 		return err
 	}
-	if err := c.createIndex(ctx, b.t, indexShape(x)); err != nil {
+	if err := c.CreateIndex(ctx, b.Def, define.IndexShape(x)); err != nil {
 		return err
 	}
-	return c.Put(b.t)
+	return c.Put(b.Def)
 }
 
 // alterIndex carries out ALTER INDEX.
-func (c *change) alterIndex(ctx context.Context, st *ast.AlterIndex) error {
-	old := c.table(st.Table)
+func (c *statement) alterIndex(ctx context.Context, st *ast.AlterIndex) error {
+	old := c.FindTable(st.Table)
 	if old == nil {
 		return msg.New(1088, st.Table.String())
 	}
 	if st.Partition != nil {
 		if w, ok := st.Partition.(*ast.Word); !ok || w.Text != "ALL" {
-			return refuse("ALTER INDEX PARTITION")
+			return define.Refuse("ALTER INDEX PARTITION")
 		}
 	}
-	b := c.builder(old.Clone(), true)
+	b := c.alter(old)
 	found := st.Name == ""
-	for _, k := range b.t.Keys() {
+	for _, k := range b.Def.Keys() {
 		if st.Name != "" && !b.Same(k.Name, st.Name) {
 			continue
 		}
 		found = true
 		if st.Action == "DISABLE" {
-			return refuse("ALTER INDEX DISABLE of a constraint's index")
+			return define.Refuse("ALTER INDEX DISABLE of a constraint's index")
 		}
 		if st.Action == "REBUILD" && k.Stored != "" {
 			if err := c.reindex(k.Stored); err != nil {
@@ -68,7 +69,7 @@ func (c *change) alterIndex(ctx context.Context, st *ast.AlterIndex) error {
 			}
 		}
 	}
-	for _, x := range b.t.Indexes {
+	for _, x := range b.Def.Indexes {
 		if st.Name != "" && !b.Same(x.Name, st.Name) {
 			continue
 		}
@@ -76,13 +77,13 @@ func (c *change) alterIndex(ctx context.Context, st *ast.AlterIndex) error {
 		var err error
 		switch {
 		case st.Action == "DISABLE" && x.Clustered:
-			return refuse("ALTER INDEX DISABLE of a clustered index")
+			return define.Refuse("ALTER INDEX DISABLE of a clustered index")
 		case st.Action == "DISABLE" && !x.Disabled:
 			x.Disabled = true
-			err = c.dropIndex(x.Stored)
+			err = c.DropIndex(x.Stored)
 		case st.Action == "REBUILD" && x.Disabled:
 			x.Disabled = false
-			err = c.createIndex(ctx, b.t, indexShape(x))
+			err = c.CreateIndex(ctx, b.Def, define.IndexShape(x))
 		case st.Action == "REBUILD":
 			err = c.reindex(x.Stored)
 		}
@@ -96,16 +97,16 @@ func (c *change) alterIndex(ctx context.Context, st *ast.AlterIndex) error {
 	switch st.Action {
 	case "REBUILD", "REORGANIZE", "DISABLE":
 	case "SET":
-		if _, _, err := indexOptions(st.Options); err != nil {
+		if _, _, err := define.IndexOptions(st.Options); err != nil {
 			return err
 		}
 	default:
-		return refuse("ALTER INDEX " + st.Action)
+		return define.Refuse("ALTER INDEX " + st.Action)
 	}
-	return c.Put(b.t)
+	return c.Put(b.Def)
 }
 
-func (c *change) reindex(stored string) error {
+func (c *statement) reindex(stored string) error {
 	if err := c.Conn.Exec("REINDEX " + schema.Quote(c.Snapshot.DB()) + "." + schema.Quote(stored)); err != nil {
 		return fmt.Errorf("rebuilding an index: %w", err)
 	}
@@ -113,14 +114,14 @@ func (c *change) reindex(stored string) error {
 }
 
 // dropIndexes carries out DROP INDEX i ON t and DROP INDEX t.i.
-func (c *change) dropIndexes(ctx context.Context, st *ast.Drop) error {
+func (c *statement) dropIndexes(ctx context.Context, st *ast.Drop) error {
 	for _, n := range st.Names {
 		on, name := st.On, n.Name()
 		if len(on.Parts) == 0 {
 			on = ast.ObjectName{Parts: n.Parts[:len(n.Parts)-1], Pos: n.Pos}
 		}
 		shown := on.String() + "." + name
-		t := c.table(on)
+		t := c.FindTable(on)
 		if t == nil {
 			if st.IfExists {
 				continue
@@ -136,8 +137,8 @@ func (c *change) dropIndexes(ctx context.Context, st *ast.Drop) error {
 				return msg.New(3723, shown, word)
 			}
 		}
-		b := c.builder(t.Clone(), true)
-		x := b.indexByName(name)
+		b := c.alter(t)
+		x := b.IndexByName(name)
 		if x == nil {
 			if st.IfExists {
 				continue
@@ -149,14 +150,14 @@ func (c *change) dropIndexes(ctx context.Context, st *ast.Drop) error {
 				return msg.New(3723, shown, "FOREIGN KEY")
 			}
 		}
-		b.t.Indexes = slices.DeleteFunc(b.t.Indexes, func(o *schema.Index) bool { return o == x })
-		if err := c.dropIndex(x.Stored); err != nil {
+		b.Def.Indexes = slices.DeleteFunc(b.Def.Indexes, func(o *schema.Index) bool { return o == x })
+		if err := c.DropIndex(x.Stored); err != nil {
 			return err
 		}
-		if err := c.Put(b.t); err != nil {
+		if err := c.Put(b.Def); err != nil {
 			return err
 		}
-		if err := c.refresh(ctx); err != nil {
+		if err := c.Refresh(ctx); err != nil {
 			return err
 		}
 	}
@@ -164,11 +165,11 @@ func (c *change) dropIndexes(ctx context.Context, st *ast.Drop) error {
 }
 
 // statistics carries out UPDATE STATISTICS; the others have nothing to do here.
-func (c *change) statistics(st *ast.Statistics) error {
+func (c *statement) statistics(st *ast.Statistics) error {
 	if st.Mode != "UPDATE" {
-		return refuse("CREATE STATISTICS")
+		return define.Refuse("CREATE STATISTICS")
 	}
-	t := c.table(st.Table)
+	t := c.FindTable(st.Table)
 	if t == nil {
 		return msg.New(2706, st.Table.String())
 	}

@@ -1,4 +1,4 @@
-package ddl
+package define
 
 import (
 	"context"
@@ -12,31 +12,32 @@ import (
 	"latchkey/engine/tsql/token"
 )
 
-// pieces compiles values for the rows of a table that is rebuilt. A nil *pieces has none.
-type pieces struct {
-	c    *change
+// Pieces compiles values for the rows of a table that is rebuilt. A nil *pieces has none.
+type Pieces struct {
+	c    *Change
 	t    *schema.Table // as it was
 	st   *compile.Statement
 	open *compile.Source
 }
 
 // oldAlias is the table that is rebuilt in the text that copies its rows.
-const oldAlias = "was"
+const OldAlias = "was"
 
-func (c *change) pieces(old *schema.Table) *pieces {
-	p := &pieces{c: c, t: old, st: compile.NewStatement(c.Scope, token.Pos{})}
-	p.open = p.st.Open(c.object(old), old.Name, oldAlias)
+// Pieces begins to compile values for the rows of a table as it is.
+func (c *Change) Pieces(old *schema.Table) *Pieces {
+	p := &Pieces{c: c, t: old, st: compile.NewStatement(c.Scope, token.Pos{})}
+	p.open = p.st.Open(c.object(old), old.Name, OldAlias)
 	return p
 }
 
-func (p *pieces) alias() string { return " AS " + oldAlias }
+func (p *Pieces) alias() string { return " AS " + OldAlias }
 
-func (p *pieces) target(col *schema.Column) compile.Target {
+func (p *Pieces) target(col *schema.Column) compile.Target {
 	return compile.Target{Type: col.Type, Table: p.c.full(&p.t.Head), Column: col.Name}
 }
 
-// value is an expression without columns as a value of a column.
-func (p *pieces) value(e *schema.Expr, col *schema.Column) (string, error) {
+// Value is an expression without columns as a value of a column.
+func (p *Pieces) Value(e *schema.Expr, col *schema.Column) (string, error) {
 	tree, err := e.Tree()
 	if err != nil {
 		return "", err
@@ -44,12 +45,12 @@ func (p *pieces) value(e *schema.Expr, col *schema.Column) (string, error) {
 	return p.assign(tree, col)
 }
 
-// converted is a column of the old table as a value of a column.
-func (p *pieces) converted(old, col *schema.Column) (string, error) {
+// Converted is a column of the old table as a value of a column.
+func (p *Pieces) Converted(old, col *schema.Column) (string, error) {
 	return p.assign(&ast.ColumnRef{Name: ast.ObjectName{Parts: []string{old.Name}}}, col)
 }
 
-func (p *pieces) assign(e ast.Expr, col *schema.Column) (string, error) {
+func (p *Pieces) assign(e ast.Expr, col *schema.Column) (string, error) {
 	x, err := p.st.Expr(e)
 	if err != nil {
 		return "", err
@@ -64,7 +65,7 @@ func (p *pieces) assign(e ast.Expr, col *schema.Column) (string, error) {
 }
 
 // copyRows runs a statement with the parameters of its pieces.
-func (c *change) copyRows(ctx context.Context, sql string, p *pieces) error {
+func (c *Change) copyRows(ctx context.Context, sql string, p *Pieces) error {
 	if p == nil {
 		return c.Conn.Exec(sql)
 	}

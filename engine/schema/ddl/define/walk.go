@@ -1,6 +1,9 @@
-package ddl
+package define
 
-import "latchkey/engine/tsql/ast"
+import (
+	"latchkey/engine/schema"
+	"latchkey/engine/tsql/ast"
+)
 
 // walkNames visits the last parts of the column names in an expression of a definition. Queries cannot stand in one.
 func walkNames(e ast.Expr, visit func(string)) {
@@ -71,4 +74,15 @@ func walkNames(e ast.Expr, visit func(string)) {
 	case *ast.IsJSON:
 		all(e.X)
 	}
+}
+
+// Mentions reports whether an expression names a column.
+func Mentions(e *schema.Expr, name string, same func(a, b string) bool) bool {
+	tree, err := e.Tree()
+	if err != nil {
+		return true // cannot be told: stay on the safe side
+	}
+	found := false
+	walkNames(tree, func(n string) { found = found || same(n, name) })
+	return found
 }

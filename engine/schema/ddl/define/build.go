@@ -1,4 +1,4 @@
-package ddl
+package define
 
 import (
 	"errors"
@@ -18,8 +18,8 @@ const maxColumns = 1024
 
 var errNoType = errors.New("no such type")
 
-// missingType turns "no such type" into message 2715; other errors stay.
-func missingType(err error, number int, t *ast.DataType) error {
+// MissingType turns "no such type" into message 2715; other errors stay.
+func MissingType(err error, number int, t *ast.DataType) error {
 	var e *sqltype.Error
 	if err == errNoType || errors.As(err, &e) && (e.Number == 243 || e.Number == 2715) {
 		return msg.New(2715, number, phrase.ObjectName(t.Name))
@@ -27,7 +27,8 @@ func missingType(err error, number int, t *ast.DataType) error {
 	return err
 }
 
-func (c *change) typeByName(n ast.ObjectName) *schema.UserType {
+// TypeByName finds a type made by CREATE TYPE by a statement's name, nil if there is none.
+func (c *Change) TypeByName(n ast.ObjectName) *schema.UserType {
 	if n.Schema() == "" && c.Env.Schema != "" {
 		if u := c.Type(c.Env.Schema, n.Name()); u != nil {
 			return u
@@ -36,10 +37,11 @@ func (c *change) typeByName(n ast.ObjectName) *schema.UserType {
 	return c.Type(n.Schema(), n.Name())
 }
 
-// builder makes or changes a table's definition.
-type builder struct {
-	*change
-	t *schema.Table
+// Builder makes or changes a table's definition.
+type Builder struct {
+	*Change
+	// def is the definition as it will be.
+	Def *schema.Table
 	// null has the columns whose definition said NULL.
 	null map[*schema.Column]bool
 	// defs are the definitions of columns that were added.
@@ -47,17 +49,18 @@ type builder struct {
 	// altering is set for ALTER TABLE: nullability is not derived from a primary key.
 	altering bool
 	// noCheck is WITH NOCHECK: rows that are there are not looked at.
-	noCheck bool
+	NoCheck bool
 	// clusteredLater says that an index of the definition is the clustered one.
 	clusteredLater bool
 }
 
-func (c *change) builder(t *schema.Table, altering bool) *builder {
-	return &builder{change: c, t: t, null: map[*schema.Column]bool{}, defs: map[*schema.Column]*ast.ColumnDef{}, altering: altering}
+// Builder begins to make a table, or with altering to change one.
+func (c *Change) Builder(t *schema.Table, altering bool) *Builder {
+	return &Builder{Change: c, Def: t, null: map[*schema.Column]bool{}, defs: map[*schema.Column]*ast.ColumnDef{}, altering: altering}
 }
 
-// columnRefusal names what a column definition has that is not supported.
-func columnRefusal(d *ast.ColumnDef) string {
+// ColumnRefusal names what a column definition has that is not supported.
+func ColumnRefusal(d *ast.ColumnDef) string {
 	switch {
 	case d.FileStream:
 		return "FILESTREAM"
@@ -75,24 +78,24 @@ func columnRefusal(d *ast.ColumnDef) string {
 	return ""
 }
 
-// add takes the columns, constraints and indexes of a definition in.
-func (b *builder) add(def *ast.TableDef) error {
+// Add takes the columns, constraints and indexes of a definition in.
+func (b *Builder) Add(def *ast.TableDef) error {
 	if len(def.Period) > 0 {
-		return refuse("PERIOD FOR SYSTEM_TIME")
+		return Refuse("PERIOD FOR SYSTEM_TIME")
 	}
-	first := len(b.t.Columns)
+	first := len(b.Def.Columns)
 	for i, d := range def.Columns {
-		if err := b.column(d, i+1); err != nil {
+		if err := b.AddColumn(d, i+1); err != nil {
 			return err
 		}
 	}
-	if len(b.t.Columns) > maxColumns {
-		return msg.New(1702, b.t.Columns[maxColumns].Name, b.t.Name, maxColumns)
+	if len(b.Def.Columns) > maxColumns {
+		return msg.New(1702, b.Def.Columns[maxColumns].Name, b.Def.Name, maxColumns)
 	}
-	if len(b.t.Columns) == 0 {
-		return msg.New(4923, "", b.t.Name)
+	if len(b.Def.Columns) == 0 {
+		return msg.New(4923, "", b.Def.Name)
 	}
-	added := b.t.Columns[first:]
+	added := b.Def.Columns[first:]
 	b.clusteredLater = wantsClustered(def)
 	if !b.altering {
 		b.notNullKeys(def)
@@ -124,7 +127,7 @@ func (b *builder) add(def *ast.TableDef) error {
 	}
 	for _, k := range def.Constraints {
 		if k.Kind == "CONNECTION" {
-			return refuse("CONNECTION constraint")
+			return Refuse("CONNECTION constraint")
 		}
 	}
 	for i, d := range def.Columns {
@@ -133,13 +136,13 @@ func (b *builder) add(def *ast.TableDef) error {
 			if len(x.Columns) == 0 {
 				x.Columns = []ast.IndexColumn{{Name: added[i].Name}}
 			}
-			if _, err := b.index(&x); err != nil {
+			if _, err := b.Index(&x); err != nil {
 				return err
 			}
 		}
 	}
 	for _, x := range def.Indexes {
-		if _, err := b.index(x); err != nil {
+		if _, err := b.Index(x); err != nil {
 			return err
 		}
 	}
@@ -171,7 +174,7 @@ func wantsClustered(def *ast.TableDef) bool {
 }
 
 // notNullKeys makes the columns of a primary key NOT NULL where the definition does not say NULL.
-func (b *builder) notNullKeys(def *ast.TableDef) {
+func (b *Builder) notNullKeys(def *ast.TableDef) {
 	mark := func(c *schema.Column) {
 		if c != nil && !b.null[c] {
 			c.Type.Nullable = false
@@ -180,40 +183,40 @@ func (b *builder) notNullKeys(def *ast.TableDef) {
 	for i, d := range def.Columns {
 		for _, k := range d.Constraints {
 			if k.Kind == "PRIMARY KEY" {
-				mark(b.t.Columns[len(b.t.Columns)-len(def.Columns)+i])
+				mark(b.Def.Columns[len(b.Def.Columns)-len(def.Columns)+i])
 			}
 		}
 	}
 	for _, k := range def.Constraints {
 		if k.Kind == "PRIMARY KEY" {
 			for _, x := range k.Columns {
-				mark(b.Column(b.t, x.Name))
+				mark(b.Column(b.Def, x.Name))
 			}
 		}
 	}
 }
 
-// column adds one column; a computed one has its type later.
-func (b *builder) column(d *ast.ColumnDef, number int) error {
-	if what := columnRefusal(d); what != "" {
-		return refuse(what)
+// AddColumn adds one column; a computed one has its type later.
+func (b *Builder) AddColumn(d *ast.ColumnDef, number int) error {
+	if what := ColumnRefusal(d); what != "" {
+		return Refuse(what)
 	}
-	if b.Column(b.t, d.Name) != nil {
-		return msg.New(2705, d.Name, b.t.Name)
+	if b.Column(b.Def, d.Name) != nil {
+		return msg.New(2705, d.Name, b.Def.Name)
 	}
-	c := &schema.Column{Name: d.Name, ID: b.t.MaxColumnID + 1, RowGUID: d.RowGUID, Sparse: d.Sparse}
-	if err := b.declare(c, d, number); err != nil {
+	c := &schema.Column{Name: d.Name, ID: b.Def.MaxColumnID + 1, RowGUID: d.RowGUID, Sparse: d.Sparse}
+	if err := b.Declare(c, d, number); err != nil {
 		return err
 	}
-	c.Stored = storedColumn(b.t, d.Name, c.ID)
-	b.t.MaxColumnID = c.ID
-	b.t.Columns = append(b.t.Columns, c)
+	c.Stored = StoredColumn(b.Def, d.Name, c.ID)
+	b.Def.MaxColumnID = c.ID
+	b.Def.Columns = append(b.Def.Columns, c)
 	b.defs[c] = d
 	return nil
 }
 
-// declare gives a column the type and properties of its definition.
-func (b *builder) declare(c *schema.Column, d *ast.ColumnDef, number int) error {
+// Declare gives a column the type and properties of its definition.
+func (b *Builder) Declare(c *schema.Column, d *ast.ColumnDef, number int) error {
 	if d.Computed != nil {
 		return nil
 	}
@@ -236,7 +239,7 @@ func (b *builder) declare(c *schema.Column, d *ast.ColumnDef, number int) error 
 		t.Nullable = false
 	default:
 		t.Nullable = !b.NotNullByDefault
-		if user == sysNameID {
+		if user == SysNameID {
 			t.Nullable = false
 		}
 		if u := b.TypeByID(user); u != nil {
@@ -247,15 +250,15 @@ func (b *builder) declare(c *schema.Column, d *ast.ColumnDef, number int) error 
 		}
 	}
 	if d.RowGUID {
-		for _, o := range b.t.Columns {
+		for _, o := range b.Def.Columns {
 			if o.RowGUID {
 				return msg.New(8196)
 			}
 		}
 	}
 	if t.Kind == sqltype.RowVersion {
-		if o := b.t.RowVersion(); o != nil && o != c {
-			return msg.New(2738, b.t.Name, c.Name)
+		if o := b.Def.RowVersion(); o != nil && o != c {
+			return msg.New(2738, b.Def.Name, c.Name)
 		}
 		t.Nullable = false
 	}
@@ -263,11 +266,11 @@ func (b *builder) declare(c *schema.Column, d *ast.ColumnDef, number int) error 
 	if d.Identity == nil {
 		return nil
 	}
-	if o := b.t.Identity(); o != nil && o != c {
-		return msg.New(2744, b.t.Name)
+	if o := b.Def.Identity(); o != nil && o != c {
+		return msg.New(2744, b.Def.Name)
 	}
 	if b.null[c] {
-		return msg.New(8147, c.Name, b.t.Name)
+		return msg.New(8147, c.Name, b.Def.Name)
 	}
 	c.Identity, err = identity(d.Identity, c)
 	return err
@@ -281,14 +284,14 @@ func identity(d *ast.Identity, c *schema.Column) (*schema.Identity, error) {
 	}
 	i := &schema.Identity{Seed: 1, Increment: 1, NotForReplication: d.NotForReplication}
 	if d.Seed != nil {
-		n, ok := wholeNumber(d.Seed)
+		n, ok := WholeNumber(d.Seed)
 		if !ok {
 			return nil, msg.New(2752, c.Name)
 		}
 		i.Seed = n
 	}
 	if d.Increment != nil {
-		n, ok := wholeNumber(d.Increment)
+		n, ok := WholeNumber(d.Increment)
 		if !ok || n == 0 {
 			return nil, msg.New(2753, c.Name)
 		}
@@ -297,8 +300,8 @@ func identity(d *ast.Identity, c *schema.Column) (*schema.Identity, error) {
 	return i, nil
 }
 
-// wholeNumber is a constant that is a whole number of 64 bits.
-func wholeNumber(e ast.Expr) (int64, bool) {
+// WholeNumber is a constant that is a whole number of 64 bits.
+func WholeNumber(e ast.Expr) (int64, bool) {
 	text := strings.NewReplacer("(", "", ")", "", " ", "").Replace(format.Expr(e, format.Options{}))
 	text, _, _ = strings.Cut(text, ".")
 	var n int64
@@ -309,14 +312,14 @@ func wholeNumber(e ast.Expr) (int64, bool) {
 }
 
 // computed compiles a computed column and gives it its type.
-func (b *builder) computed(c *schema.Column, d *ast.ColumnDef) error {
-	c.Computed = &schema.Computed{Expr: expr(d.Computed), Persisted: d.Persisted}
-	x, err := b.define(b.t, c.Computed.Expr)
+func (b *Builder) computed(c *schema.Column, d *ast.ColumnDef) error {
+	c.Computed = &schema.Computed{Expr: Expr(d.Computed), Persisted: d.Persisted}
+	x, err := b.Define(b.Def, c.Computed.Expr)
 	if err != nil {
 		return err
 	}
 	if x.Flags&bound.HasVolatile != 0 {
-		return refuse("computed column that is not deterministic")
+		return Refuse("computed column that is not deterministic")
 	}
 	c.Type = x.Type
 	if c.Type.Kind.IsText() && c.Type.Collation != x.Type.Collation {

@@ -1,4 +1,4 @@
-package ddl
+package module
 
 import (
 	"regexp"
@@ -9,14 +9,18 @@ import (
 	"latchkey/engine/compile"
 	"latchkey/engine/compile/plan"
 	"latchkey/engine/schema"
+	"latchkey/engine/schema/ddl/define"
 	"latchkey/engine/sqltype"
 	"latchkey/engine/tsql/ast"
 )
 
 var verb = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?is)^(CREATE\s+OR\s+ALTER|ALTER|CREATE)\b`) })
 
+// Maker makes and drops objects that are no tables.
+type Maker struct{ *define.Change }
+
 // module cuts the definition out of the batch, as CREATE.
-func (c *change) module(st ast.Statement) *schema.Module {
+func (c *Maker) module(st ast.Statement) *schema.Module {
 	from, to := st.Range()
 	text := ""
 	if from >= 0 && to <= len(c.Source) && from < to {
@@ -27,8 +31,8 @@ func (c *change) module(st ast.Statement) *schema.Module {
 
 // place finds what a CREATE, ALTER or CREATE OR ALTER makes or changes: the head that it has, new or old. same tells whether the
 // object that is there is of the right kind.
-func (c *change) place(mode ast.Mode, n ast.ObjectName, same func(schema.Object) bool) (schema.Head, error) {
-	s, err := c.schemaOf(n)
+func (c *Maker) place(mode ast.Mode, n ast.ObjectName, same func(schema.Object) bool) (schema.Head, error) {
+	s, err := c.SchemaOf(n)
 	if err != nil {
 		return schema.Head{}, err
 	}
@@ -37,7 +41,7 @@ func (c *change) place(mode ast.Mode, n ast.ObjectName, same func(schema.Object)
 	case o == nil && mode == "ALTER":
 		return schema.Head{}, msg.New(208, n.String()).At(6)
 	case o == nil:
-		return c.head(s, n.Name(), 0)
+		return c.Head(s, n.Name(), 0)
 	case mode == "CREATE":
 		return schema.Head{}, msg.New(2714, n.Name())
 	case !same(o):
@@ -51,8 +55,8 @@ func (c *change) place(mode ast.Mode, n ast.ObjectName, same func(schema.Object)
 	return h, nil
 }
 
-// createView carries out CREATE and ALTER VIEW.
-func (c *change) createView(st *ast.CreateView) error {
+// CreateView carries out CREATE and ALTER VIEW.
+func (c *Maker) CreateView(st *ast.CreateView) error {
 	m := c.module(st)
 	for _, o := range st.Options {
 		switch o {
@@ -60,7 +64,7 @@ func (c *change) createView(st *ast.CreateView) error {
 			m.SchemaBound = true
 		case "VIEW_METADATA":
 		default:
-			return refuse("CREATE VIEW WITH " + o)
+			return define.Refuse("CREATE VIEW WITH " + o)
 		}
 	}
 	h, err := c.place(st.Mode, st.Name, func(o schema.Object) bool { return o.Kind() == schema.ViewKind })
@@ -75,7 +79,7 @@ func (c *change) createView(st *ast.CreateView) error {
 }
 
 // queryColumns are the columns of a view or inline function: messages 4511, 4502, 4506.
-func (c *change) queryColumns(sc plan.Scope, q *ast.SelectStmt, names []string, of string) ([]*schema.Column, error) {
+func (c *Maker) queryColumns(sc plan.Scope, q *ast.SelectStmt, names []string, of string) ([]*schema.Column, error) {
 	p, err := compile.Query(sc, q)
 	if err != nil {
 		return nil, err
@@ -89,7 +93,7 @@ func (c *change) queryColumns(sc plan.Scope, q *ast.SelectStmt, names []string, 
 		name := col.Name
 		if len(names) > 0 {
 			if i >= len(names) {
-				return nil, plan.Fail(st0(q), 8158, of)
+				return nil, plan.Fail(q.At(), 8158, of)
 			}
 			name = names[i]
 		}
@@ -130,52 +134,52 @@ func moduleOptions(m *schema.Module, what string, opts []*ast.Option) error {
 			}
 		case "CALLED ON NULL INPUT", "INLINE":
 		default:
-			return refuse(what + " WITH " + o.Name)
+			return define.Refuse(what + " WITH " + o.Name)
 		}
 	}
 	return nil
 }
 
 // params are the parameters of a procedure or function.
-func (c *change) params(list []*ast.Param) ([]*schema.Param, error) {
+func (c *Maker) params(list []*ast.Param) ([]*schema.Param, error) {
 	var out []*schema.Param
 	for i, d := range list {
 		if d.Varying {
-			return nil, refuse("CURSOR parameter")
+			return nil, define.Refuse("CURSOR parameter")
 		}
 		p := &schema.Param{Name: d.Name, ID: i + 1, Output: d.Output, ReadOnly: d.ReadOnly}
-		if u := c.typeByName(d.Type.Name); u != nil && u.Table != nil {
+		if u := c.TypeByName(d.Type.Name); u != nil && u.Table != nil {
 			p.TableType, p.UserType = u.Table.ID, u.ID
 		} else {
 			decl, err := compile.TypeOf(c.Scope, d.Type, d.Name)
 			if err != nil {
-				return nil, missingType(err, i+1, d.Type)
+				return nil, define.MissingType(err, i+1, d.Type)
 			}
 			p.Type = decl.Type
 			p.Type.Nullable = true
 			if decl.SysName {
-				p.UserType = sysNameID
+				p.UserType = define.SysNameID
 			} else if u != nil {
 				p.UserType = u.ID
 			}
 		}
 		if d.Default != nil {
-			p.Default = expr(d.Default)
+			p.Default = define.Expr(d.Default)
 		}
 		out = append(out, p)
 	}
 	return out, nil
 }
 
-// createProc carries out CREATE and ALTER PROCEDURE. The body is compiled when it runs.
-func (c *change) createProc(st *ast.CreateProc) error {
+// CreateProc carries out CREATE and ALTER PROCEDURE. The body is compiled when it runs.
+func (c *Maker) CreateProc(st *ast.CreateProc) error {
 	switch {
 	case st.External != nil:
-		return refuse("CREATE PROCEDURE AS EXTERNAL NAME")
+		return define.Refuse("CREATE PROCEDURE AS EXTERNAL NAME")
 	case st.Number > 1:
-		return refuse("numbered procedure")
+		return define.Refuse("numbered procedure")
 	case st.ForReplication:
-		return refuse("CREATE PROCEDURE FOR REPLICATION")
+		return define.Refuse("CREATE PROCEDURE FOR REPLICATION")
 	}
 	m := c.module(st)
 	if err := moduleOptions(m, "CREATE PROCEDURE", st.Options); err != nil {
@@ -225,12 +229,12 @@ func (s withParams) ScalarFunction(n ast.ObjectName) (*plan.ScalarFunction, erro
 	return nil, nil
 }
 
-// createFunction carries out CREATE and ALTER FUNCTION.
-func (c *change) createFunction(st *ast.CreateFunction) error {
+// CreateFunction carries out CREATE and ALTER FUNCTION.
+func (c *Maker) CreateFunction(st *ast.CreateFunction) error {
 	form := schema.ScalarFunction
 	switch {
 	case st.External != nil:
-		return refuse("CREATE FUNCTION AS EXTERNAL NAME")
+		return define.Refuse("CREATE FUNCTION AS EXTERNAL NAME")
 	case st.TableVariable != "":
 		form = schema.TableFunction
 	case st.Query != nil:
@@ -252,7 +256,7 @@ func (c *change) createFunction(st *ast.CreateFunction) error {
 	case schema.ScalarFunction:
 		decl, err := compile.TypeOf(c.Scope, st.Returns, st.Name.Name())
 		if err != nil {
-			return missingType(err, 0, st.Returns)
+			return define.MissingType(err, 0, st.Returns)
 		}
 		f.Returns = decl.Type
 		f.Returns.Nullable = true
@@ -260,9 +264,9 @@ func (c *change) createFunction(st *ast.CreateFunction) error {
 		f.Columns, err = c.queryColumns(withParams{c.Scope, f.Params, c.Same}, st.Query, nil, st.Name.Name())
 	default:
 		shape := &schema.Table{Head: schema.Head{Name: strings.TrimPrefix(st.TableVariable, "@"), Schema: h.Schema, SchemaID: h.SchemaID, ID: h.ID}}
-		b := c.builder(shape, false)
+		b := c.Builder(shape, false)
 		for i, d := range st.Table.Columns {
-			if err = b.column(d, i+1); err != nil {
+			if err = b.AddColumn(d, i+1); err != nil {
 				break
 			}
 		}
@@ -274,35 +278,35 @@ func (c *change) createFunction(st *ast.CreateFunction) error {
 	return c.Put(f)
 }
 
-// dropModules carries out DROP of what has no table: views, procedures, functions, triggers, sequences, synonyms.
-func (c *change) dropModules(st *ast.Drop, is func(schema.Object) bool) error {
+// DropModules carries out DROP of what has no table: views, procedures, functions, triggers, sequences, synonyms.
+func (c *Maker) DropModules(st *ast.Drop, is func(schema.Object) bool) error {
 	word := strings.ToLower(st.Kind)
 	if st.Kind == "SEQUENCE" {
 		word = "sequence object"
 	}
 	for _, n := range st.Names {
-		o := c.find(n)
+		o := c.Find(n)
 		switch {
 		case o == nil && st.IfExists:
 			continue
 		case o == nil:
 			return msg.New(3701, "drop", word, n.String()).At(5)
 		case !is(o):
-			return wrongDrop(st.Kind, n, o)
+			return define.WrongDrop(st.Kind, n, o)
 		}
 		if o.Kind() == schema.ViewKind {
-			if v := c.boundBy(o); v != "" {
+			if v := c.BoundBy(o); v != "" {
 				return msg.New(3729, "DROP VIEW", n.String(), v)
 			}
 			if view, ok := o.(*schema.View); ok {
 				for _, t := range view.Triggers {
-					if err := c.forget(t); err != nil {
+					if err := c.Forget(t); err != nil {
 						return err
 					}
 				}
 			}
 		}
-		if err := c.forget(o); err != nil {
+		if err := c.Forget(o); err != nil {
 			return err
 		}
 	}

@@ -1,4 +1,4 @@
-package ddl
+package define
 
 import (
 	"context"
@@ -17,18 +17,18 @@ import (
 	"latchkey/engine/tsql/ast"
 )
 
-// indexName is an index in SQLite.
-func indexName(table, index int) string { return fmt.Sprintf("ix.%d.%d", table, index) }
+// IndexName is an index in SQLite.
+func IndexName(table, index int) string { return fmt.Sprintf("ix.%d.%d", table, index) }
 
 // nullsName is the second index of a unique one whose columns take NULL.
 func nullsName(stored string) string { return stored + ".null" }
 
-// indexOptions reads the options of an index that mean something and lets those pass that change nothing here.
-func indexOptions(opts []*ast.Option) (fill int, ignoreDup bool, err error) {
+// IndexOptions reads the options of an index that mean something and lets those pass that change nothing here.
+func IndexOptions(opts []*ast.Option) (fill int, ignoreDup bool, err error) {
 	for _, o := range opts {
 		switch o.Name {
 		case "FILLFACTOR":
-			n, ok := wholeNumber(o.Value)
+			n, ok := WholeNumber(o.Value)
 			if !ok || n < 1 || n > 100 {
 				return 0, false, msg.New(129, n)
 			}
@@ -39,47 +39,47 @@ func indexOptions(opts []*ast.Option) (fill int, ignoreDup bool, err error) {
 			"DROP_EXISTING", "OPTIMIZE_FOR_SEQUENTIAL_KEY", "STATISTICS_INCREMENTAL", "RESUMABLE", "MAX_DURATION":
 		case "DATA_COMPRESSION":
 			if w, ok := o.Value.(*ast.Word); !ok || w.Text == "COLUMNSTORE" || w.Text == "COLUMNSTORE_ARCHIVE" {
-				return 0, false, refuse("DATA_COMPRESSION = COLUMNSTORE")
+				return 0, false, Refuse("DATA_COMPRESSION = COLUMNSTORE")
 			}
 		default:
-			return 0, false, refuse("index option " + o.Name)
+			return 0, false, Refuse("index option " + o.Name)
 		}
 	}
 	return fill, ignoreDup, nil
 }
 
-// index adds an index to the definition.
-func (b *builder) index(d *ast.IndexDef) (*schema.Index, error) {
+// Index adds an index to the definition.
+func (b *Builder) Index(d *ast.IndexDef) (*schema.Index, error) {
 	switch {
 	case strings.Contains(d.Clustering, "COLUMNSTORE"):
-		return nil, refuse("COLUMNSTORE index")
+		return nil, Refuse("COLUMNSTORE index")
 	case d.Hash:
-		return nil, refuse("HASH index")
+		return nil, Refuse("HASH index")
 	}
-	if err := partitioned(d.On); err != nil {
+	if err := Partitioned(d.On); err != nil {
 		return nil, err
 	}
 	if d.FileStream != "" {
-		return nil, refuse("FILESTREAM_ON")
+		return nil, Refuse("FILESTREAM_ON")
 	}
-	for _, k := range b.t.Keys() {
+	for _, k := range b.Def.Keys() {
 		if b.Same(k.Name, d.Name) {
-			return nil, msg.New(1913, d.Name, "table", b.t.Schema+"."+b.t.Name)
+			return nil, msg.New(1913, d.Name, "table", b.Def.Schema+"."+b.Def.Name)
 		}
 	}
-	if b.indexByName(d.Name) != nil {
-		return nil, msg.New(1913, d.Name, "table", b.t.Schema+"."+b.t.Name)
+	if b.IndexByName(d.Name) != nil {
+		return nil, msg.New(1913, d.Name, "table", b.Def.Schema+"."+b.Def.Name)
 	}
 	cols, err := b.keyColumns(d.Columns)
 	if err != nil {
 		return nil, err
 	}
 	x := &schema.Index{Name: d.Name, Unique: d.Unique, Clustered: d.Clustering == "CLUSTERED", Columns: cols}
-	if other := clustered(b.t); x.Clustered && other != "" {
-		return nil, msg.New(1902, "table", b.t.Name, other)
+	if other := clustered(b.Def); x.Clustered && other != "" {
+		return nil, msg.New(1902, "table", b.Def.Name, other)
 	}
 	for _, n := range d.Include {
-		c := b.Column(b.t, n)
+		c := b.Column(b.Def, n)
 		if c == nil {
 			return nil, msg.New(1911, n)
 		}
@@ -88,28 +88,29 @@ func (b *builder) index(d *ast.IndexDef) (*schema.Index, error) {
 		}
 		x.Include = append(x.Include, c.ID)
 	}
-	if x.FillFactor, x.IgnoreDup, err = indexOptions(d.Options); err != nil {
+	if x.FillFactor, x.IgnoreDup, err = IndexOptions(d.Options); err != nil {
 		return nil, err
 	}
 	if d.Where != nil {
-		x.Filter = expr(d.Where)
+		x.Filter = Expr(d.Where)
 		x.Filter.Condition = true
-		f, err := b.define(b.t, x.Filter)
+		f, err := b.Define(b.Def, x.Filter)
 		if err != nil {
 			return nil, err
 		}
 		if f.Flags&bound.HasVolatile != 0 {
-			return nil, refuse("filter of an index that is not deterministic")
+			return nil, Refuse("filter of an index that is not deterministic")
 		}
 	}
-	x.ID = indexID(b.t, x.Clustered)
-	x.Stored = indexName(b.t.ID, x.ID)
-	b.t.Indexes = append(b.t.Indexes, x)
+	x.ID = indexID(b.Def, x.Clustered)
+	x.Stored = IndexName(b.Def.ID, x.ID)
+	b.Def.Indexes = append(b.Def.Indexes, x)
 	return x, nil
 }
 
-func (b *builder) indexByName(name string) *schema.Index {
-	for _, x := range b.t.Indexes {
+// IndexByName finds an index of the definition, nil if there is none.
+func (b *Builder) IndexByName(name string) *schema.Index {
+	for _, x := range b.Def.Indexes {
 		if b.Same(x.Name, name) {
 			return x
 		}
@@ -117,18 +118,18 @@ func (b *builder) indexByName(name string) *schema.Index {
 	return nil
 }
 
-// shape is an index as SQLite needs it, of a constraint or alone.
-type shape struct {
-	name, stored string
+// Shape is an index as SQLite needs it, of a constraint or alone.
+type Shape struct {
+	name, Stored string
 	unique       bool
 	columns      []schema.KeyColumn
 	include      []int
 	filter       *schema.Expr
 }
 
-// shapes of all indexes of a table that SQLite has.
-func shapes(t *schema.Table) []shape {
-	var out []shape
+// Shapes of all indexes of a table that SQLite has.
+func Shapes(t *schema.Table) []Shape {
+	var out []Shape
 	for _, k := range t.Keys() {
 		if k.Stored != "" {
 			out = append(out, keyShape(k))
@@ -136,22 +137,23 @@ func shapes(t *schema.Table) []shape {
 	}
 	for _, x := range t.Indexes {
 		if !x.Disabled {
-			out = append(out, indexShape(x))
+			out = append(out, IndexShape(x))
 		}
 	}
 	return out
 }
 
-func keyShape(k *schema.Key) shape {
-	return shape{name: k.Name, stored: k.Stored, unique: true, columns: k.Columns}
+func keyShape(k *schema.Key) Shape {
+	return Shape{name: k.Name, Stored: k.Stored, unique: true, columns: k.Columns}
 }
 
-func indexShape(x *schema.Index) shape {
-	return shape{name: x.Name, stored: x.Stored, unique: x.Unique, columns: x.Columns, include: x.Include, filter: x.Filter}
+// IndexShape is an index as SQLite needs it.
+func IndexShape(x *schema.Index) Shape {
+	return Shape{name: x.Name, Stored: x.Stored, unique: x.Unique, columns: x.Columns, include: x.Include, filter: x.Filter}
 }
 
-// createIndex makes an index in SQLite. A duplicate is message 1505.
-func (c *change) createIndex(ctx context.Context, t *schema.Table, s shape) error {
+// CreateIndex makes an index in SQLite. A duplicate is message 1505.
+func (c *Change) CreateIndex(ctx context.Context, t *schema.Table, s Shape) error {
 	sql, err := c.indexSQL(t, s)
 	if err != nil {
 		return err
@@ -168,10 +170,10 @@ func (c *change) createIndex(ctx context.Context, t *schema.Table, s shape) erro
 	return nil
 }
 
-func (c *change) indexSQL(t *schema.Table, s shape) ([]string, error) {
+func (c *Change) indexSQL(t *schema.Table, s Shape) ([]string, error) {
 	filter := ""
 	if s.filter != nil {
-		x, err := c.define(t, s.filter)
+		x, err := c.Define(t, s.filter)
 		if err != nil {
 			return nil, err
 		}
@@ -207,14 +209,14 @@ func (c *change) indexSQL(t *schema.Table, s shape) ([]string, error) {
 	if filter != "" {
 		where = " WHERE " + filter
 	}
-	out := []string{"CREATE " + unique + "INDEX " + db + schema.Quote(s.stored) + " ON " + schema.Quote(t.Stored) + "(" + strings.Join(cols, ",") + ")" + where}
+	out := []string{"CREATE " + unique + "INDEX " + db + schema.Quote(s.Stored) + " ON " + schema.Quote(t.Stored) + "(" + strings.Join(cols, ",") + ")" + where}
 	if s.unique && len(nulls) > 0 {
 		// SQLite takes NULLs for different, SQL Server for equal: rows with a NULL in the key have a second index, of values in their place.
 		where = " WHERE (" + strings.Join(nulls, " OR ") + ")"
 		if filter != "" {
 			where += " AND " + filter
 		}
-		out = append(out, "CREATE UNIQUE INDEX "+db+schema.Quote(nullsName(s.stored))+" ON "+schema.Quote(t.Stored)+"("+strings.Join(marks, ",")+")"+where)
+		out = append(out, "CREATE UNIQUE INDEX "+db+schema.Quote(nullsName(s.Stored))+" ON "+schema.Quote(t.Stored)+"("+strings.Join(marks, ",")+")"+where)
 	}
 	return out, nil
 }
@@ -237,8 +239,8 @@ func zero(t sqltype.Type) string {
 	return "x''"
 }
 
-// dropIndex removes an index from SQLite.
-func (c *change) dropIndex(stored string) error {
+// DropIndex removes an index from SQLite.
+func (c *Change) DropIndex(stored string) error {
 	db := schema.Quote(c.Snapshot.DB()) + "."
 	for _, n := range []string{stored, nullsName(stored)} {
 		if err := c.Conn.Exec("DROP INDEX IF EXISTS " + db + schema.Quote(n)); err != nil {
@@ -249,7 +251,7 @@ func (c *change) dropIndex(stored string) error {
 }
 
 // duplicate finds a key that is there twice: message 1505.
-func (c *change) duplicate(_ context.Context, t *schema.Table, s shape) error {
+func (c *Change) duplicate(_ context.Context, t *schema.Table, s Shape) error {
 	var cols []string
 	var types []sqltype.Type
 	for _, k := range s.columns {
@@ -260,7 +262,7 @@ func (c *change) duplicate(_ context.Context, t *schema.Table, s shape) error {
 	list := strings.Join(cols, ",")
 	where := ""
 	if s.filter != nil {
-		x, err := c.define(t, s.filter)
+		x, err := c.Define(t, s.filter)
 		if err != nil {
 			return err
 		}

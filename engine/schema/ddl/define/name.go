@@ -1,4 +1,4 @@
-package ddl
+package define
 
 import (
 	"fmt"
@@ -13,15 +13,15 @@ import (
 // maxName is the length of a name that is made up, so that with its numbers it stays within 128.
 const maxName = 110
 
-// change is a statement under way.
-type change struct {
+// Change is a statement under way.
+type Change struct {
 	*Env
 	*schema.Edit
-	result Result
+	Result Result
 }
 
-// schemaOf finds the schema that a name says or the caller's default one; message 2760.
-func (c *change) schemaOf(n ast.ObjectName) (*schema.Schema, error) {
+// SchemaOf finds the schema that a name says or the caller's default one; message 2760.
+func (c *Change) SchemaOf(n ast.ObjectName) (*schema.Schema, error) {
 	name := n.Schema()
 	if name == "" {
 		name = c.Env.Schema
@@ -36,8 +36,8 @@ func (c *change) schemaOf(n ast.ObjectName) (*schema.Schema, error) {
 	return s, nil
 }
 
-// find looks an object up by a statement's name: in the schema named, else in the caller's default schema and in dbo.
-func (c *change) find(n ast.ObjectName) schema.Object {
+// Find looks an object up by a statement's name: in the schema named, else in the caller's default schema and in dbo.
+func (c *Change) Find(n ast.ObjectName) schema.Object {
 	if s := n.Schema(); s != "" && !c.Temporary() {
 		return c.Lookup(s, n.Name())
 	}
@@ -49,22 +49,22 @@ func (c *change) find(n ast.ObjectName) schema.Object {
 	return c.Lookup("dbo", n.Name())
 }
 
-// table finds a table; nil if there is none.
-func (c *change) table(n ast.ObjectName) *schema.Table {
-	t, _ := c.find(n).(*schema.Table)
+// FindTable finds a table; nil if there is none.
+func (c *Change) FindTable(n ast.ObjectName) *schema.Table {
+	t, _ := c.Find(n).(*schema.Table)
 	return t
 }
 
-// free refuses a name that an object has already: message 2714.
-func (c *change) free(schemaName, name string) error {
+// Free refuses a name that an object has already: message 2714.
+func (c *Change) Free(schemaName, name string) error {
 	if c.Lookup(schemaName, name) != nil {
 		return msg.New(2714, name)
 	}
 	return nil
 }
 
-// head makes the head of a new object.
-func (c *change) head(s *schema.Schema, name string, parent int) (schema.Head, error) {
+// Head makes the head of a new object.
+func (c *Change) Head(s *schema.Schema, name string, parent int) (schema.Head, error) {
 	id, err := c.NewID()
 	if err != nil {
 		return schema.Head{}, err
@@ -73,55 +73,56 @@ func (c *change) head(s *schema.Schema, name string, parent int) (schema.Head, e
 	return schema.Head{ID: id, Schema: s.Name, SchemaID: s.ID, Name: name, Parent: parent, Created: now, Modified: now}, nil
 }
 
-// systemName makes up the name of a constraint: DF__table__column__0123ABCD, PK__table__0123ABCD0123ABCD.
-func systemName(prefix, table, column string, id int) string {
+// SystemName makes up the name of a constraint: DF__table__column__0123ABCD, PK__table__0123ABCD0123ABCD.
+func SystemName(prefix, table, column string, id int) string {
 	h := fnv.New32a()
 	_, _ = fmt.Fprint(h, prefix, table, column, id)
 	if prefix == "PK" || prefix == "UQ" {
-		return fmt.Sprintf("%s__%s__%08X%08X", prefix, cut(table, 8), h.Sum32(), uint32(id))
+		return fmt.Sprintf("%s__%s__%08X%08X", prefix, Cut(table, 8), h.Sum32(), uint32(id))
 	}
 	if column == "" {
-		return fmt.Sprintf("%s__%s__%08X", prefix, cut(table, 9), uint32(id))
+		return fmt.Sprintf("%s__%s__%08X", prefix, Cut(table, 9), uint32(id))
 	}
-	return fmt.Sprintf("%s__%s__%s__%08X", prefix, cut(table, 9), cut(column, 5), uint32(id))
+	return fmt.Sprintf("%s__%s__%s__%08X", prefix, Cut(table, 9), Cut(column, 5), uint32(id))
 }
 
-func cut(s string, n int) string {
+// Cut is the first n characters of s.
+func Cut(s string, n int) string {
 	r := []rune(s)
 	return string(r[:min(n, len(r))])
 }
 
 // storedTable is a name in SQLite that no table has yet. SQLite folds the case of ASCII letters.
-func (c *change) storedTable(h *schema.Head) string {
+func (c *Change) storedTable(h *schema.Head) string {
 	name := h.Schema + "." + h.Name
 	for _, o := range c.Objects() {
 		if t, ok := o.(*schema.Table); ok && strings.EqualFold(t.Stored, name) {
-			return fmt.Sprintf("%s#%d", cut(name, maxName), h.ID)
+			return fmt.Sprintf("%s#%d", Cut(name, maxName), h.ID)
 		}
 	}
 	return name
 }
 
-// storedColumn is a name in SQLite that no other column of the table has and that does not hide the rowid.
-func storedColumn(t *schema.Table, name string, id int) string {
+// StoredColumn is a name in SQLite that no other column of the table has and that does not hide the rowid.
+func StoredColumn(t *schema.Table, name string, id int) string {
 	taken := strings.EqualFold(name, "rowid") || strings.EqualFold(name, "oid") || strings.EqualFold(name, "_rowid_")
 	for _, c := range t.Columns {
 		taken = taken || strings.EqualFold(c.Stored, name)
 	}
 	if taken {
-		return fmt.Sprintf("%s#%d", cut(name, maxName), id)
+		return fmt.Sprintf("%s#%d", Cut(name, maxName), id)
 	}
 	return name
 }
 
 // full is a table's name as messages 515 and 2628 have it: db.schema.table.
-func (c *change) full(h *schema.Head) string { return c.Database + "." + h.Schema + "." + h.Name }
+func (c *Change) full(h *schema.Head) string { return c.Database + "." + h.Schema + "." + h.Name }
 
-// refuse is message 40517 for a feature.
-func refuse(feature string) error { return msg.New(40517, feature) }
+// Refuse is message 40517 for a feature.
+func Refuse(feature string) error { return msg.New(40517, feature) }
 
-// two is a failure of a constraint: what is wrong, then message 1750.
-func two(err error) error {
+// Two is a failure of a constraint: what is wrong, then message 1750.
+func Two(err error) error {
 	if m := msg.Messages(err); m != nil {
 		return append(append(msg.List{}, m...), msg.New(1750))
 	}

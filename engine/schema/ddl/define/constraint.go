@@ -1,4 +1,4 @@
-package ddl
+package define
 
 import (
 	"slices"
@@ -12,14 +12,14 @@ import (
 )
 
 // constraint adds one constraint; col is the column that it was written with, else nil.
-func (b *builder) constraint(k *ast.Constraint, col *schema.Column) error {
+func (b *Builder) constraint(k *ast.Constraint, col *schema.Column) error {
 	switch {
 	case k.NotForReplication && k.Kind == "CONNECTION", k.Hash:
-		return refuse("HASH index")
+		return Refuse("HASH index")
 	case k.NotEnforced:
-		return refuse("NOT ENFORCED")
+		return Refuse("NOT ENFORCED")
 	}
-	if err := partitioned(k.On); err != nil {
+	if err := Partitioned(k.On); err != nil {
 		return err
 	}
 	switch k.Kind {
@@ -32,30 +32,30 @@ func (b *builder) constraint(k *ast.Constraint, col *schema.Column) error {
 	case "FOREIGN KEY":
 		return b.foreign(k, col)
 	}
-	return refuse(k.Kind + " constraint")
+	return Refuse(k.Kind + " constraint")
 }
 
-// partitioned refuses filegroups other than PRIMARY and DEFAULT.
-func partitioned(on string) error {
+// Partitioned refuses filegroups other than PRIMARY and DEFAULT.
+func Partitioned(on string) error {
 	switch on {
 	case "", "PRIMARY", "[PRIMARY]", `"PRIMARY"`, "primary", "[primary]", `"default"`, "[default]", "[DEFAULT]", "DEFAULT", `"DEFAULT"`:
 		return nil
 	}
-	return refuse("ON filegroup or partition scheme")
+	return Refuse("ON filegroup or partition scheme")
 }
 
 // newConstraint makes the head of a constraint, with a name made up if it has none.
-func (b *builder) newConstraint(k *ast.Constraint, prefix, column string) (h schema.Head, systemNamed bool, err error) {
-	s := &schema.Schema{ID: b.t.SchemaID, Name: b.t.Schema}
-	if h, err = b.head(s, k.Name, b.t.ID); err != nil {
+func (b *Builder) newConstraint(k *ast.Constraint, prefix, column string) (h schema.Head, systemNamed bool, err error) {
+	s := &schema.Schema{ID: b.Def.SchemaID, Name: b.Def.Schema}
+	if h, err = b.Head(s, k.Name, b.Def.ID); err != nil {
 		return h, false, err
 	}
 	if k.Name == "" {
-		h.Name = systemName(prefix, b.t.Name, column, h.ID)
+		h.Name = SystemName(prefix, b.Def.Name, column, h.ID)
 		return h, true, nil
 	}
-	taken := !b.Temporary() && b.free(h.Schema, h.Name) != nil || b.Same(h.Name, b.t.Name)
-	for _, o := range b.t.Constraints() {
+	taken := !b.Temporary() && b.Free(h.Schema, h.Name) != nil || b.Same(h.Name, b.Def.Name)
+	for _, o := range b.Def.Constraints() {
 		taken = taken || b.Same(o.Meta().Name, h.Name)
 	}
 	if taken {
@@ -65,10 +65,10 @@ func (b *builder) newConstraint(k *ast.Constraint, prefix, column string) (h sch
 }
 
 // keyColumns finds the columns of a key: messages 1911, 1909 and 1919.
-func (b *builder) keyColumns(list []ast.IndexColumn) ([]schema.KeyColumn, error) {
+func (b *Builder) keyColumns(list []ast.IndexColumn) ([]schema.KeyColumn, error) {
 	var out []schema.KeyColumn
 	for _, x := range list {
-		c := b.Column(b.t, x.Name)
+		c := b.Column(b.Def, x.Name)
 		if c == nil {
 			return nil, msg.New(1911, x.Name)
 		}
@@ -76,7 +76,7 @@ func (b *builder) keyColumns(list []ast.IndexColumn) ([]schema.KeyColumn, error)
 			return nil, msg.New(1909, x.Name)
 		}
 		if c.Type.IsLarge() {
-			return nil, msg.New(1919, c.Name, b.t.Name)
+			return nil, msg.New(1919, c.Name, b.Def.Name)
 		}
 		out = append(out, schema.KeyColumn{Column: c.ID, Desc: x.Desc})
 	}
@@ -114,7 +114,7 @@ func indexID(t *schema.Table, clustered bool) int {
 }
 
 // key adds a PRIMARY KEY or UNIQUE constraint.
-func (b *builder) key(k *ast.Constraint, col *schema.Column) error {
+func (b *Builder) key(k *ast.Constraint, col *schema.Column) error {
 	primary := k.Kind == "PRIMARY KEY"
 	list := k.Columns
 	if len(list) == 0 && col != nil {
@@ -122,17 +122,17 @@ func (b *builder) key(k *ast.Constraint, col *schema.Column) error {
 	}
 	cols, err := b.keyColumns(list)
 	if err != nil {
-		return two(err)
+		return Two(err)
 	}
-	if primary && b.t.Key != nil {
+	if primary && b.Def.Key != nil {
 		if b.altering {
-			return two(msg.New(1779, b.t.Name))
+			return Two(msg.New(1779, b.Def.Name))
 		}
-		return msg.New(8110, b.t.Name)
+		return msg.New(8110, b.Def.Name)
 	}
 	for _, x := range cols {
-		if c := b.t.ColumnByID(x.Column); primary && c.Type.Nullable {
-			return two(msg.New(8111, b.t.Name))
+		if c := b.Def.ColumnByID(x.Column); primary && c.Type.Nullable {
+			return Two(msg.New(8111, b.Def.Name))
 		}
 	}
 	prefix := "UQ"
@@ -143,31 +143,31 @@ func (b *builder) key(k *ast.Constraint, col *schema.Column) error {
 	if err != nil {
 		return err
 	}
-	other := clustered(b.t)
+	other := clustered(b.Def)
 	x := &schema.Key{Head: h, Primary: primary, Columns: cols, SystemNamed: made, Clustered: k.Clustering == "CLUSTERED"}
 	if primary && k.Clustering == "" && other == "" && !b.clusteredLater {
 		x.Clustered = true
 	}
 	if x.Clustered && other != "" {
 		if b.altering {
-			return two(msg.New(1902, "table", b.t.Name, other))
+			return Two(msg.New(1902, "table", b.Def.Name, other))
 		}
-		return msg.New(8112, b.t.Name)
+		return msg.New(8112, b.Def.Name)
 	}
-	if x.FillFactor, x.IgnoreDup, err = indexOptions(k.Options); err != nil {
+	if x.FillFactor, x.IgnoreDup, err = IndexOptions(k.Options); err != nil {
 		return err
 	}
-	x.IndexID = indexID(b.t, x.Clustered)
+	x.IndexID = indexID(b.Def, x.Clustered)
 	if primary {
-		b.t.Key = x
-		if c := b.t.ColumnByID(cols[0].Column); len(cols) != 1 || !rowID(c) {
-			x.Stored = indexName(b.t.ID, x.IndexID)
+		b.Def.Key = x
+		if c := b.Def.ColumnByID(cols[0].Column); len(cols) != 1 || !rowID(c) {
+			x.Stored = IndexName(b.Def.ID, x.IndexID)
 		}
-		b.t.Link()
+		b.Def.Link()
 		return nil
 	}
-	x.Stored = indexName(b.t.ID, x.IndexID)
-	b.t.Uniques = append(b.t.Uniques, x)
+	x.Stored = IndexName(b.Def.ID, x.IndexID)
+	b.Def.Uniques = append(b.Def.Uniques, x)
 	return nil
 }
 
@@ -177,26 +177,26 @@ func rowID(c *schema.Column) bool {
 }
 
 // defaultOf adds a DEFAULT constraint.
-func (b *builder) defaultOf(k *ast.Constraint, col *schema.Column) error {
+func (b *Builder) defaultOf(k *ast.Constraint, col *schema.Column) error {
 	if col == nil {
-		if col = b.Column(b.t, k.For); col == nil {
-			return two(msg.New(1752, k.For, b.t.Name))
+		if col = b.Column(b.Def, k.For); col == nil {
+			return Two(msg.New(1752, k.For, b.Def.Name))
 		}
 	}
 	switch {
 	case col.Default != nil && b.altering && b.defs[col] == nil:
-		return two(msg.New(1781))
+		return Two(msg.New(1781))
 	case col.Default != nil:
-		return msg.New(8148, "DEFAULT", col.Name, b.t.Name)
+		return msg.New(8148, "DEFAULT", col.Name, b.Def.Name)
 	case col.Identity != nil:
-		return two(msg.New(1754, b.t.Name, col.Name))
+		return Two(msg.New(1754, b.Def.Name, col.Name))
 	case col.Type.Kind == sqltype.RowVersion:
-		return two(msg.New(1755, b.t.Name, col.Name))
+		return Two(msg.New(1755, b.Def.Name, col.Name))
 	case col.Computed != nil:
-		return two(msg.New(1752, col.Name, b.t.Name))
+		return Two(msg.New(1752, col.Name, b.Def.Name))
 	}
-	e := expr(k.Default)
-	x, err := b.define(nil, e)
+	e := Expr(k.Default)
+	x, err := b.Define(nil, e)
 	if err != nil {
 		return err
 	}
@@ -220,34 +220,34 @@ func assignable(x bound.X, t sqltype.Type) error {
 }
 
 // check adds a CHECK constraint.
-func (b *builder) check(k *ast.Constraint, col *schema.Column) error {
-	e := expr(k.Check)
+func (b *Builder) check(k *ast.Constraint, col *schema.Column) error {
+	e := Expr(k.Check)
 	e.Condition = true
 	name := ""
 	if col != nil {
 		name = col.Name
 	}
-	x, err := b.define(b.t, e)
+	x, err := b.Define(b.Def, e)
 	if err != nil {
 		return err
 	}
 	if x.Flags&bound.HasVolatile != 0 {
-		return refuse("CHECK constraint that is not deterministic")
+		return Refuse("CHECK constraint that is not deterministic")
 	}
 	h, made, err := b.newConstraint(k, "CK", name)
 	if err != nil {
 		return err
 	}
-	c := &schema.Check{Head: h, Expr: e, SystemNamed: made, NotTrusted: b.noCheck}
+	c := &schema.Check{Head: h, Expr: e, SystemNamed: made, NotTrusted: b.NoCheck}
 	if col != nil {
 		c.Column = col.ID
 	}
-	b.t.Checks = append(b.t.Checks, c)
+	b.Def.Checks = append(b.Def.Checks, c)
 	return nil
 }
 
 // foreign adds a FOREIGN KEY constraint.
-func (b *builder) foreign(k *ast.Constraint, col *schema.Column) error {
+func (b *Builder) foreign(k *ast.Constraint, col *schema.Column) error {
 	name := ""
 	if col != nil {
 		name = col.Name
@@ -257,39 +257,39 @@ func (b *builder) foreign(k *ast.Constraint, col *schema.Column) error {
 		return err
 	}
 	if b.Temporary() {
-		b.result.Messages = append(b.result.Messages, msg.New(1766, h.Name))
+		b.Result.Messages = append(b.Result.Messages, msg.New(1766, h.Name))
 		return nil
 	}
 	if d := k.RefTable.Database(); d != "" && !b.Same(d, b.Database) {
-		return two(msg.New(1763, h.Name))
+		return Two(msg.New(1763, h.Name))
 	}
-	f := &schema.ForeignKey{Head: h, SystemNamed: made, OnDelete: action(k.OnDelete), OnUpdate: action(k.OnUpdate), NotTrusted: b.noCheck}
+	f := &schema.ForeignKey{Head: h, SystemNamed: made, OnDelete: action(k.OnDelete), OnUpdate: action(k.OnUpdate), NotTrusted: b.NoCheck}
 	list := k.Columns
 	if col != nil {
 		list = []ast.IndexColumn{{Name: col.Name}}
 	}
 	for _, x := range list {
-		c := b.Column(b.t, x.Name)
+		c := b.Column(b.Def, x.Name)
 		if c == nil {
-			return two(msg.New(1769, h.Name, x.Name, b.t.Name))
+			return Two(msg.New(1769, h.Name, x.Name, b.Def.Name))
 		}
 		f.Columns = append(f.Columns, c.ID)
 	}
-	ref := b.table(*k.RefTable)
-	if b.Same(k.RefTable.Name(), b.t.Name) && (k.RefTable.Schema() == "" || b.Same(k.RefTable.Schema(), b.t.Schema)) {
-		ref = b.t
+	ref := b.FindTable(*k.RefTable)
+	if b.Same(k.RefTable.Name(), b.Def.Name) && (k.RefTable.Schema() == "" || b.Same(k.RefTable.Schema(), b.Def.Schema)) {
+		ref = b.Def
 	}
 	if ref == nil {
-		return two(msg.New(1767, h.Name, k.RefTable.String()))
+		return Two(msg.New(1767, h.Name, k.RefTable.String()))
 	}
 	f.RefTable = ref.ID
 	if err := b.references(f, ref, k); err != nil {
-		return two(err)
+		return Two(err)
 	}
 	if err := b.actions(f, ref); err != nil {
-		return two(err)
+		return Two(err)
 	}
-	b.t.Foreign = append(b.t.Foreign, f)
+	b.Def.Foreign = append(b.Def.Foreign, f)
 	return nil
 }
 
@@ -301,7 +301,7 @@ func action(s string) string {
 }
 
 // references finds the referenced columns and their key: messages 1773, 1770, 8139, 1776, 1778, 1753 and 1757.
-func (b *builder) references(f *schema.ForeignKey, ref *schema.Table, k *ast.Constraint) error {
+func (b *Builder) references(f *schema.ForeignKey, ref *schema.Table, k *ast.Constraint) error {
 	if len(k.RefColumns) == 0 {
 		if ref.Key == nil {
 			return msg.New(1773, f.Name, k.RefTable.String())
@@ -318,13 +318,13 @@ func (b *builder) references(f *schema.ForeignKey, ref *schema.Table, k *ast.Con
 		f.RefColumns = append(f.RefColumns, c.ID)
 	}
 	if len(f.RefColumns) != len(f.Columns) {
-		return msg.New(8139, b.t.Name)
+		return msg.New(8139, b.Def.Name)
 	}
 	if f.RefIndex = candidate(ref, f.RefColumns); f.RefIndex == 0 {
 		return msg.New(1776, k.RefTable.String(), f.Name)
 	}
 	for i := range f.Columns {
-		c, r := b.t.ColumnByID(f.Columns[i]), ref.ColumnByID(f.RefColumns[i])
+		c, r := b.Def.ColumnByID(f.Columns[i]), ref.ColumnByID(f.RefColumns[i])
 		number := 0
 		switch {
 		case c.Type.Kind != r.Type.Kind:
@@ -335,10 +335,10 @@ func (b *builder) references(f *schema.ForeignKey, ref *schema.Table, k *ast.Con
 		case c.Type.Kind.IsText() && c.Type.Collation != r.Type.Collation:
 			number = 1757
 		case c.Type.Kind == sqltype.DateTimeOffset || c.Type.Kind == sqltype.Variant:
-			return refuse("FOREIGN KEY over " + c.Type.Kind.String())
+			return Refuse("FOREIGN KEY over " + c.Type.Kind.String())
 		}
 		if number != 0 {
-			return msg.New(number, ref.Name, r.Name, b.t.Name, c.Name, f.Name)
+			return msg.New(number, ref.Name, r.Name, b.Def.Name, c.Name, f.Name)
 		}
 	}
 	return nil
@@ -371,13 +371,13 @@ func candidate(t *schema.Table, cols []int) int {
 }
 
 // actions checks what ON DELETE and ON UPDATE ask: messages 1761, 1762 and 1785.
-func (b *builder) actions(f *schema.ForeignKey, ref *schema.Table) error {
+func (b *Builder) actions(f *schema.ForeignKey, ref *schema.Table) error {
 	for _, a := range []string{f.OnDelete, f.OnUpdate} {
 		for _, id := range f.Columns {
-			c := b.t.ColumnByID(id)
+			c := b.Def.ColumnByID(id)
 			switch {
 			case c.Computed != nil && a != "NO ACTION":
-				return refuse("referential action on a computed column")
+				return Refuse("referential action on a computed column")
 			case a == "SET NULL" && !c.Type.Nullable:
 				return msg.New(1761, f.Name)
 			case a == "SET DEFAULT" && c.Default == nil && !c.Type.Nullable:
@@ -389,12 +389,12 @@ func (b *builder) actions(f *schema.ForeignKey, ref *schema.Table) error {
 		return nil
 	}
 	// A cascade must reach no table twice: not the table itself, and no table by two ways.
-	if ref == b.t || b.cascadesTo(b.t.ID, ref.ID, map[int]bool{}) {
-		return msg.New(1785, f.Name, b.t.Name)
+	if ref == b.Def || b.cascadesTo(b.Def.ID, ref.ID, map[int]bool{}) {
+		return msg.New(1785, f.Name, b.Def.Name)
 	}
 	above := map[int]bool{}
 	b.cascadingParents(ref.ID, above)
-	for _, o := range b.t.Foreign {
+	for _, o := range b.Def.Foreign {
 		if o.OnDelete == "NO ACTION" && o.OnUpdate == "NO ACTION" {
 			continue
 		}
@@ -402,7 +402,7 @@ func (b *builder) actions(f *schema.ForeignKey, ref *schema.Table) error {
 		b.cascadingParents(o.RefTable, mine)
 		for id := range mine {
 			if above[id] {
-				return msg.New(1785, f.Name, b.t.Name)
+				return msg.New(1785, f.Name, b.Def.Name)
 			}
 		}
 	}
@@ -410,7 +410,7 @@ func (b *builder) actions(f *schema.ForeignKey, ref *schema.Table) error {
 }
 
 // cascadesTo reports whether a change of table from reaches table to by referential actions.
-func (b *builder) cascadesTo(from, to int, seen map[int]bool) bool {
+func (b *Builder) cascadesTo(from, to int, seen map[int]bool) bool {
 	if seen[from] {
 		return false
 	}
@@ -427,7 +427,7 @@ func (b *builder) cascadesTo(from, to int, seen map[int]bool) bool {
 }
 
 // cascadingParents collects a table and those whose changes reach it.
-func (b *builder) cascadingParents(id int, into map[int]bool) {
+func (b *Builder) cascadingParents(id int, into map[int]bool) {
 	if into[id] {
 		return
 	}

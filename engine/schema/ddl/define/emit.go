@@ -1,4 +1,4 @@
-package ddl
+package define
 
 import (
 	"context"
@@ -15,7 +15,7 @@ import (
 )
 
 // tableSQL is CREATE TABLE in SQLite's words, under a name.
-func (c *change) tableSQL(t *schema.Table, as string) (string, error) {
+func (c *Change) tableSQL(t *schema.Table, as string) (string, error) {
 	var parts []string
 	for _, col := range t.Columns {
 		p := col.Quoted() + " " + cell.Affinity(col.Type)
@@ -28,7 +28,7 @@ func (c *change) tableSQL(t *schema.Table, as string) (string, error) {
 			p += " NOT NULL"
 		}
 		if col.Computed != nil {
-			x, err := c.define(t, col.Computed.Expr)
+			x, err := c.Define(t, col.Computed.Expr)
 			if err != nil {
 				return "", err
 			}
@@ -48,7 +48,7 @@ func (c *change) tableSQL(t *schema.Table, as string) (string, error) {
 		if k.Disabled {
 			continue
 		}
-		x, err := c.define(t, k.Expr)
+		x, err := c.Define(t, k.Expr)
 		if err != nil {
 			return "", err
 		}
@@ -84,7 +84,7 @@ func quotedList(t *schema.Table, ids []int) string {
 }
 
 // setDefault is a column's default as SQLite needs it for ON DELETE SET DEFAULT; "" where no foreign key asks for it.
-func (c *change) setDefault(t *schema.Table, col *schema.Column) (string, error) {
+func (c *Change) setDefault(t *schema.Table, col *schema.Column) (string, error) {
 	if col.Default == nil {
 		return "", nil
 	}
@@ -96,12 +96,12 @@ func (c *change) setDefault(t *schema.Table, col *schema.Column) (string, error)
 			if id != col.ID {
 				continue
 			}
-			x, err := c.define(nil, col.Default.Expr)
+			x, err := c.Define(nil, col.Default.Expr)
 			if err != nil {
 				return "", err
 			}
 			if !x.Const || !cell.Same(x.Type, col.Type) {
-				return "", refuse("SET DEFAULT with a default that is no constant of the column's type")
+				return "", Refuse("SET DEFAULT with a default that is no constant of the column's type")
 			}
 			return "(" + x.SQL + ")", nil
 		}
@@ -109,8 +109,8 @@ func (c *change) setDefault(t *schema.Table, col *schema.Column) (string, error)
 	return "", nil
 }
 
-// create makes a table with its indexes in SQLite and writes its definition.
-func (c *change) create(ctx context.Context, t *schema.Table) error {
+// Create makes a table with its indexes in SQLite and writes its definition.
+func (c *Change) Create(ctx context.Context, t *schema.Table) error {
 	sql, err := c.tableSQL(t, t.Stored)
 	if err != nil {
 		return err
@@ -118,17 +118,17 @@ func (c *change) create(ctx context.Context, t *schema.Table) error {
 	if err := c.Conn.Exec(sql); err != nil {
 		return fmt.Errorf("making table %q: %w", t.Name, err)
 	}
-	for _, s := range shapes(t) {
-		if err := c.createIndex(ctx, t, s); err != nil {
+	for _, s := range Shapes(t) {
+		if err := c.CreateIndex(ctx, t, s); err != nil {
 			return err
 		}
 	}
 	return c.Put(t)
 }
 
-// withoutForeignKeys runs f with SQLite's foreign keys switched off: dropping a table would delete its rows first, with all that the
+// WithoutForeignKeys runs f with SQLite's foreign keys switched off: dropping a table would delete its rows first, with all that the
 // actions of foreign keys do. The switch of the connection works inside a transaction, unlike the pragma.
-func (c *change) withoutForeignKeys(f func() error) error {
+func (c *Change) WithoutForeignKeys(f func() error) error {
 	was, err := c.Conn.Config(sqlite3.DBCONFIG_ENABLE_FKEY)
 	if err != nil {
 		return fmt.Errorf("switching foreign keys off: %w", err)
@@ -146,9 +146,9 @@ func (c *change) withoutForeignKeys(f func() error) error {
 // rebuilt is the name of a table while it is built anew.
 const rebuilt = "latchkey_rebuilt"
 
-// rebuild makes a table anew after a changed definition and copies its rows. value is the SQL of a column over the old table; columns
+// Rebuild makes a table anew after a changed definition and copies its rows. value is the SQL of a column over the old table; columns
 // that it has nothing for ("") stay as they were. unchecked copies rows without asking the CHECK constraints.
-func (c *change) rebuild(ctx context.Context, old, t *schema.Table, value func(*schema.Column) string, params *pieces, unchecked bool) error {
+func (c *Change) Rebuild(ctx context.Context, old, t *schema.Table, value func(*schema.Column) string, params *Pieces, unchecked bool) error {
 	sql, err := c.tableSQL(t, rebuilt)
 	if err != nil {
 		return err
@@ -168,7 +168,7 @@ func (c *change) rebuild(ctx context.Context, old, t *schema.Table, value func(*
 		to, from = append(to, "rowid"), append(from, "rowid")
 	}
 	db := schema.Quote(c.Snapshot.DB()) + "."
-	err = c.withoutForeignKeys(func() error {
+	err = c.WithoutForeignKeys(func() error {
 		if err := c.Conn.Exec(sql); err != nil {
 			return fmt.Errorf("making table %q: %w", t.Name, err)
 		}
@@ -192,8 +192,8 @@ func (c *change) rebuild(ctx context.Context, old, t *schema.Table, value func(*
 	if err != nil {
 		return err
 	}
-	for _, s := range shapes(t) {
-		if err := c.createIndex(ctx, t, s); err != nil {
+	for _, s := range Shapes(t) {
+		if err := c.CreateIndex(ctx, t, s); err != nil {
 			return err
 		}
 	}
@@ -201,7 +201,7 @@ func (c *change) rebuild(ctx context.Context, old, t *schema.Table, value func(*
 }
 
 // violated turns a constraint that rows break into a message.
-func (c *change) violated(err error, t *schema.Table) error {
+func (c *Change) violated(err error, t *schema.Table) error {
 	var v *lite.Constraint
 	if !errors.As(err, &v) {
 		return err
@@ -228,7 +228,7 @@ func (c *change) violated(err error, t *schema.Table) error {
 }
 
 // conflict is message 547 of ALTER TABLE.
-func (c *change) conflict(kind, name string, t *schema.Table, column string) error {
+func (c *Change) conflict(kind, name string, t *schema.Table, column string) error {
 	if column != "" {
 		column = ", column '" + column + "'"
 	}
@@ -242,8 +242,8 @@ func columnName(t *schema.Table, id int) string {
 	return ""
 }
 
-// checkForeign looks for rows that break a foreign key: message 547.
-func (c *change) checkForeign(t *schema.Table, f *schema.ForeignKey) error {
+// CheckForeign looks for rows that break a foreign key: message 547.
+func (c *Change) CheckForeign(t *schema.Table, f *schema.ForeignKey) error {
 	ref := c.TableByID(f.RefTable)
 	if f.RefTable == t.ID {
 		ref = t
@@ -275,8 +275,8 @@ func (c *change) checkForeign(t *schema.Table, f *schema.ForeignKey) error {
 	return st.Err()
 }
 
-// empty reports whether a table has no rows.
-func (c *change) empty(t *schema.Table) (bool, error) {
+// Empty reports whether a table has no rows.
+func (c *Change) Empty(t *schema.Table) (bool, error) {
 	st, err := c.Conn.Prepare("SELECT 1 FROM " + t.SQL(c.Snapshot.DB()) + " LIMIT 1")
 	if err != nil {
 		return false, err
@@ -285,8 +285,8 @@ func (c *change) empty(t *schema.Table) (bool, error) {
 	return !st.Step(), st.Err()
 }
 
-// count is the number of rows.
-func (c *change) count(t *schema.Table) (int64, error) {
+// Count is the number of rows.
+func (c *Change) Count(t *schema.Table) (int64, error) {
 	st, err := c.Conn.Prepare("SELECT count(*) FROM " + t.SQL(c.Snapshot.DB()))
 	if err != nil {
 		return 0, err

@@ -1,7 +1,6 @@
-package ddl
+package module
 
 import (
-	"context"
 	"math"
 	"slices"
 	"strings"
@@ -9,63 +8,14 @@ import (
 	"latchkey/engine/catalog/msg"
 	"latchkey/engine/compile"
 	"latchkey/engine/schema"
+	"latchkey/engine/schema/ddl/define"
 	"latchkey/engine/sqltype"
 	"latchkey/engine/tsql/ast"
 	"latchkey/engine/tsql/format/phrase"
-	"latchkey/engine/tsql/token"
 )
 
-// st0 is the place of a query.
-func st0(q *ast.SelectStmt) token.Pos { return q.At() }
-
-// createSchema carries out CREATE SCHEMA with the statements in it.
-func (c *change) createSchema(ctx context.Context, st *ast.CreateSchema) error {
-	name := st.Name
-	owner := c.Owner
-	if owner == 0 {
-		owner = schema.DBO
-	}
-	if st.Authorization != "" {
-		id, ok := 0, false
-		if c.Principal != nil {
-			id, ok = c.Principal(st.Authorization)
-		} else if c.Same(st.Authorization, "dbo") {
-			id, ok = schema.DBO, true
-		}
-		if !ok {
-			return msg.New(15151, "find", "user", st.Authorization)
-		}
-		owner = id
-		if name == "" {
-			name = st.Authorization
-		}
-	}
-	if c.Edit.Schema(name) != nil {
-		return append(msg.List{msg.New(2714, name)}, msg.New(2759))
-	}
-	if err := c.PutSchema(&schema.Schema{Name: name, Owner: owner}); err != nil {
-		return err
-	}
-	if len(st.Elements) == 0 {
-		return nil
-	}
-	env := *c.Env
-	env.Schema = name
-	for _, e := range st.Elements {
-		r, err := Run(ctx, &env, e)
-		if err != nil {
-			if m := msg.Messages(err); m != nil {
-				return append(append(msg.List{}, m...), msg.New(2759))
-			}
-			return err
-		}
-		c.result.Messages = append(c.result.Messages, r.Messages...)
-	}
-	return nil
-}
-
-// dropSchemas carries out DROP SCHEMA.
-func (c *change) dropSchemas(st *ast.Drop) error {
+// DropSchemas carries out DROP SCHEMA.
+func (c *Maker) DropSchemas(st *ast.Drop) error {
 	for _, n := range st.Names {
 		s := c.Edit.Schema(n.Name())
 		if s == nil || s.ID < 5 || s.ID >= 16384 {
@@ -94,8 +44,8 @@ func (c *change) dropSchemas(st *ast.Drop) error {
 	return nil
 }
 
-// transfer carries out ALTER SCHEMA ... TRANSFER.
-func (c *change) transfer(st *ast.TransferSchema) error {
+// Transfer carries out ALTER SCHEMA ... TRANSFER.
+func (c *Maker) Transfer(st *ast.TransferSchema) error {
 	to := c.Edit.Schema(st.Name)
 	if to == nil || to.ID == schema.Sys || to.ID == schema.InformationSchema {
 		return msg.New(15151, "alter", "schema", st.Name)
@@ -103,7 +53,7 @@ func (c *change) transfer(st *ast.TransferSchema) error {
 	switch st.Class {
 	case "", "OBJECT":
 	case "TYPE":
-		u := c.typeByName(st.Object)
+		u := c.TypeByName(st.Object)
 		if u == nil {
 			return msg.New(15151, "find", "type", st.Object.Name())
 		}
@@ -111,9 +61,9 @@ func (c *change) transfer(st *ast.TransferSchema) error {
 		v.Schema, v.SchemaID = to.Name, to.ID
 		return c.PutType(&v)
 	default:
-		return refuse("ALTER SCHEMA TRANSFER " + st.Class)
+		return define.Refuse("ALTER SCHEMA TRANSFER " + st.Class)
 	}
-	o := c.find(st.Object)
+	o := c.Find(st.Object)
 	if o == nil || o.Meta().Parent != 0 {
 		return msg.New(15151, "find", "object", st.Object.Name())
 	}
@@ -124,7 +74,7 @@ func (c *change) transfer(st *ast.TransferSchema) error {
 }
 
 // moved writes a copy of an object with a changed head; a table's constraints follow to its schema.
-func (c *change) moved(o schema.Object, f func(*schema.Head)) error {
+func (c *Maker) moved(o schema.Object, f func(*schema.Head)) error {
 	now := c.Now()
 	apply := func(h *schema.Head) { f(h); h.Modified = now }
 	switch o := o.(type) {
@@ -156,37 +106,37 @@ func (c *change) moved(o schema.Object, f func(*schema.Head)) error {
 		apply(&x.Head)
 		return c.Put(&x)
 	}
-	return refuse("moving this kind of object")
+	return define.Refuse("moving this kind of object")
 }
 
-// createSynonym carries out CREATE SYNONYM. What it stands for need not exist.
-func (c *change) createSynonym(st *ast.CreateSynonym) error {
+// CreateSynonym carries out CREATE SYNONYM. What it stands for need not exist.
+func (c *Maker) CreateSynonym(st *ast.CreateSynonym) error {
 	if len(st.For.Parts) > 3 {
-		return refuse("SYNONYM for an object of another server")
+		return define.Refuse("SYNONYM for an object of another server")
 	}
-	s, err := c.schemaOf(st.Name)
+	s, err := c.SchemaOf(st.Name)
 	if err != nil {
 		return err
 	}
-	if err := c.free(s.Name, st.Name.Name()); err != nil {
+	if err := c.Free(s.Name, st.Name.Name()); err != nil {
 		return err
 	}
-	h, err := c.head(s, st.Name.Name(), 0)
+	h, err := c.Head(s, st.Name.Name(), 0)
 	if err != nil {
 		return err
 	}
 	return c.Put(&schema.Synonym{Head: h, Base: slices.Clone(st.For.Parts)})
 }
 
-// createType carries out CREATE TYPE.
-func (c *change) createType(st *ast.CreateType) error {
+// CreateType carries out CREATE TYPE.
+func (c *Maker) CreateType(st *ast.CreateType) error {
 	if st.External != nil {
-		return refuse("CREATE TYPE EXTERNAL NAME")
+		return define.Refuse("CREATE TYPE EXTERNAL NAME")
 	}
 	if len(st.Options) > 0 {
-		return refuse("CREATE TYPE WITH " + st.Options[0].Name)
+		return define.Refuse("CREATE TYPE WITH " + st.Options[0].Name)
 	}
-	s, err := c.schemaOf(st.Name)
+	s, err := c.SchemaOf(st.Name)
 	if err != nil {
 		return err
 	}
@@ -203,7 +153,7 @@ func (c *change) createType(st *ast.CreateType) error {
 	if st.Base != nil {
 		decl, err := compile.TypeOf(c.Scope, st.Base, name)
 		if err != nil {
-			return missingType(err, 1, st.Base)
+			return define.MissingType(err, 1, st.Base)
 		}
 		if decl.Alias != "" {
 			return msg.New(15036, phrase.DataType(st.Base))
@@ -212,16 +162,16 @@ func (c *change) createType(st *ast.CreateType) error {
 		u.Base.Nullable = st.Nullable != "NOT NULL"
 		return c.PutType(u)
 	}
-	h, err := c.head(s, "TT_"+cut(name, 20)+"_"+systemName("", "", "", id)[len("____"):], 0)
+	h, err := c.Head(s, "TT_"+define.Cut(name, 20)+"_"+define.SystemName("", "", "", id)[len("____"):], 0)
 	if err != nil {
 		return err
 	}
 	t := &schema.Table{Head: h, Type: id, Stored: ""}
-	if err := c.builder(t, false).add(st.Table); err != nil {
+	if err := c.Builder(t, false).Add(st.Table); err != nil {
 		return err
 	}
 	if len(t.Foreign) > 0 {
-		return refuse("FOREIGN KEY in a table type")
+		return define.Refuse("FOREIGN KEY in a table type")
 	}
 	if err := c.Put(t); err != nil {
 		return err
@@ -229,10 +179,10 @@ func (c *change) createType(st *ast.CreateType) error {
 	return c.PutType(u)
 }
 
-// dropTypes carries out DROP TYPE: message 3732 while something uses the type.
-func (c *change) dropTypes(st *ast.Drop) error {
+// DropTypes carries out DROP TYPE: message 3732 while something uses the type.
+func (c *Maker) DropTypes(st *ast.Drop) error {
 	for _, n := range st.Names {
-		u := c.typeByName(n)
+		u := c.TypeByName(n)
 		if u == nil {
 			if st.IfExists {
 				continue
@@ -245,7 +195,7 @@ func (c *change) dropTypes(st *ast.Drop) error {
 			}
 		}
 		if u.Table != nil {
-			if err := c.forget(u.Table); err != nil {
+			if err := c.Forget(u.Table); err != nil {
 				return err
 			}
 		}
@@ -271,8 +221,8 @@ func uses(o schema.Object, id int) bool {
 	return false
 }
 
-// sequence carries out CREATE and ALTER SEQUENCE.
-func (c *change) sequence(st *ast.Sequence) error {
+// Sequence carries out CREATE and ALTER SEQUENCE.
+func (c *Maker) Sequence(st *ast.Sequence) error {
 	h, err := c.place(st.Mode, st.Name, func(o schema.Object) bool { return o.Kind() == schema.SequenceKind })
 	if err != nil {
 		return err
@@ -287,7 +237,7 @@ func (c *change) sequence(st *ast.Sequence) error {
 	if st.Type != nil {
 		decl, err := compile.TypeOf(c.Scope, st.Type, h.Name)
 		if err != nil {
-			return missingType(err, 1, st.Type)
+			return define.MissingType(err, 1, st.Type)
 		}
 		q.Type = decl.Type
 		k := q.Type.Kind
@@ -347,8 +297,8 @@ func sequenceOptions(q *schema.Sequence, opts []*ast.Option) (start *int64, rest
 	for _, o := range opts {
 		n, ok := int64(0), false
 		if o.Value != nil {
-			if n, ok = wholeNumber(o.Value); !ok {
-				return nil, false, refuse("SEQUENCE " + o.Name + " of more than 64 bits")
+			if n, ok = define.WholeNumber(o.Value); !ok {
+				return nil, false, define.Refuse("SEQUENCE " + o.Name + " of more than 64 bits")
 			}
 		}
 		switch o.Name {
@@ -383,27 +333,8 @@ func sequenceOptions(q *schema.Sequence, opts []*ast.Option) (start *int64, rest
 		case "NO CACHE":
 			q.Cache = 0
 		default:
-			return nil, false, refuse("SEQUENCE " + o.Name)
+			return nil, false, define.Refuse("SEQUENCE " + o.Name)
 		}
 	}
 	return start, restart, nil
-}
-
-// switchTriggers is ENABLE and DISABLE TRIGGER; triggers cannot be made yet, so that only ALL finds none to switch.
-func (b *builder) switchTriggers(names []string, _ bool) error {
-	if len(names) > 0 {
-		return refuse("ENABLE and DISABLE TRIGGER")
-	}
-	return nil
-}
-
-// mentions reports whether an expression names a column.
-func mentions(e *schema.Expr, name string, same func(a, b string) bool) bool {
-	tree, err := e.Tree()
-	if err != nil {
-		return true // cannot be told: stay on the safe side
-	}
-	found := false
-	walkNames(tree, func(n string) { found = found || same(n, name) })
-	return found
 }

@@ -1,4 +1,4 @@
-package ddl
+package define
 
 import (
 	"strings"
@@ -14,8 +14,8 @@ import (
 	"latchkey/engine/tsql/format"
 )
 
-// expr keeps an expression of a definition by its text, as catalogue views show it: in parentheses, numbers in two pairs.
-func expr(e ast.Expr) *schema.Expr {
+// Expr keeps an expression of a definition by its text, as catalogue views show it: in parentheses, numbers in two pairs.
+func Expr(e ast.Expr) *schema.Expr {
 	if f, ok := e.(*ast.FuncCall); ok && len(f.Name.Parts) == 1 {
 		g := *f
 		g.Name.Parts = []string{strings.ToLower(f.Name.Parts[0])}
@@ -38,12 +38,12 @@ func expr(e ast.Expr) *schema.Expr {
 }
 
 // object shows a table to the compiler. It may be one that is not stored yet.
-func (c *change) object(t *schema.Table) *plan.Object {
+func (c *Change) object(t *schema.Table) *plan.Object {
 	return binding.Object(binding.Database{Name: c.Database}, c.Snapshot, t)
 }
 
-// define compiles an expression of a table's definition, for SQLite's schema.
-func (c *change) define(t *schema.Table, e *schema.Expr) (bound.X, error) {
+// Define compiles an expression of a table's definition, for SQLite's schema.
+func (c *Change) Define(t *schema.Table, e *schema.Expr) (bound.X, error) {
 	tree, err := e.Tree()
 	if err != nil {
 		return bound.X{}, err
@@ -56,24 +56,24 @@ func (c *change) define(t *schema.Table, e *schema.Expr) (bound.X, error) {
 }
 
 // columnType is the type that a column is declared with: messages 2715, 243 and those of the type.
-func (c *change) columnType(d *ast.ColumnDef, number int) (t sqltype.Type, userType int, err error) {
+func (c *Change) columnType(d *ast.ColumnDef, number int) (t sqltype.Type, userType int, err error) {
 	decl, err := compile.TypeOf(c.Scope, d.Type, d.Name)
 	if err != nil {
-		return t, 0, missingType(err, number, d.Type)
+		return t, 0, MissingType(err, number, d.Type)
 	}
 	t = decl.Type
 	if decl.SysName {
-		userType = sysNameID
+		userType = SysNameID
 	}
 	if decl.Alias != "" {
-		u := c.typeByName(d.Type.Name)
+		u := c.TypeByName(d.Type.Name)
 		if u == nil || u.Table != nil {
-			return t, 0, missingType(errNoType, number, d.Type)
+			return t, 0, MissingType(errNoType, number, d.Type)
 		}
 		userType = u.ID
 	}
 	if t.Kind == sqltype.Null {
-		return t, 0, missingType(errNoType, number, d.Type)
+		return t, 0, MissingType(errNoType, number, d.Type)
 	}
 	if t.Kind.IsText() {
 		t.Collation = c.Edit.Collation()
@@ -89,4 +89,4 @@ func (c *change) columnType(d *ast.ColumnDef, number int) (t sqltype.Type, userT
 }
 
 // sysNameID is sys.types.user_type_id of sysname.
-const sysNameID = 256
+const SysNameID = 256

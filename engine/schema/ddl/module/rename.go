@@ -1,15 +1,16 @@
-package ddl
+package module
 
 import (
 	"strings"
 
 	"latchkey/engine/catalog/msg"
 	"latchkey/engine/schema"
+	"latchkey/engine/schema/ddl/define"
 	"latchkey/engine/tsql/ast"
 )
 
-// caution is what sp_rename says when it has renamed: message 15477.
-func caution() *msg.Error {
+// Caution is what sp_rename says when it has renamed: message 15477.
+func Caution() *msg.Error {
 	return &msg.Error{Number: 15477, Severity: 10, State: 1, Text: "Caution: Changing any part of an object name could break scripts and stored procedures."}
 }
 
@@ -47,8 +48,8 @@ func parts(s string) []string {
 	return append(out, b.String())
 }
 
-// rename is sp_rename.
-func (c *change) rename(object, name, kind string) error {
+// Rename is sp_rename.
+func (c *Maker) Rename(object, name, kind string) error {
 	p := parts(object)
 	if name == "" || len(p) == 0 || len(p) > 4 {
 		return msg.New(15225, object, c.Database, orNull(kind))
@@ -58,7 +59,7 @@ func (c *change) rename(object, name, kind string) error {
 		if err := c.renameObject(p, name, kind); err == nil || len(p) == 1 {
 			return err
 		}
-		if t := c.table(ast.ObjectName{Parts: p[:len(p)-1]}); t != nil && c.Column(t, p[len(p)-1]) != nil {
+		if t := c.FindTable(ast.ObjectName{Parts: p[:len(p)-1]}); t != nil && c.Column(t, p[len(p)-1]) != nil {
 			return c.renameColumn(p, name)
 		}
 		return c.renameIndex(p, name)
@@ -69,7 +70,7 @@ func (c *change) rename(object, name, kind string) error {
 	case "INDEX":
 		return c.renameIndex(p, name)
 	case "USERDATATYPE":
-		u := c.typeByName(ast.ObjectName{Parts: p})
+		u := c.TypeByName(ast.ObjectName{Parts: p})
 		if u == nil {
 			return msg.New(15225, object, c.Database, kind)
 		}
@@ -90,8 +91,8 @@ func orNull(kind string) string {
 	return kind
 }
 
-func (c *change) renameObject(p []string, name, kind string) error {
-	o := c.find(ast.ObjectName{Parts: p})
+func (c *Maker) renameObject(p []string, name, kind string) error {
+	o := c.Find(ast.ObjectName{Parts: p})
 	if o == nil {
 		return msg.New(15225, strings.Join(p, "."), c.Database, orNull(kind))
 	}
@@ -99,7 +100,7 @@ func (c *change) renameObject(p []string, name, kind string) error {
 	if x := c.Lookup(h.Schema, name); x != nil && x.Meta().ID != h.ID {
 		return msg.New(15335, name, "object")
 	}
-	if c.boundBy(o) != "" {
+	if c.BoundBy(o) != "" {
 		return msg.New(15336, strings.Join(p, "."))
 	}
 	if h.Parent == 0 {
@@ -107,7 +108,7 @@ func (c *change) renameObject(p []string, name, kind string) error {
 	}
 	t := c.TableByID(h.Parent)
 	if t == nil {
-		return refuse("sp_rename of a trigger")
+		return define.Refuse("sp_rename of a trigger")
 	}
 	t = t.Clone()
 	for _, k := range t.Constraints() {
@@ -118,12 +119,12 @@ func (c *change) renameObject(p []string, name, kind string) error {
 	return c.Put(t)
 }
 
-func (c *change) renameColumn(p []string, name string) error {
+func (c *Maker) renameColumn(p []string, name string) error {
 	shown := strings.Join(p, ".")
 	if len(p) < 2 {
 		return msg.New(15248, "COLUMN")
 	}
-	old := c.table(ast.ObjectName{Parts: p[:len(p)-1]})
+	old := c.FindTable(ast.ObjectName{Parts: p[:len(p)-1]})
 	if old == nil || c.Column(old, p[len(p)-1]) == nil {
 		return msg.New(15248, "COLUMN")
 	}
@@ -133,21 +134,21 @@ func (c *change) renameColumn(p []string, name string) error {
 		return msg.New(15335, name, "COLUMN")
 	}
 	for _, k := range t.Checks {
-		if mentions(k.Expr, col.Name, c.Same) {
+		if define.Mentions(k.Expr, col.Name, c.Same) {
 			return msg.New(15336, shown)
 		}
 	}
 	for _, o := range t.Columns {
-		if o.Computed != nil && mentions(o.Computed.Expr, col.Name, c.Same) {
+		if o.Computed != nil && define.Mentions(o.Computed.Expr, col.Name, c.Same) {
 			return msg.New(15336, shown)
 		}
 	}
 	for _, x := range t.Indexes {
-		if x.Filter != nil && mentions(x.Filter, col.Name, c.Same) {
+		if x.Filter != nil && define.Mentions(x.Filter, col.Name, c.Same) {
 			return msg.New(15336, shown)
 		}
 	}
-	if c.boundBy(old) != "" {
+	if c.BoundBy(old) != "" {
 		return msg.New(15336, shown)
 	}
 	col.Name = name // its name in SQLite stays
@@ -155,29 +156,29 @@ func (c *change) renameColumn(p []string, name string) error {
 	return c.Put(t)
 }
 
-func (c *change) renameIndex(p []string, name string) error {
+func (c *Maker) renameIndex(p []string, name string) error {
 	if len(p) < 2 {
 		return msg.New(15248, "INDEX")
 	}
-	old := c.table(ast.ObjectName{Parts: p[:len(p)-1]})
+	old := c.FindTable(ast.ObjectName{Parts: p[:len(p)-1]})
 	if old == nil {
 		return msg.New(15248, "INDEX")
 	}
-	b := c.builder(old.Clone(), true)
+	b := c.Builder(old.Clone(), true)
 	last := p[len(p)-1]
-	for _, k := range b.t.Keys() {
+	for _, k := range b.Def.Keys() {
 		if c.Same(k.Name, last) {
 			k.Name = name
-			return c.Put(b.t)
+			return c.Put(b.Def)
 		}
 	}
-	x := b.indexByName(last)
+	x := b.IndexByName(last)
 	if x == nil {
 		return msg.New(15248, "INDEX")
 	}
-	if y := b.indexByName(name); y != nil && y != x {
+	if y := b.IndexByName(name); y != nil && y != x {
 		return msg.New(15335, name, "INDEX")
 	}
 	x.Name = name
-	return c.Put(b.t)
+	return c.Put(b.Def)
 }

@@ -40,11 +40,9 @@ var templates = map[int]template{
 	536:   {16, 2, "Invalid length parameter passed to the %s function."},
 	537:   {16, 2, "Invalid length parameter passed to the LEFT or SUBSTRING function."},
 	1023:  {15, 1, "Invalid parameter %d specified for %s."},
-	1035:  {15, 10, "Incorrect syntax near '%s', expected '%s'."},
 	3623:  {16, 1, "An invalid floating point operation occurred."},
 	4127:  {16, 1, "At least one of the arguments to COALESCE must be an expression that is not the NULL constant."},
 	4151:  {16, 1, "The type of the first argument to NULLIF cannot be the NULL constant because the type of the first argument has to be known."},
-	4133:  {16, 1, "At least one of the result expressions in a CASE specification must be an expression other than the NULL constant."},
 	8116:  {16, 1, "Argument data type %s is invalid for argument %d of %s function."},
 	8133:  {16, 1, "At least one of the result expressions in a CASE specification must be an expression other than the NULL constant."},
 	9810:  {16, 1, "The datepart %s is not supported by date function %s for data type %s."},
@@ -56,11 +54,9 @@ var templates = map[int]template{
 	13607: {16, 4, "JSON path is not properly formatted. Unexpected character '%c' is found at position %d."},
 	13608: {16, 2, "Property cannot be found on the specified JSON path."},
 	13609: {16, 1, "JSON text is not properly formatted. Unexpected character '%c' is found at position %d."},
-	13610: {16, 2, "The argument %d of the \"%s\" must be a string literal."},
 	13623: {16, 2, "Scalar value cannot be found in the specified JSON path."},
 	13624: {16, 2, "Object or array cannot be found in the specified JSON path."},
 	13625: {16, 1, "String value in the specified JSON path would be truncated."},
-	19234: {16, 1, "The window function '%s' cannot have more than one argument."},
 	9829:  {16, 1, "STRING_AGG aggregation result exceeded the limit of 8000 bytes. Use LOB types to avoid result truncation."},
 }
 

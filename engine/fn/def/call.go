@@ -19,7 +19,7 @@ type Arg struct {
 	Simple bool
 }
 
-// Eval computes a result. There is one value for each argument that is no word. It keeps none of args. env is never nil; its
+// Eval computes a result. There is one value for each argument that is no word. It may change args and keeps none. env is never nil; its
 // parts may be.
 type Eval func(ctx context.Context, env *Env, args []sqltype.Value) (sqltype.Value, error)
 

@@ -10,10 +10,12 @@ import (
 	"net"
 	"path/filepath"
 
+	"latchkey/agent/loader"
 	"latchkey/app/agentd"
 	"latchkey/app/install"
 	"latchkey/ekm/code"
 	"latchkey/engine"
+	"latchkey/engine/keystmt/provider"
 	"latchkey/internal/fsys"
 	"latchkey/internal/localca"
 	"latchkey/internal/secret"
@@ -84,8 +86,13 @@ func StartEngine(ctx context.Context, p EngineStart, c *EngineConfig) (_ *Engine
 		lookup = func(string) (string, bool) { return "", false }
 	}
 	l := c.Limits
+	var libraries provider.Loader
+	if c.Provider.Loader != "" {
+		libraries = loader.New(loader.Config{Program: c.Provider.Loader, Log: p.Log})
+	}
 	e.sql, err = openSQL(ctx, engine.Config{
-		Dir: c.Data, ServiceKeyDir: c.ServiceKeyDir, FS: p.FS, Clock: p.Clock, Log: p.Log, PID: p.PID, Name: c.Name,
+		Loader: libraries,
+		Dir:    c.Data, ServiceKeyDir: c.ServiceKeyDir, FS: p.FS, Clock: p.Clock, Log: p.Log, PID: p.PID, Name: c.Name,
 		Admin: &engine.Admin{Name: SQLLogin, Password: password}, SharedCredentials: c.SharedCredentials,
 		TLS: tlsConfig, ForceEncryption: !c.AllowPlain, Limits: l.server(),
 		Databases: engine.Databases{

@@ -43,6 +43,9 @@ type EngineProvider struct {
 	LogLevel      string                  `json:"logLevel"`      // of the connector's events: "info", "error" (also ""), "none"
 	Suffix        string                  `json:"suffix"`        // completes a bare vault name: "vault.azure.net" if ""
 	Vaults        map[string]agentd.Vault `json:"vaults"`        // settings by the vault's host; "*" are those of all others
+	// Loader is the path of latchkey-ekm-loader, absolute: with it, FROM FILE loads EKM libraries of this machine, each in a process of its
+	// own, and liblatchkey-ekm.so is one, which needs latchkey agent. "" leaves the built-in connector alone. Linux.
+	Loader string `json:"loader"`
 }
 
 // EngineLimits bounds what clients and databases may take; 0 is the default.
@@ -94,6 +97,9 @@ func (c *EngineConfig) Check() error {
 	}
 	if (c.TLS.Cert == "") == (len(c.TLS.OwnNames) == 0) {
 		bad("tls: give cert and key, or ownNames")
+	}
+	if c.Provider.Loader != "" && !filepath.IsAbs(c.Provider.Loader) {
+		bad("provider: loader: %q is no absolute path", c.Provider.Loader)
 	}
 	l := c.Limits
 	for name, n := range map[string]int64{

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"latchkey/app/agentd"
 	"latchkey/app/running"
@@ -39,7 +41,11 @@ func openSQL(ctx context.Context, c engine.Config, a agentd.Config, settings *ag
 	if err != nil {
 		return nil, err
 	}
-	c.Providers = []provider.Builtin{{Files: providerFiles(), Provider: p}}
+	files := providerFiles()
+	if c.Loader != nil {
+		files = slices.DeleteFunc(files, func(name string) bool { return strings.HasSuffix(name, ".so") }) // a file of its own then
+	}
+	c.Providers = []provider.Builtin{{Files: files, Provider: p}}
 	e, err := engine.Open(ctx, c)
 	if err != nil {
 		return nil, errors.Join(err, p.Close())

@@ -68,7 +68,7 @@ func (s *server) open(options ...string) *sql.DB {
 
 func (s *server) as(user, pass string, options ...string) *sql.DB {
 	s.t.Helper()
-	u := fmt.Sprintf("sqlserver://%s?user+id=%s&password=%s&encrypt=disable&%s", s.addr, user, strings.ReplaceAll(pass, "$", "%24"), strings.Join(options, "&"))
+	u := fmt.Sprintf("sqlserver://%s?user+id=%s&password=%s&encrypt=disable&workstation+id=CLIENT&app+name=tests&%s", s.addr, user, strings.ReplaceAll(pass, "$", "%24"), strings.Join(options, "&"))
 	db, err := sql.Open("sqlserver", u)
 	if err != nil {
 		s.t.Fatal(err)

@@ -269,6 +269,7 @@ func (s *Session) transMgr(ctx context.Context, m *tds.TransMgr) error {
 // isolate takes an isolation level of a transaction manager request; 0 leaves it.
 func (s *Session) isolate(level uint8) {
 	if level >= 1 && level <= 5 {
-		s.set.Isolation = setting.Isolation(level)
+		s.set.Isolation = setting.Isolation(level) // numbered alike
+		s.apply()
 	}
 }

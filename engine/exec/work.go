@@ -2,6 +2,7 @@ package exec
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"strings"
 
@@ -64,16 +65,15 @@ func (w *work) writing(db int, temporary bool) error {
 	s.statementEnv()
 	h, err := s.tx.Write(w.ctx, db, &s.env, temporary)
 	if err != nil {
-		return w.twoDatabases(err)
+		return w.twoDatabases(err, db)
 	}
 	w.hold, w.main = h, h.DB
 	return nil
 }
 
-// twoDatabases puts names into message 41399.
-func (w *work) twoDatabases(err error) error {
-	e, ok := err.(*raise.Error)
-	if !ok || e.Number != 41399 {
+// twoDatabases puts names into the refusal of a second database.
+func (w *work) twoDatabases(err error, db int) error {
+	if !errors.Is(err, tran.ErrTwo) {
 		return err
 	}
 	st := w.s.server.cfg.Catalog.State()
@@ -83,7 +83,7 @@ func (w *work) twoDatabases(err error) error {
 		}
 		return strconv.Itoa(id)
 	}
-	return raise.New(41399, name(w.s.tx.Database()), name(w.s.db))
+	return raise.Unsupported("TRANSACTION THAT WRITES TO TWO DATABASES (" + name(w.s.tx.Database()) + ", " + name(db) + ")")
 }
 
 // writable is message 3906 for a database that may not be written.
@@ -334,6 +334,9 @@ func (w *work) Object(name ast.ObjectName) (*plan.Object, error) {
 	if temporaryName(name) {
 		return w.temporaryObject(name)
 	}
+	if strings.HasPrefix(name.Name(), "@") { // where rows are put into a table variable
+		return w.TableVariable(name.Name()), nil
+	}
 	d, err := w.database(name.Database())
 	if err != nil {
 		return nil, err
@@ -384,7 +387,7 @@ func (w *work) lookup(snap *schema.Snapshot, db int, schemaName, name string) sc
 		return snap.Lookup(schemaName, name)
 	}
 	for _, n := range []string{w.schema, w.set.Schema, "dbo"} {
-		if n == "" || n == w.set.Schema && db != w.s.db {
+		if n == "" || n != "dbo" && n == w.set.Schema && db != w.s.db {
 			continue
 		}
 		if o := snap.Lookup(n, name); o != nil {

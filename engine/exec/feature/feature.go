@@ -89,12 +89,12 @@ const table = `
 - statement|BACKUP DATABASE WITH DIFFERENTIAL|
 + statement|BACKUP LOG|of databases that are not in the SIMPLE recovery model
 + statement|RESTORE DATABASE|and LOG, HEADERONLY, FILELISTONLY, LABELONLY, VERIFYONLY; not of single files and pages
-+ statement|CREATE CRYPTOGRAPHIC PROVIDER|
++ statement|CREATE CRYPTOGRAPHIC PROVIDER|FROM FILE takes the documented library's name, in any folder, for the built-in provider, and says so
 + statement|CREATE CREDENTIAL|
 - statement|CREATE DATABASE SCOPED CREDENTIAL|
 + statement|CREATE ASYMMETRIC KEY|
 + statement|CREATE SYMMETRIC KEY|
-+ statement|CREATE CERTIFICATE|
++ statement|CREATE CERTIFICATE|RSA of 3,072 bits; the private key's file is of our own form
 + statement|CREATE MASTER KEY|
 + statement|CREATE DATABASE ENCRYPTION KEY|
 + statement|OPEN SYMMETRIC KEY|
@@ -102,6 +102,24 @@ const table = `
 + statement|CREATE USER|
 + statement|CREATE ROLE|
 - statement|CREATE APPLICATION ROLE|
+- statement|ALTER ROLE WITH NAME|
+- clause|CREATE USER WITH PASSWORD|no contained databases
+- clause|CREATE LOGIN FROM WINDOWS|and EXTERNAL PROVIDER: nobody of that name is found (15401)
++ statement|ALTER AUTHORIZATION|ON DATABASE
+- clause|GRANT ALL|and GRANT ... AS
+- clause|TRIPLE_DES_3KEY|database encryption keys and native symmetric keys are AES
+- clause|CREATE ASYMMETRIC KEY FROM FILE|and EXECUTABLE FILE, ASSEMBLY
+- clause|CREATE SYMMETRIC KEY #temporary|
+- clause|CREATE CERTIFICATE FROM ASSEMBLY|and EXECUTABLE FILE, FORMAT = 'PFX'; files lie in one folder of the server
+- clause|ALTER CERTIFICATE ATTESTED BY|and ACTIVE FOR BEGIN_DIALOG; a private key can be removed and get another password
+- statement|ALTER SERVICE MASTER KEY|the key is a file of the server's
+- statement|BACKUP MASTER KEY|and RESTORE MASTER KEY
+- statement|BACKUP SYMMETRIC KEY|and RESTORE SYMMETRIC KEY
+- clause|ALTER MASTER KEY FORCE REGENERATE|
+- clause|CREATE DATABASE FOR ATTACH|and AS SNAPSHOT OF, AS COPY OF
+- clause|CONTAINMENT = PARTIAL|
+- clause|FILEGROUP|a database has one file of data and one of log
+- clause|ALTER DATABASE ADD FILE|and REMOVE FILE, MODIFY FILE, FILEGROUP, COLLATE
 + statement|GRANT|DENY and REVOKE; not on single columns
 + statement|EXECUTE AS|and REVERT
 + statement|DBCC USEROPTIONS|

@@ -253,8 +253,6 @@ func texts(number int) (text, bool) {
 		return text{16, 1, "The variable '%s' does not currently have a cursor allocated to it."}, true
 	case 40517:
 		return text{16, 1, "Keyword or statement option '%s' is not supported in this version of SQL Server."}, true
-	case 41399:
-		return text{16, 1, "Transactions that write to two databases are not supported: '%s' and '%s'. Commit the first one before you write to the second."}, true
 	case 5701:
 		return text{0, 2, "Changed database context to '%s'."}, true
 	case 5703:

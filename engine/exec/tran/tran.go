@@ -3,7 +3,7 @@
 // [Tran.Read] and [Tran.Write] give a statement its connection as a [Hold]; [Hold.Finish] gives it back. Outside of a transaction a read is
 // its own snapshot and a write its own BEGIN IMMEDIATE and COMMIT. Inside one the first write takes the database's write lock and keeps
 // the connection until the end; reads before it borrow as they go, as READ COMMITTED does, and with REPEATABLE READ and above they keep
-// one snapshot. A transaction writes to one database: the second is message 41399.
+// one snapshot. A transaction writes to one database: the second is refused ([ErrTwo]).
 //
 // Counts, names, savepoints and the doomed state are SQL Server's: only the outermost COMMIT commits, any ROLLBACK without a
 // savepoint's name rolls back all. A savepoint set before the first write is one of the empty transaction.
@@ -283,6 +283,9 @@ func Translate(err error) error {
 	return translate(err)
 }
 
+// ErrTwo means that a transaction would write to a second database.
+var ErrTwo = errors.New("a transaction writes to one database")
+
 var errNotHeld = errors.New("the connection was given back")
 
 // Hold is a connection that a statement has borrowed.
@@ -359,7 +362,7 @@ func (t *Tran) lock(c *lite.Conn, begin string) error {
 }
 
 // Write borrows a connection to write to a database. temporary says that only the session's temporary database is written: then
-// no other writer is waited for. Errors: 1222, 3960, 3930 in a doomed transaction, 41399 for a second database.
+// no other writer is waited for. Errors: 1222, 3960, 3930 in a doomed transaction, [ErrTwo].
 func (t *Tran) Write(ctx context.Context, db int, env *fn.Env, temporary bool) (*Hold, error) {
 	if t.Doomed() || t.lost {
 		return nil, raise.New(3930)
@@ -390,7 +393,7 @@ func (t *Tran) Write(ctx context.Context, db int, env *fn.Env, temporary bool) (
 	}
 	t.lease.Conn.Use(ctx, env)
 	if t.db != db && !temporary {
-		return nil, raise.New(41399, strconv.Itoa(t.db), strconv.Itoa(db))
+		return nil, ErrTwo
 	}
 	h := &Hold{Conn: t.lease.Conn, DB: t.db, t: t}
 	if err := t.lease.Conn.LockTimeout(t.LockTimeout); err != nil {

@@ -12,6 +12,8 @@ import (
 	"golang.org/x/sys/windows/svc"
 	"golang.org/x/sys/windows/svc/eventlog"
 	"golang.org/x/sys/windows/svc/mgr"
+
+	"latchkey/agent/peer"
 )
 
 // AsService runs run under the service manager of Windows if that started this process; otherwise ran is false. run's context ends
@@ -28,6 +30,15 @@ func AsService(name string, run func(ctx context.Context, log *slog.Logger) erro
 		return true, fmt.Errorf("running as the service %q: %w", name, err)
 	}
 	return true, h.err
+}
+
+// serviceAccount is the account that Install gives the service, where it is installed. The library trusts it too.
+func serviceAccount() []peer.Account {
+	a, err := peer.LookupAccounts([]string{`NT SERVICE\` + ServiceName})
+	if err != nil {
+		return nil
+	}
+	return a
 }
 
 // handler is what the service manager talks to.
@@ -158,8 +169,9 @@ func Install(c ServiceConfig) error {
 	return tellLibrary(c)
 }
 
-// libraryKey is where the library of SQL Server looks for what only an administrator may say: who may own the pipe (AgentOwner, a SID), what
-// program may serve it (AgentImage), and its address where that is not the default (Agent).
+// libraryKey is where the library of SQL Server looks for what only an administrator may say: who may own the pipe (AgentOwner, a SID) and
+// its address where that is not the default (Agent). What program may serve it (AgentImage) is left to the administrator: the library can check it
+// only where SQL Server's account may look at the agent's process, which it may not by default.
 const libraryKey = `SOFTWARE\Latchkey`
 
 func tellLibrary(c ServiceConfig) error {
@@ -173,7 +185,7 @@ func tellLibrary(c ServiceConfig) error {
 		return fmt.Errorf("telling the library of the agent: %w", err)
 	}
 	defer k.Close()
-	values := map[string]string{"AgentOwner": sid.String(), "AgentImage": c.Program}
+	values := map[string]string{"AgentOwner": sid.String()}
 	if c.Listen != "" {
 		values["Agent"] = c.Listen
 	}
@@ -194,7 +206,7 @@ func untellLibrary() {
 		return
 	}
 	defer k.Close()
-	for _, name := range []string{"Agent", "AgentOwner", "AgentImage"} {
+	for _, name := range []string{"Agent", "AgentOwner"} {
 		_ = k.DeleteValue(name)
 	}
 }

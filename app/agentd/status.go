@@ -36,6 +36,7 @@ func Ask(ctx context.Context, address string, owners []string, insecure bool, no
 	if err != nil {
 		return nil, err
 	}
+	accounts = append(accounts, serviceAccount()...)
 	cfg := client.Config{
 		Name: "latchkey agent status", ConnectWait: time.Nanosecond,
 		Dial: func(ctx context.Context) (net.Conn, error) {

@@ -197,7 +197,7 @@ func agentInstallCommand() *command {
 	return &command{
 		name: "install", short: "make the agent a service of Windows, with its source of events",
 		long: `The service runs latchkey agent serve with the same flags, under its own virtual account unless --account names another, starts at boot and is
-restarted when it fails. It also writes HKLM\SOFTWARE\Latchkey, where the library finds which account and program it may trust. Run it as an
+restarted when it fails. It also writes HKLM\SOFTWARE\Latchkey, where the library finds which account it may trust. Run it as an
 administrator; again, to change the flags. On Linux install the units of packaging/systemd instead.`,
 		flags: func(f *flag.FlagSet) {
 			a.define(f)

@@ -145,6 +145,60 @@ func TestViewsByPermission(t *testing.T) {
 	}
 }
 
+// The DMV follows a scan: running, suspended, running, complete.
+func TestScanInTheView(t *testing.T) {
+	s := keystmttest.New(t)
+	c := dba(t, s)
+	for _, q := range []string{q7, q8, q9, q10, q11, q12, q13} {
+		c.Must(q)
+	}
+	dmv := func() string {
+		rows := c.Rows("sys.dm_database_encryption_keys", "encryption_state_desc", "encryption_scan_state_desc", "key_length", "percent_complete", "database_id")
+		return rows[len(rows)-1]
+	}
+	if got := dmv(); got != "UNENCRYPTED|NONE|256|0|5" {
+		t.Errorf("with a key: %s", got)
+	}
+	c.Must("USE master")
+	c.Close()
+	s.Stop()
+	s.ScanRate = 1
+	s.Start()
+	c = s.Login("CONTOSO-dba")
+	c.Must(q14)
+	if got := dmv(); !strings.HasPrefix(got, "ENCRYPTION_IN_PROGRESS|RUNNING|256|") {
+		t.Errorf("a scan: %s", got)
+	}
+	if got := c.Rows("sys.databases", "name", "is_encrypted"); got[len(got)-1] != "TestTDE|1" {
+		t.Errorf("is_encrypted: %s", got)
+	}
+	if got := c.Rows("sys.dm_database_encryption_keys", "database_id", "encryption_state"); len(got) != 2 || got[0] != "2|3" {
+		t.Errorf("tempdb is not with it: %s", got)
+	}
+	c.Must("ALTER DATABASE TestTDE SET ENCRYPTION SUSPEND")
+	if got := dmv(); !strings.HasPrefix(got, "ENCRYPTION_IN_PROGRESS|SUSPENDED|") {
+		t.Errorf("suspended: %s", got)
+	}
+	c.Close()
+	s.Stop()
+	s.ScanRate = -1
+	s.Start()
+	c = s.Login("CONTOSO-dba")
+	if got := dmv(); !strings.HasPrefix(got, "ENCRYPTION_IN_PROGRESS|SUSPENDED|") {
+		t.Errorf("after a restart: %s", got)
+	}
+	c.Must("ALTER DATABASE TestTDE SET ENCRYPTION RESUME")
+	waitEncrypted(t, c, "TestTDE")
+	if got := dmv(); !strings.HasPrefix(got, "ENCRYPTED|COMPLETE|256|0|") {
+		t.Errorf("at the end: %s", got)
+	}
+	for _, want := range []string{"Setting database option ENCRYPTION to ON for database 'TestTDE'.", "Beginning database encryption scan for database 'TestTDE'.", "Database encryption scan for database 'TestTDE' is complete."} {
+		if !strings.Contains(s.Log(), want) {
+			t.Errorf("the log has no %q", want)
+		}
+	}
+}
+
 // No secret is in the log, in an error, or in a file.
 func TestCanaries(t *testing.T) {
 	s := keystmttest.New(t)

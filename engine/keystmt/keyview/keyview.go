@@ -164,8 +164,11 @@ var ErrArgument = errors.New("the view wants a number as its argument")
 func (v *Views) Rows(ctx context.Context, caller catalog.Caller, r *ring.Ring, name string, args ...sqltype.Value) ([][]sqltype.Value, error) {
 	env := views.Env{State: v.Catalog.State(), Caller: caller, Runtime: session{v.Server, r}, Now: v.Catalog.Clock().Now()}
 	if v.Parameters(name) == 1 {
-		if len(args) != 1 || args[0].IsNull() || !args[0].Kind().IsInteger() {
+		if len(args) != 1 || !args[0].IsNull() && !args[0].Kind().IsInteger() {
 			return nil, fmt.Errorf("%s: %w", name, ErrArgument)
+		}
+		if args[0].IsNull() {
+			return nil, nil
 		}
 		env.Arg = int(args[0].Int())
 	}

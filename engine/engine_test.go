@@ -27,6 +27,7 @@ const password = "Pass-w0rd-of-a-test"
 type running struct {
 	*engine.Engine
 	addr   string
+	dir    string
 	served chan error
 	stop   func()
 }
@@ -47,7 +48,7 @@ func start(t *testing.T, c engine.Config) *running {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &running{Engine: e, addr: l.Addr().String(), served: make(chan error, 1)}
+	r := &running{Engine: e, dir: c.Dir, addr: l.Addr().String(), served: make(chan error, 1)}
 	go func() { r.served <- e.Serve(l) }()
 	stopped := false
 	r.stop = func() {

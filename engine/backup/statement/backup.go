@@ -196,7 +196,7 @@ func (r *run) media(p *plan, format, skip bool) error {
 func (r *run) encryption(o *ast.Option) (*backup.Encrypt, error) {
 	e := &backup.Encrypt{Keys: engineKeys{r.cfg.Databases.Keys()}}
 	for _, a := range o.Args {
-		value, err := r.text(a)
+		value, err := r.name(a)
 		if err != nil {
 			return nil, err
 		}

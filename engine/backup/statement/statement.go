@@ -142,6 +142,14 @@ func (r *run) text(o *ast.Option) (string, error) {
 	return v.Text(), err
 }
 
+// name is the value of an option that is a name.
+func (r *run) name(o *ast.Option) (string, error) {
+	if c, ok := o.Value.(*ast.ColumnRef); ok && len(c.Name.Parts) == 1 {
+		return c.Name.Parts[0], nil
+	}
+	return r.text(o)
+}
+
 // device is the one file of a statement.
 func (r *run) device(statement string, list []ast.Device) (string, error) {
 	if len(list) != 1 {

@@ -1,0 +1,192 @@
+package engine_test
+
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	mssql "github.com/microsoft/go-mssqldb"
+)
+
+// messages are the numbers of an error's messages, in order.
+func messages(err error) string {
+	e, ok := errors.AsType[mssql.Error](err)
+	if !ok {
+		return fmt.Sprint(err)
+	}
+	var out []string
+	for _, m := range e.All {
+		out = append(out, fmt.Sprint(m.Number))
+	}
+	return strings.Join(out, " ")
+}
+
+// shop makes a server with a database of some rows.
+func shop(t *testing.T) (r *running, db *sql.DB, do func(string, ...any)) {
+	t.Helper()
+	r = start(t, config(t.TempDir()))
+	db = r.connect(t, "dba", password, "")
+	do = func(format string, args ...any) {
+		t.Helper()
+		if _, err := db.ExecContext(t.Context(), fmt.Sprintf(format, args...)); err != nil {
+			t.Fatalf("%.100s: %v", fmt.Sprintf(format, args...), err)
+		}
+	}
+	do("CREATE DATABASE Shop")
+	do("USE Shop; CREATE TABLE dbo.t(a int NOT NULL PRIMARY KEY, b nvarchar(100)); INSERT INTO dbo.t SELECT value, REPLICATE(N'row', 20) FROM GENERATE_SERIES(1, 500)")
+	return r, db, do
+}
+
+func count(t *testing.T, db *sql.DB, database string) (n int) {
+	t.Helper()
+	if err := db.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM "+database+".dbo.t").Scan(&n); err != nil {
+		t.Fatalf("counting in %s: %v", database, err)
+	}
+	return n
+}
+
+func refused(t *testing.T, db *sql.DB, want, statement string) {
+	t.Helper()
+	_, err := db.ExecContext(t.Context(), statement)
+	if got := messages(err); got != want {
+		t.Errorf("%.120s: messages %s, want %s (%v)", statement, got, want, err)
+	}
+}
+
+func TestBackupAndRestore(t *testing.T) {
+	_, db, do := shop(t)
+	dir := t.TempDir()
+	bak := filepath.Join(dir, "shop.bak")
+	do("BACKUP DATABASE Shop TO DISK = '%s' WITH NAME = N'first', DESCRIPTION = N'a text', CHECKSUM, STATS = 20", bak)
+	do("INSERT INTO Shop.dbo.t VALUES(1000, N'later')")
+	do("BACKUP DATABASE Shop TO DISK = '%s' WITH COMPRESSION, COPY_ONLY", bak)
+	do("RESTORE VERIFYONLY FROM DISK = '%s' WITH FILE = 2", bak)
+	rows, err := db.QueryContext(t.Context(), fmt.Sprintf("RESTORE HEADERONLY FROM DISK = '%s'", bak))
+	if err != nil {
+		t.Fatal(err)
+	}
+	columns, _ := rows.Columns()
+	if len(columns) != 56 || columns[0] != "BackupName" || columns[55] != "EncryptorType" {
+		t.Errorf("%d columns: %v", len(columns), columns)
+	}
+	n := 0
+	for rows.Next() {
+		values, into := make([]any, len(columns)), make([]any, len(columns))
+		for i := range values {
+			into[i] = &values[i]
+		}
+		if err := rows.Scan(into...); err != nil {
+			t.Fatal(err)
+		}
+		n++
+		if values[5] != int64(n) || values[9] != "Shop" || n == 1 && values[0] != "first" || n == 2 && values[4] != int64(1) {
+			t.Errorf("row %d: %v", n, values)
+		}
+	}
+	if err := rows.Err(); err != nil || n != 2 {
+		t.Errorf("%d sets, %v", n, err)
+	}
+	do("RESTORE DATABASE Copy1 FROM DISK = '%s'", bak)
+	do("RESTORE DATABASE Copy2 FROM DISK = '%s' WITH FILE = 2, MOVE 'Shop' TO '%s'", bak, filepath.Join(dir, "elsewhere.mdf"))
+	if a, b := count(t, db, "Copy1"), count(t, db, "Copy2"); a != 500 || b != 501 {
+		t.Errorf("%d and %d rows, want 500 and 501", a, b)
+	}
+	do("DELETE FROM Shop.dbo.t")
+	do("RESTORE DATABASE Shop FROM DISK = '%s'", bak) // its own backup: no REPLACE is needed
+	if n := count(t, db, "Shop"); n != 500 {
+		t.Errorf("%d rows after a restore in place", n)
+	}
+	do("CREATE DATABASE Other")
+	refused(t, db, "3154 3013", fmt.Sprintf("RESTORE DATABASE Other FROM DISK = '%s'", bak))
+	do("RESTORE DATABASE Other FROM DISK = '%s' WITH REPLACE", bak)
+	if n := count(t, db, "Other"); n != 500 {
+		t.Errorf("%d rows after REPLACE", n)
+	}
+	for _, c := range []struct{ want, statement string }{
+		{"3201 3013", "RESTORE DATABASE x FROM DISK = '" + dir + "/none.bak'"},
+		{"3241 3013", "RESTORE DATABASE x FROM DISK = '" + bak + "' WITH FILE = 3"},
+		{"3234 3013", "RESTORE DATABASE x FROM DISK = '" + bak + "' WITH MOVE 'none' TO 'x'"},
+		{"911 3013", "BACKUP DATABASE none TO DISK = 'x.bak'"},
+		{"3147 3013", "BACKUP DATABASE tempdb TO DISK = 'x.bak'"},
+		{"3108 3013", "RESTORE DATABASE master FROM DISK = '" + bak + "' WITH REPLACE"},
+		{"3117 3013", "RESTORE LOG Shop FROM DISK = '" + bak + "'"},
+		{"40517", "BACKUP DATABASE Shop TO DISK = 'a.bak' WITH DIFFERENTIAL"},
+		{"40517", "BACKUP DATABASE Shop TO DISK = 'a.bak', DISK = 'b.bak'"},
+		{"40517", "BACKUP DATABASE Shop TO URL = 'https://x/y'"},
+		{"3021 3013", "BEGIN TRAN; BACKUP DATABASE Shop TO DISK = 'a.bak'; ROLLBACK"},
+		{"15151 3013", "BACKUP DATABASE Shop TO DISK = 'a.bak' WITH ENCRYPTION (ALGORITHM = AES_256, SERVER ASYMMETRIC KEY = none)"},
+		{"3102 3013", "USE Shop; RESTORE DATABASE Shop FROM DISK = '" + bak + "'"},
+	} {
+		refused(t, db, c.want, c.statement)
+	}
+	file, err := os.OpenFile(bak, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := file.WriteAt([]byte("x"), 20_000); err != nil {
+		t.Fatal(err)
+	}
+	_ = file.Close()
+	refused(t, db, "3189 3013", fmt.Sprintf("RESTORE VERIFYONLY FROM DISK = '%s'", bak))
+	refused(t, db, "3189 3013", fmt.Sprintf("RESTORE DATABASE Broken FROM DISK = '%s'", bak))
+	var id sql.NullInt64
+	if err := db.QueryRowContext(t.Context(), "SELECT DB_ID('Broken')").Scan(&id); err != nil || id.Valid {
+		t.Errorf("a damaged backup left database %v, %v", id, err)
+	}
+}
+
+// The log brings a restored database to its end, or to a time.
+func TestLogBackups(t *testing.T) {
+	r, db, do := shop(t)
+	dir := t.TempDir()
+	bak, trn := filepath.Join(dir, "shop.bak"), filepath.Join(dir, "shop.trn")
+	refused(t, db, "4214 3013", "BACKUP LOG Shop TO DISK = '"+trn+"'")
+	do("BACKUP DATABASE Shop TO DISK = '%s'", bak)
+	do("INSERT INTO Shop.dbo.t VALUES(1001, N'a')")
+	do("BACKUP LOG Shop TO DISK = '%s'", trn)
+	do("INSERT INTO Shop.dbo.t VALUES(1002, N'b')")
+	var stop time.Time
+	if err := db.QueryRowContext(t.Context(), "WAITFOR DELAY '00:00:00.050'; SELECT SYSDATETIME()").Scan(&stop); err != nil {
+		t.Fatal(err)
+	}
+	do("WAITFOR DELAY '00:00:00.050'; INSERT INTO Shop.dbo.t VALUES(1003, N'c')")
+	do("BACKUP LOG Shop TO DISK = '%s' WITH COMPRESSION", trn)
+	do("INSERT INTO Shop.dbo.t VALUES(1004, N'd')")
+	do("ALTER DATABASE Shop SET RECOVERY SIMPLE")
+	refused(t, db, "4208 3013", "BACKUP LOG Shop TO DISK = '"+trn+"'")
+	restore := func(name string, logs ...string) {
+		t.Helper()
+		do("RESTORE DATABASE %s FROM DISK = '%s' WITH NORECOVERY", name, bak)
+		refused(t, db, "927", "USE "+name)
+		for _, l := range logs {
+			do("RESTORE LOG %s FROM DISK = '%s' WITH %s", name, trn, l)
+		}
+	}
+	restore("ToEnd", "FILE = 1, NORECOVERY", "FILE = 2, RECOVERY")
+	if n := count(t, db, "ToEnd"); n != 503 {
+		t.Errorf("%d rows at the end, want 503", n)
+	}
+	restore("ToTime", "FILE = 1, NORECOVERY", "FILE = 2, STOPAT = '"+stop.Format("2006-01-02T15:04:05.000")+"'")
+	if n := count(t, db, "ToTime"); n != 502 {
+		t.Errorf("%d rows at the time, want 502", n)
+	}
+	restore("OnlyFull")
+	refused(t, db, "4305 3013", "RESTORE LOG OnlyFull FROM DISK = '"+trn+"' WITH FILE = 2")
+	// It stays as it is over a restart, and can be opened as it is.
+	dir2 := r.dir
+	r.stop()
+	r = start(t, config(dir2))
+	db = r.connect(t, "dba", password, "")
+	refused(t, db, "927", "USE OnlyFull")
+	if _, err := db.ExecContext(t.Context(), "RESTORE DATABASE OnlyFull WITH RECOVERY"); err != nil {
+		t.Fatal(err)
+	}
+	if n := count(t, db, "OnlyFull"); n != 500 {
+		t.Errorf("%d rows of the full backup", n)
+	}
+}

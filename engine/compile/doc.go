@@ -8,5 +8,6 @@
 // What a name means comes from a [plan.Scope]. Errors are *plan.Error around *sqltype.Error: a number, level, state, text and the
 // line's place. A construct that is not supported is refused by name with message 40517; nothing in a tree is skipped.
 //
-// The parts: plan (what goes in and out), bound (typed expressions, coercion), expr (expressions and conditions), query (SELECT).
+// The parts, each importing only those before it: plan (what goes in and out), bound (typed expressions, coercion), expr (expressions and
+// conditions), names (what names refer to), shape (looks at trees), source (FROM), query (SELECT). DESIGN.md has the decisions.
 package compile

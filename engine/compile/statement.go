@@ -3,6 +3,7 @@ package compile
 import (
 	"latchkey/engine/compile/bound"
 	"latchkey/engine/compile/expr"
+	"latchkey/engine/compile/names"
 	"latchkey/engine/compile/plan"
 	"latchkey/engine/compile/query"
 	"latchkey/engine/tsql/ast"
@@ -13,10 +14,10 @@ import (
 type Target = bound.Target
 
 // Source is one table source in scope: the T-SQL name, the SQLite alias, the object.
-type Source = query.Source
+type Source = names.Source
 
 // Item is an element of a compiled select list.
-type Item = query.Item
+type Item = names.Item
 
 // Statement compiles the pieces of one statement that writes: INSERT, UPDATE, DELETE, MERGE. Texts from one Statement share its parameters and
 // names of sources, so they can be put together to one SQLite statement, which [Statement.Plan] makes.
@@ -24,7 +25,7 @@ type Item = query.Item
 // For UPDATE: With, then From (or Open alone), then Condition and Exprs, then Plan of "SELECT " + ... + " FROM " + ... .
 type Statement struct {
 	c    *query.Compiler
-	rows *query.Rows
+	rows *names.Rows
 	// Clause names the place of expressions in messages: SET, VALUES, OUTPUT, WHERE.
 	Clause string
 	// NoQueries refuses subqueries, as OUTPUT does.
@@ -73,7 +74,7 @@ func (s *Statement) Show(src *Source) { src.Hidden = false }
 func (s *Statement) From(list []ast.TableSource) (string, error) { return s.c.From(list, s.rows) }
 
 // Sources are those in scope in order.
-func (s *Statement) Sources() []*Source { return s.rows.Sources() }
+func (s *Statement) Sources() []*Source { return s.rows.Sources }
 
 // Find resolves the target of UPDATE or DELETE among the sources of FROM as T-SQL does: by alias, else by table. nil means that it is not
 // among them. Several match: 8154.
@@ -88,7 +89,7 @@ func (s *Statement) Find(t ast.TableSource) (*Source, error) {
 		return nil, nil
 	}
 	if len(name.Parts) == 1 {
-		for _, src := range s.rows.Sources() {
+		for _, src := range s.rows.Sources {
 			if src.Aliased && s.c.Same(src.Name, name.Name()) {
 				return src, nil
 			}
@@ -99,7 +100,7 @@ func (s *Statement) Find(t ast.TableSource) (*Source, error) {
 		return nil, err
 	}
 	var found *Source
-	for _, src := range s.rows.Sources() {
+	for _, src := range s.rows.Sources {
 		if src.Object == nil || src.Object != o && (src.Object.ID != o.ID || src.Object.DatabaseID != o.DatabaseID || src.Object.Source != o.Source) {
 			continue
 		}
@@ -132,14 +133,14 @@ func (s *Statement) Object(t ast.TableSource) (*plan.Object, error) {
 
 // Column finds a column of a source's table by name: 207.
 func (s *Statement) Column(src *Source, name string, pos token.Pos) (*plan.ObjectColumn, error) {
-	if c := src.Find(s.c, name); c != nil {
+	if c := src.Find(s.c.Base, name); c != nil {
 		return c, nil
 	}
 	return nil, plan.Fail(pos, 207, name)
 }
 
 // RowID is how to name SQLite's row id in a table's SQL, unqualified; "" if it has none.
-func RowID(o *plan.Object) string { return query.RowID(o) }
+func RowID(o *plan.Object) string { return names.RowID(o) }
 
 func (s *Statement) place() expr.Place {
 	return expr.Place{Rows: s.rows, Clause: s.Clause, NoQueries: s.NoQueries}
@@ -148,7 +149,7 @@ func (s *Statement) place() expr.Place {
 // Expr compiles an expression over the sources in scope. Without sources there are no columns (207, 128).
 func (s *Statement) Expr(e ast.Expr) (bound.X, error) {
 	at := s.place()
-	if len(s.rows.Sources()) == 0 {
+	if len(s.rows.Sources) == 0 {
 		at.Rows = nil
 	}
 	return s.c.Expr(e, at)

@@ -2,24 +2,15 @@ package query
 
 import (
 	"latchkey/engine/compile/bound"
+	"latchkey/engine/compile/names"
 	"latchkey/engine/compile/plan"
+	"latchkey/engine/compile/source"
 	"latchkey/engine/sqltype"
-	"latchkey/engine/tsql/ast"
 )
-
-// assigns reports SELECT @v = ... .
-func assigns(s *ast.Select) bool {
-	for _, it := range s.Items {
-		if it.Variable != "" {
-			return true
-		}
-	}
-	return false
-}
 
 // assignment compiles SELECT @v = ...: SQLite computes the columns, aggregates and subqueries of each row, and Go what is around them, so that a
 // variable may depend on what the row before set.
-func (sel *selection) assignment() (*result, error) {
+func (sel *selection) assignment() (*names.Result, error) {
 	c, s := sel.c, sel.s
 	if s.Into != nil || s.Distinct {
 		return nil, plan.Unsupported("SELECT DISTINCT OR INTO WITH ASSIGNMENT", c.Pos)
@@ -27,22 +18,22 @@ func (sel *selection) assignment() (*result, error) {
 	if len(sel.sets()) > 0 {
 		return nil, plan.Unsupported("GROUPING SETS WITH ASSIGNMENT", c.Pos)
 	}
-	res := &result{}
+	res := &names.Result{}
 	sel.input = func(x bound.X) bound.X {
 		if x.Type.Kind == sqltype.Null { // a condition
 			x.Type = sqltype.Of(sqltype.Bit)
 		}
-		n := len(res.inputs)
-		for i, have := range res.inputs {
+		n := len(res.Inputs)
+		for i, have := range res.Inputs {
 			if have.SQL == x.SQL && have.Type == x.Type {
 				n = i
 				break
 			}
 		}
-		if n == len(res.inputs) {
+		if n == len(res.Inputs) {
 			in := x
 			in.Eval = nil
-			res.inputs = append(res.inputs, in)
+			res.Inputs = append(res.Inputs, in)
 		}
 		x.Eval = func(f *plan.Frame) (sqltype.Value, error) { return f.Row[n], nil }
 		x.Flags |= bound.HasRow
@@ -75,7 +66,7 @@ func (sel *selection) assignment() (*result, error) {
 		if x.Eval == nil {
 			return nil, plan.Unsupported("SELECT "+it.Variable+" = OF SUCH AN EXPRESSION", c.Pos)
 		}
-		res.assign = append(res.assign, plan.Assignment{Variable: it.Variable, Type: t, Eval: x.Eval})
+		res.Assign = append(res.Assign, plan.Assignment{Variable: it.Variable, Type: t, Eval: x.Eval})
 	}
 	lim, err := sel.limits()
 	if err != nil {
@@ -84,12 +75,12 @@ func (sel *selection) assignment() (*result, error) {
 	if lim.ties || lim.percent != "" {
 		return nil, plan.Unsupported("TOP WITH TIES OR PERCENT WITH ASSIGNMENT", c.Pos)
 	}
-	if sel.from == "" && sel.where == "" && len(res.inputs) == 0 && lim == (limit{}) && sel.having == "" {
+	if sel.from == "" && sel.where == "" && len(res.Inputs) == 0 && lim == (limit{}) && sel.having == "" {
 		return res, nil
 	}
 	cols := []string{"1"}
-	if len(res.inputs) > 0 {
-		cols = sqlOf(res.inputs)
+	if len(res.Inputs) > 0 {
+		cols = source.Texts(res.Inputs)
 	}
 	for i := range sel.order {
 		sel.order[i].item = 0
@@ -97,24 +88,24 @@ func (sel *selection) assignment() (*result, error) {
 	if sel.grouped && sel.group == "" {
 		sel.order = nil
 	}
-	if sel.grouped && sel.group == "" && !anyAggregate(inputItems(res.inputs)) {
+	if sel.grouped && sel.group == "" && !anyAggregate(inputItems(res.Inputs)) {
 		cols = append(cols, "count(*)")
 	}
-	res.sql = sel.text(cols, sel.orderText()) + lim.text()
-	for _, x := range res.inputs {
-		res.items = append(res.items, Item{X: x, Column: plan.Column{Type: x.Type}})
+	res.SQL = sel.text(cols, sel.orderText()) + lim.text()
+	for _, x := range res.Inputs {
+		res.Items = append(res.Items, names.Item{X: x, Column: plan.Column{Type: x.Type}})
 	}
-	if len(res.items) == 0 {
+	if len(res.Items) == 0 {
 		t := sqltype.Of(sqltype.Int)
-		res.items = []Item{{X: bound.X{Type: t}, Column: plan.Column{Type: t}}}
+		res.Items = []names.Item{{X: bound.X{Type: t}, Column: plan.Column{Type: t}}}
 	}
 	return res, nil
 }
 
-func inputItems(xs []bound.X) []Item {
-	out := make([]Item, len(xs))
+func inputItems(xs []bound.X) []names.Item {
+	out := make([]names.Item, len(xs))
 	for i, x := range xs {
-		out[i] = Item{X: x}
+		out[i] = names.Item{X: x}
 	}
 	return out
 }

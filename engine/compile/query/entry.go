@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"latchkey/engine/compile/bound"
+	"latchkey/engine/compile/names"
 	"latchkey/engine/compile/plan"
 	"latchkey/engine/sqltype"
 	"latchkey/engine/tsql/ast"
@@ -24,24 +25,24 @@ func (c *Compiler) Select(s *ast.SelectStmt) (*plan.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	cols := make([]plan.Column, len(res.items))
-	for i, item := range res.items {
+	cols := make([]plan.Column, len(res.Items))
+	for i, item := range res.Items {
 		cols[i] = Describe(item)
 	}
-	p, err := c.Plan(res.sql, cols)
+	p, err := c.Plan(res.SQL, cols)
 	if err != nil {
 		return nil, err
 	}
-	if res.sql == "" {
+	if res.SQL == "" {
 		p.SQL = ""
 	}
-	p.Assign, p.Into, p.Hints = res.assign, res.into, s.Hints
-	p.Volatile = res.flags&bound.HasVolatile != 0
+	p.Assign, p.Into, p.Hints = res.Assign, res.Into, s.Hints
+	p.Volatile = res.Flags&bound.HasVolatile != 0
 	return p, nil
 }
 
 // Describe is what the client is told of a column: a bare NULL is an int.
-func Describe(item Item) plan.Column {
+func Describe(item names.Item) plan.Column {
 	col := item.Column
 	col.Type = item.Type
 	if col.Type.Kind == sqltype.Null {
@@ -67,17 +68,17 @@ func (c *Compiler) Rows(q *ast.Query, to []bound.Target) (string, []plan.Column,
 	if err != nil {
 		return "", nil, err
 	}
-	if to != nil && len(res.items) != len(to) {
-		if len(res.items) > len(to) {
+	if to != nil && len(res.Items) != len(to) {
+		if len(res.Items) > len(to) {
 			return "", nil, plan.Fail(c.Pos, 121)
 		}
 		return "", nil, plan.Fail(c.Pos, 120)
 	}
-	cols := make([]plan.Column, len(res.items))
-	for i, item := range res.items {
+	cols := make([]plan.Column, len(res.Items))
+	for i, item := range res.Items {
 		cols[i] = Describe(item)
 	}
-	return res.sql, cols, nil
+	return res.SQL, cols, nil
 }
 
 // Outside is the text SELECT x AS c1, ... for values without rows.

@@ -1,14 +1,14 @@
 package query
 
 import (
-	"reflect"
 	"strconv"
 	"strings"
 
 	"latchkey/engine/compile/bound"
 	"latchkey/engine/compile/expr"
+	"latchkey/engine/compile/names"
 	"latchkey/engine/compile/plan"
-	"latchkey/engine/fn"
+	"latchkey/engine/compile/shape"
 	"latchkey/engine/sqltype"
 	"latchkey/engine/tsql/ast"
 )
@@ -19,8 +19,8 @@ const maxSets = 256
 // groupKeys compiles GROUP BY and decides whether the query is grouped.
 func (sel *selection) groupKeys() error {
 	c, s, r := sel.c, sel.s, sel.rows
-	sel.grouped = s.GroupBy != nil || s.Having != nil || hasAggregates(sel)
-	r.grouped = sel.grouped
+	sel.grouped = s.GroupBy != nil || s.Having != nil || shape.Aggregates(sel.s, sel.q)
+	r.Grouped = sel.grouped
 	if s.GroupBy == nil {
 		return nil
 	}
@@ -28,7 +28,7 @@ func (sel *selection) groupKeys() error {
 		return plan.Unsupported("GROUP BY ALL", c.Pos)
 	}
 	var texts []string
-	for _, e := range groupingExprs(s.GroupBy.Items) {
+	for _, e := range shape.GroupingExprs(s.GroupBy.Items) {
 		x, err := c.Expr(e, expr.Place{Rows: r, Clause: "GROUP BY"})
 		if err != nil {
 			return err
@@ -42,15 +42,15 @@ func (sel *selection) groupKeys() error {
 		if err := bound.Resolved(x, "GROUP BY", c.Pos); err != nil {
 			return err
 		}
-		k := groupKey{e: e, x: x}
-		k.x.Eval, k.x.Const = nil, false
+		k := names.Key{Expr: e, X: x}
+		k.X.Eval, k.X.Const = nil, false
 		if _, ok := e.(*ast.ColumnRef); ok {
-			k.column = x.SQL
+			k.Column = x.SQL
 		}
 		if sel.keyIndex(k) >= 0 {
 			continue
 		}
-		r.keys = append(r.keys, k)
+		r.Keys = append(r.Keys, k)
 		texts = append(texts, bound.Key(x))
 	}
 	sel.group = strings.Join(texts, ", ")
@@ -58,25 +58,13 @@ func (sel *selection) groupKeys() error {
 }
 
 // keyIndex finds a key that is there already.
-func (sel *selection) keyIndex(k groupKey) int {
-	for i, have := range sel.rows.keys {
-		if have.x.SQL == k.x.SQL {
+func (sel *selection) keyIndex(k names.Key) int {
+	for i, have := range sel.rows.Keys {
+		if have.X.SQL == k.X.SQL {
 			return i
 		}
 	}
 	return -1
-}
-
-// groupingExprs are all expressions of GROUP BY, in order.
-func groupingExprs(items []*ast.Grouping) []ast.Expr {
-	var out []ast.Expr
-	for _, g := range items {
-		if g.Kind == "" && g.X != nil {
-			out = append(out, g.X)
-		}
-		out = append(out, groupingExprs(g.Items)...)
-	}
-	return out
 }
 
 // sets are the grouping sets as indexes of keys; none for a plain GROUP BY.
@@ -117,8 +105,8 @@ func (sel *selection) expand(g *ast.Grouping) [][]int {
 		if g.X == nil {
 			return [][]int{nil}
 		}
-		for i, k := range sel.rows.keys {
-			if sel.rows.equal(k.e, g.X) {
+		for i, k := range sel.rows.Keys {
+			if sel.rows.Equal(k.Expr, g.X) {
 				return [][]int{{i}}
 			}
 		}
@@ -171,7 +159,7 @@ func (sel *selection) expand(g *ast.Grouping) [][]int {
 }
 
 // unionOfSets writes GROUPING SETS, ROLLUP and CUBE: one SELECT for each set, joined by UNION ALL, then ORDER BY and TOP around them.
-func (sel *selection) unionOfSets(o options) (*result, error) {
+func (sel *selection) unionOfSets(o options) (*names.Result, error) {
 	c := sel.c
 	sets := sel.sets()
 	if len(sets) > maxSets {
@@ -183,18 +171,18 @@ func (sel *selection) unionOfSets(o options) (*result, error) {
 	var arms []string
 	var last *selection
 	for _, set := range sets {
-		sel.rows.absent = make([]bool, len(sel.rows.keys))
-		for i := range sel.rows.absent {
-			sel.rows.absent[i] = true
+		sel.rows.Absent = make([]bool, len(sel.rows.Keys))
+		for i := range sel.rows.Absent {
+			sel.rows.Absent[i] = true
 		}
 		for _, i := range set {
-			sel.rows.absent[i] = false
+			sel.rows.Absent[i] = false
 		}
 		arm := *sel
 		var keys []string
-		for i, k := range sel.rows.keys {
-			if !sel.rows.absent[i] {
-				keys = append(keys, bound.Key(k.x))
+		for i, k := range sel.rows.Keys {
+			if !sel.rows.Absent[i] {
+				keys = append(keys, bound.Key(k.X))
 			}
 		}
 		arm.group = strings.Join(keys, ", ")
@@ -233,9 +221,9 @@ func (sel *selection) unionOfSets(o options) (*result, error) {
 	if lim.ties || lim.percent != "" {
 		return nil, plan.Unsupported("TOP WITH TIES OR PERCENT WITH GROUPING SETS", c.Pos)
 	}
-	names := make([]string, len(last.items))
-	for i := range names {
-		names[i] = "c" + strconv.Itoa(i+1)
+	list := make([]string, len(last.items))
+	for i := range list {
+		list[i] = "c" + strconv.Itoa(i+1)
 	}
 	n := 0
 	order := orderBy(last.order, func(k orderKey) string {
@@ -244,80 +232,17 @@ func (sel *selection) unionOfSets(o options) (*result, error) {
 		x.SQL, x.Column = "k"+strconv.Itoa(n), nil
 		return bound.Collate(x)
 	})
-	sql := "SELECT " + strings.Join(names, ", ") + " FROM (" + strings.Join(arms, " UNION ALL ") + ")" + order + lim.text()
+	sql := "SELECT " + strings.Join(list, ", ") + " FROM (" + strings.Join(arms, " UNION ALL ") + ")" + order + lim.text()
 	for i := range last.items {
 		last.items[i].Column.Object, last.items[i].Column.Source = nil, ""
 	}
-	return &result{sql: sql, items: last.items}, nil
+	return &names.Result{SQL: sql, Items: last.items}, nil
 }
 
-func anyAggregate(items []Item) bool {
+func anyAggregate(items []names.Item) bool {
 	for _, item := range items {
 		if item.Flags&bound.HasAggregate != 0 {
 			return true
-		}
-	}
-	return false
-}
-
-// Grouping implements expr.Rows: whether the set at hand leaves out a key; ok is false if it is no key.
-func (r *Rows) Grouping(e ast.Expr) (absent, ok bool) {
-	if !r.grouped || !r.after {
-		return false, false
-	}
-	for i, k := range r.keys {
-		if r.equal(k.e, e) {
-			return len(r.absent) > 0 && r.absent[i], true
-		}
-	}
-	return false, false
-}
-
-// hasAggregates looks for aggregates of this query, not of queries inside it, in its list, HAVING and ORDER BY.
-func hasAggregates(sel *selection) bool {
-	for _, it := range sel.s.Items {
-		if containsAggregate(reflect.ValueOf(it.X)) {
-			return true
-		}
-	}
-	for _, o := range sel.q.OrderBy {
-		if containsAggregate(reflect.ValueOf(o.X)) {
-			return true
-		}
-	}
-	return sel.s.Having != nil && containsAggregate(reflect.ValueOf(sel.s.Having))
-}
-
-var queryType = reflect.TypeFor[ast.Query]()
-
-func containsAggregate(v reflect.Value) bool {
-	switch v.Kind() {
-	case reflect.Interface, reflect.Pointer:
-		if v.IsNil() {
-			return false
-		}
-		if call, ok := v.Interface().(*ast.FuncCall); ok && len(call.Name.Parts) == 1 {
-			if call.Over == nil {
-				if f, ok := fn.Lookup(call.Name.Name()); ok && f.Kind == fn.AggFunc {
-					return true
-				}
-			}
-		}
-		return containsAggregate(v.Elem())
-	case reflect.Struct:
-		if v.Type() == queryType || v.Type() == posType {
-			return false
-		}
-		for i := range v.NumField() {
-			if v.Type().Field(i).IsExported() && containsAggregate(v.Field(i)) {
-				return true
-			}
-		}
-	case reflect.Slice:
-		for i := range v.Len() {
-			if containsAggregate(v.Index(i)) {
-				return true
-			}
 		}
 	}
 	return false

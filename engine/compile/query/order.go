@@ -7,6 +7,7 @@ import (
 	"latchkey/engine/cell"
 	"latchkey/engine/compile/bound"
 	"latchkey/engine/compile/expr"
+	"latchkey/engine/compile/names"
 	"latchkey/engine/compile/plan"
 	"latchkey/engine/sqltype"
 	"latchkey/engine/tsql/ast"
@@ -247,7 +248,7 @@ func (c *Compiler) rowCount(e ast.Expr, check plan.Check) (string, error) {
 }
 
 // ranked writes TOP WITH TIES and TOP PERCENT: rows are numbered by a window inside, and counted outside.
-func (sel *selection) ranked(l limit) (*result, error) {
+func (sel *selection) ranked(l limit) (*names.Result, error) {
 	if err := sel.distinctOrder(); err != nil {
 		return nil, err
 	}
@@ -273,9 +274,9 @@ func (sel *selection) ranked(l limit) (*result, error) {
 		order = " ORDER BY " + strings.Join(keys, ", ")
 	}
 	window := "(" + strings.TrimSpace(order) + ")"
-	names := make([]string, n)
-	for i := range names {
-		names[i] = "c" + strconv.Itoa(i+1)
+	list := make([]string, n)
+	for i := range list {
+		list[i] = "c" + strconv.Itoa(i+1)
 	}
 	number := "row_number()"
 	if l.ties {
@@ -287,9 +288,9 @@ func (sel *selection) ranked(l limit) (*result, error) {
 		mid += ", count(*) OVER () AS total"
 		cond = "(n - 1) * 100.0 < total * " + l.percent
 	}
-	sql := "SELECT " + strings.Join(names, ", ") + " FROM (" + mid + " FROM (" + sel.text(inner, "") + ")) WHERE " + cond
+	sql := "SELECT " + strings.Join(list, ", ") + " FROM (" + mid + " FROM (" + sel.text(inner, "") + ")) WHERE " + cond
 	if len(keys) > 0 {
 		sql += order
 	}
-	return &result{sql: sql, items: sel.items, single: false}, nil
+	return &names.Result{SQL: sql, Items: sel.items, Single: false}, nil
 }

@@ -6,16 +6,12 @@ import (
 
 	"latchkey/engine/compile/bound"
 	"latchkey/engine/compile/expr"
+	"latchkey/engine/compile/names"
 	"latchkey/engine/compile/plan"
+	"latchkey/engine/compile/shape"
 	"latchkey/engine/sqltype"
 	"latchkey/engine/tsql/ast"
 )
-
-// Item is a column of a query.
-type Item struct {
-	bound.X
-	Column plan.Column
-}
 
 // options say how a query stands in its statement.
 type options struct {
@@ -27,38 +23,18 @@ type options struct {
 	convert func(i int, x bound.X) (bound.X, error)
 }
 
-// result is a compiled query.
-type result struct {
-	sql    string
-	items  []Item
-	single bool // cannot have more than one row
-	flags  bound.Flags
-	outer  []int // depths of rows around it that it names columns of
-	into   *ast.ObjectName
-	assign []plan.Assignment
-	inputs []bound.X
-}
-
-func (q *result) names() []string {
-	out := make([]string, len(q.items))
-	for i, item := range q.items {
-		out[i] = item.Column.Name
-	}
-	return out
-}
-
 // Subquery implements expr.Queries.
 func (c *Compiler) Subquery(q *ast.Query, rows expr.Rows, columns int) (expr.Sub, error) {
-	parent, _ := rows.(*Rows)
+	parent, _ := rows.(*names.Rows)
 	res, err := c.query(q, parent, options{named: true})
 	if err != nil {
 		return expr.Sub{}, err
 	}
-	if columns > 0 && len(res.items) != columns {
+	if columns > 0 && len(res.Items) != columns {
 		return expr.Sub{}, plan.Fail(c.Pos, 116)
 	}
-	s := expr.Sub{SQL: res.sql, Single: res.single, Flags: res.flags}
-	for _, item := range res.items {
+	s := expr.Sub{SQL: res.SQL, Single: res.Single, Flags: res.Flags}
+	for _, item := range res.Items {
 		x := item.X
 		if x.Type.Kind == sqltype.Null {
 			x.Type = sqltype.Of(sqltype.Int)
@@ -74,12 +50,12 @@ func (c *Compiler) Exists(q *ast.Query, rows expr.Rows) (expr.Sub, error) {
 }
 
 // query compiles a query inside parent's rows.
-func (c *Compiler) query(q *ast.Query, parent *Rows, o options) (*result, error) {
-	if c.nested++; c.nested > maxNested {
-		c.nested--
-		return nil, plan.Fail(c.Pos, 191)
+func (c *Compiler) query(q *ast.Query, parent *names.Rows, o options) (*names.Result, error) {
+	leave, err := c.Deeper()
+	if err != nil {
+		return nil, err
 	}
-	defer func() { c.nested-- }()
+	defer leave()
 	if q.For != nil {
 		return nil, plan.Unsupported(strings.TrimSpace("FOR "+q.For.Kind+" "+q.For.Mode), c.Pos)
 	}
@@ -98,10 +74,10 @@ type selection struct {
 	c       *Compiler
 	s       *ast.Select
 	q       *ast.Query
-	rows    *Rows
+	rows    *names.Rows
 	from    string
 	where   string
-	items   []Item
+	items   []names.Item
 	having  string
 	group   string
 	order   []orderKey
@@ -110,7 +86,7 @@ type selection struct {
 	keyed   bool // WHERE fixes a unique column
 }
 
-func (c *Compiler) selectQuery(s *ast.Select, q *ast.Query, parent *Rows, o options) (*result, error) {
+func (c *Compiler) selectQuery(s *ast.Select, q *ast.Query, parent *names.Rows, o options) (*names.Result, error) {
 	sel, err := c.begin(s, q, parent)
 	if err != nil {
 		return nil, err
@@ -118,13 +94,13 @@ func (c *Compiler) selectQuery(s *ast.Select, q *ast.Query, parent *Rows, o opti
 	if s.Into != nil && !o.top {
 		return nil, plan.Fail(c.Pos, 156, "INTO")
 	}
-	if assigns(s) {
+	if shape.Assigns(s) {
 		if !o.top {
 			return nil, plan.Fail(c.Pos, 102, "=")
 		}
 		return sel.assignment()
 	}
-	var res *result
+	var res *names.Result
 	if len(sel.sets()) > 0 {
 		res, err = sel.unionOfSets(o)
 	} else {
@@ -136,19 +112,19 @@ func (c *Compiler) selectQuery(s *ast.Select, q *ast.Query, parent *Rows, o opti
 	if err != nil {
 		return nil, err
 	}
-	res.into = s.Into
-	res.flags = sel.rows.flags()
-	res.outer = sel.rows.refs.outer(sel.rows.depth)
+	res.Into = s.Into
+	res.Flags = sel.rows.Flags()
+	res.Outer = sel.rows.Refs.Outer(sel.rows.Depth)
 	return res, nil
 }
 
 // begin compiles FROM, WHERE and the keys of GROUP BY.
-func (c *Compiler) begin(s *ast.Select, q *ast.Query, parent *Rows) (*selection, error) {
+func (c *Compiler) begin(s *ast.Select, q *ast.Query, parent *names.Rows) (*selection, error) {
 	if c.work++; c.work > maxWork {
 		return nil, plan.Fail(c.Pos, 8623)
 	}
 	sel := &selection{c: c, s: s, q: q, rows: c.NewRows(parent)}
-	sel.rows.windows = s.Windows
+	sel.rows.Windows = s.Windows
 	var err error
 	if sel.from, err = c.From(s.From, sel.rows); err != nil {
 		return nil, err
@@ -170,15 +146,15 @@ func (c *Compiler) begin(s *ast.Select, q *ast.Query, parent *Rows) (*selection,
 // body compiles what is behind grouping: HAVING, the list, ORDER BY.
 func (sel *selection) body() error {
 	r := sel.rows
-	r.after = true
-	defer func() { r.after = false }()
+	r.After = true
+	defer func() { r.After = false }()
 	var err error
-	r.clause = "SELECT"
+	r.Clause = "SELECT"
 	if sel.items, err = sel.c.items(sel.s.Items, sel.at("SELECT")); err != nil {
 		return err
 	}
 	if sel.s.Having != nil {
-		r.clause = "HAVING"
+		r.Clause = "HAVING"
 		at := sel.at("HAVING")
 		at.Windows = false
 		x, err := sel.c.Condition(sel.s.Having, at)
@@ -187,7 +163,7 @@ func (sel *selection) body() error {
 		}
 		sel.having = x.SQL
 	}
-	r.clause = "ORDER BY"
+	r.Clause = "ORDER BY"
 	sel.order, err = sel.orderKeys()
 	return err
 }
@@ -197,8 +173,8 @@ func (sel *selection) at(clause string) expr.Place {
 }
 
 // items compiles a select list; stars are expanded.
-func (c *Compiler) items(list []*ast.SelectItem, at expr.Place) ([]Item, error) {
-	var out []Item
+func (c *Compiler) items(list []*ast.SelectItem, at expr.Place) ([]names.Item, error) {
+	var out []names.Item
 	for _, it := range list {
 		if star, ok := it.X.(*ast.Star); ok {
 			cols, err := c.star(star, at)
@@ -218,8 +194,8 @@ func (c *Compiler) items(list []*ast.SelectItem, at expr.Place) ([]Item, error) 
 }
 
 // item names a column of a result.
-func (c *Compiler) item(it *ast.SelectItem, x bound.X) Item {
-	item := Item{X: x}
+func (c *Compiler) item(it *ast.SelectItem, x bound.X) names.Item {
+	item := names.Item{X: x}
 	if x.Column != nil {
 		item.Column = *x.Column
 	}
@@ -242,38 +218,38 @@ func (c *Compiler) item(it *ast.SelectItem, x bound.X) Item {
 }
 
 // star expands * and t.*: 107 and 263.
-func (c *Compiler) star(star *ast.Star, at expr.Place) ([]Item, error) {
-	r, ok := at.Rows.(*Rows)
-	if !ok || len(r.sources) == 0 {
+func (c *Compiler) star(star *ast.Star, at expr.Place) ([]names.Item, error) {
+	r, ok := at.Rows.(*names.Rows)
+	if !ok || len(r.Sources) == 0 {
 		return nil, plan.Fail(c.Pos, 263)
 	}
 	prefixed := len(star.Qualifier.Parts) > 0
-	var out []Item
+	var out []names.Item
 	matched := false
-	for _, s := range r.sources {
+	for _, s := range r.Sources {
 		if s.Hidden && !prefixed {
 			continue
 		}
 		if prefixed {
 			full := ast.ObjectName{Parts: append(append([]string{}, star.Qualifier.Parts...), "*"), Pos: star.Qualifier.Pos}
-			if s.Hidden || !r.fits(s, full) {
+			if s.Hidden || !r.Fits(s, full) {
 				continue
 			}
 		}
 		matched = true
-		for i := range s.cols {
-			if s.cols[i].hidden {
+		for i := range s.Cols {
+			if s.Cols[i].Hidden {
 				continue
 			}
-			name := ast.ObjectName{Parts: []string{s.Name, s.cols[i].name}, Pos: c.Pos}
+			name := ast.ObjectName{Parts: []string{s.Name, s.Cols[i].Name}, Pos: c.Pos}
 			ref := &ast.ColumnRef{Name: name}
-			x := s.cols[i].x
+			x := s.Cols[i].X
 			x.Flags |= bound.HasColumn
-			r.note(r)
-			if s.use != nil {
-				s.use.columns[s.cols[i].name] = true
+			r.Note(r)
+			if s.Use != nil {
+				s.Use.Columns[s.Cols[i].Name] = true
 			}
-			x, err := r.grouping(x, ref, s)
+			x, err := r.Check(x, ref, s)
 			if err != nil {
 				return nil, err
 			}
@@ -281,7 +257,7 @@ func (c *Compiler) star(star *ast.Star, at expr.Place) ([]Item, error) {
 				x = at.Input(x)
 			}
 			out = append(out, c.item(&ast.SelectItem{X: ref}, x))
-			out[len(out)-1].Column.Name = s.cols[i].name
+			out[len(out)-1].Column.Name = s.Cols[i].Name
 		}
 	}
 	if !matched {
@@ -291,12 +267,12 @@ func (c *Compiler) star(star *ast.Star, at expr.Place) ([]Item, error) {
 }
 
 // Items compiles a select list over rows: that of OUTPUT.
-func (c *Compiler) Items(list []*ast.SelectItem, at expr.Place) ([]Item, error) {
+func (c *Compiler) Items(list []*ast.SelectItem, at expr.Place) ([]names.Item, error) {
 	return c.items(list, at)
 }
 
 // render writes the SELECT.
-func (sel *selection) render(o options) (*result, error) {
+func (sel *selection) render(o options) (*names.Result, error) {
 	c, s := sel.c, sel.s
 	outside := o.convert
 	if s.Distinct { // distinct by its own types, converted around it
@@ -327,7 +303,7 @@ func (sel *selection) render(o options) (*result, error) {
 		}
 		return c.convertAround(res, outside)
 	}
-	res := &result{items: sel.items, single: sel.isSingle()}
+	res := &names.Result{Items: sel.items, Single: sel.isSingle()}
 	lim, err := sel.limits()
 	if err != nil {
 		return nil, err
@@ -341,40 +317,39 @@ func (sel *selection) render(o options) (*result, error) {
 	if sel.grouped && sel.group == "" { // one row at most: there is nothing to order
 		sel.order = nil
 		if !anyAggregate(sel.items) {
-			res.sql = sel.bareAggregate() + lim.text()
+			res.SQL = sel.bareAggregate() + lim.text()
 			return res, nil
 		}
 	}
-	res.sql = sel.text(sel.columns(o.named), sel.orderText()) + lim.text()
+	res.SQL = sel.text(sel.columns(o.named), sel.orderText()) + lim.text()
 	return res, nil
 }
 
 // convertAround converts the columns of a query, called c1, c2 ..., outside of it.
-func (c *Compiler) convertAround(res *result, convert func(int, bound.X) (bound.X, error)) (*result, error) {
-	cols := make([]string, len(res.items))
-	for i := range res.items {
+func (c *Compiler) convertAround(res *names.Result, convert func(int, bound.X) (bound.X, error)) (*names.Result, error) {
+	cols := make([]string, len(res.Items))
+	for i := range res.Items {
 		name := "c" + strconv.Itoa(i+1)
-		x := res.items[i].X
+		x := res.Items[i].X
 		x.SQL, x.Column, x.Eval, x.Const = name, nil, nil, false
 		x, err := convert(i, x)
 		if err != nil {
 			return nil, err
 		}
 		cols[i] = x.SQL + " AS " + name
-		res.items[i].X, res.items[i].Column.Type = x, x.Type
+		res.Items[i].X, res.Items[i].Column.Type = x, x.Type
 	}
-	res.sql = "SELECT " + strings.Join(cols, ", ") + " FROM (" + res.sql + ")"
+	res.SQL = "SELECT " + strings.Join(cols, ", ") + " FROM (" + res.SQL + ")"
 	return res, nil
 }
 
 // bareAggregate writes a list without aggregates over rows that HAVING or ORDER BY make one of, which SQLite would not see.
 func (sel *selection) bareAggregate() string {
-	names := make([]string, len(sel.items))
-	for i := range names {
-		names[i] = "c" + strconv.Itoa(i+1)
+	list := make([]string, len(sel.items))
+	for i := range list {
+		list[i] = "c" + strconv.Itoa(i+1)
 	}
-	list := strings.Join(names, ", ")
-	return "SELECT " + list + " FROM (" + sel.text(append(sel.columns(true), "count(*)"), "") + ")"
+	return "SELECT " + strings.Join(list, ", ") + " FROM (" + sel.text(append(sel.columns(true), "count(*)"), "") + ")"
 }
 
 // columns are the texts of the select list.
@@ -449,7 +424,7 @@ func (sel *selection) fixesKey(cond ast.Condition) bool {
 			}
 		}
 	case *ast.Compare:
-		if e.Op != "=" || len(sel.rows.sources) != 1 {
+		if e.Op != "=" || len(sel.rows.Sources) != 1 {
 			return false
 		}
 		return sel.isKey(e.L) && sel.fixed(e.R) || sel.isKey(e.R) && sel.fixed(e.L)
@@ -462,11 +437,11 @@ func (sel *selection) isKey(e ast.Expr) bool {
 	if !ok {
 		return false
 	}
-	s, col, err := sel.rows.find(ref.Name)
+	s, col, err := sel.rows.Lookup(ref.Name)
 	if err != nil || col == nil || s.Object == nil {
 		return false
 	}
-	oc := s.Find(sel.c, col.name)
+	oc := s.Find(sel.c.Base, col.Name)
 	return oc != nil && oc.Key && s.Object.Kind == plan.Table && !oc.Type.Kind.IsText()
 }
 
@@ -476,7 +451,7 @@ func (sel *selection) fixed(e ast.Expr) bool {
 	case *ast.Literal, *ast.Variable:
 		return true
 	case *ast.ColumnRef:
-		_, col, err := sel.rows.find(e.Name)
+		_, col, err := sel.rows.Lookup(e.Name)
 		return err == nil && col == nil
 	}
 	return false

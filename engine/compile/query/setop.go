@@ -6,7 +6,9 @@ import (
 
 	"latchkey/engine/cell"
 	"latchkey/engine/compile/bound"
+	"latchkey/engine/compile/names"
 	"latchkey/engine/compile/plan"
+	"latchkey/engine/compile/shape"
 	"latchkey/engine/sqltype"
 	"latchkey/engine/tsql/ast"
 )
@@ -16,14 +18,14 @@ type arm struct {
 	op    string // "" for a leaf
 	l, r  *arm
 	s     *ast.Select
-	res   *result
+	res   *names.Result
 	types []bound.X
-	names []string
+	list  []string
 }
 
 // setQuery compiles a set operation with its ORDER BY.
-func (c *Compiler) setQuery(op *ast.SetOp, q *ast.Query, parent *Rows, o options) (*result, error) {
-	into := firstSelect(op).Into
+func (c *Compiler) setQuery(op *ast.SetOp, q *ast.Query, parent *names.Rows, o options) (*names.Result, error) {
+	into := shape.First(op).Into
 	if into != nil && !o.top {
 		return nil, plan.Fail(c.Pos, 156, "INTO")
 	}
@@ -31,27 +33,27 @@ func (c *Compiler) setQuery(op *ast.SetOp, q *ast.Query, parent *Rows, o options
 	if err != nil {
 		return nil, err
 	}
-	res := &result{into: into}
+	res := &names.Result{Into: into}
 	common := make([]bound.Common, len(root.types))
 	for i, t := range root.types {
 		if t.Type.Kind == sqltype.Null {
 			t.Type = sqltype.Of(sqltype.Int)
 		}
 		common[i] = bound.Common{Type: t.Type, Label: t.Label, Other: t.Other}
-		res.items = append(res.items, Item{X: bound.X{Type: t.Type, Label: t.Label, Other: t.Other}, Column: plan.Column{Name: root.names[i], Type: t.Type}})
+		res.Items = append(res.Items, names.Item{X: bound.X{Type: t.Type, Label: t.Label, Other: t.Other}, Column: plan.Column{Name: root.list[i], Type: t.Type}})
 	}
 	w := &armWriter{c: c, common: common}
 	body, err := w.write(root, distinctOp(root.op))
 	if err != nil {
 		return nil, err
 	}
-	res.flags, res.outer = w.flags, w.outer
-	res.sql = body
+	res.Flags, res.Outer = w.flags, w.outer
+	res.SQL = body
 	if o.convert != nil { // around the whole, where equal values are one already
 		if res, err = c.convertAround(res, o.convert); err != nil {
 			return nil, err
 		}
-		body = res.sql
+		body = res.SQL
 	}
 	order, err := c.setOrder(q, res)
 	if err != nil {
@@ -64,34 +66,21 @@ func (c *Compiler) setQuery(op *ast.SetOp, q *ast.Query, parent *Rows, o options
 	if order != "" && strings.Contains(order, "(") || lim.text() != "" {
 		body = "SELECT * FROM (" + body + ")"
 	}
-	res.sql = body + order + lim.text()
+	res.SQL = body + order + lim.text()
 	return res, nil
-}
-
-func firstSelect(b ast.Body) *ast.Select {
-	for {
-		switch x := b.(type) {
-		case *ast.Select:
-			return x
-		case *ast.SetOp:
-			b = x.L
-		default:
-			return &ast.Select{}
-		}
-	}
 }
 
 func distinctOp(op string) bool { return op != "UNION ALL" }
 
 // arms compiles every leaf and finds the types of every operation: 205, 206.
-func (c *Compiler) arms(b ast.Body, parent *Rows) (*arm, int, error) {
+func (c *Compiler) arms(b ast.Body, parent *names.Rows) (*arm, int, error) {
 	if s, ok := b.(*ast.Select); ok {
 		res, err := c.leaf(s, parent)
 		if err != nil {
 			return nil, 0, err
 		}
-		a := &arm{s: s, res: res, names: res.names()}
-		for _, item := range res.items {
+		a := &arm{s: s, res: res, list: res.Names()}
+		for _, item := range res.Items {
 			x := item.X
 			x.SQL, x.Column, x.Eval = "", nil, nil
 			a.types = append(a.types, x)
@@ -116,7 +105,7 @@ func (c *Compiler) arms(b ast.Body, parent *Rows) (*arm, int, error) {
 	if len(l.types) != len(r.types) {
 		return nil, 0, plan.Fail(c.Pos, 205)
 	}
-	a := &arm{op: op.Op, l: l, r: r, names: l.names}
+	a := &arm{op: op.Op, l: l, r: r, list: l.list}
 	name := op.Op
 	for i := range l.types {
 		lt, rt := l.types[i], r.types[i]
@@ -144,8 +133,8 @@ func (c *Compiler) arms(b ast.Body, parent *Rows) (*arm, int, error) {
 }
 
 // leaf compiles one SELECT of a set operation.
-func (c *Compiler) leaf(s *ast.Select, parent *Rows) (*result, error) {
-	if assigns(s) {
+func (c *Compiler) leaf(s *ast.Select, parent *names.Rows) (*names.Result, error) {
+	if shape.Assigns(s) {
 		return nil, plan.Fail(c.Pos, 10734)
 	}
 	plainS := *s
@@ -181,11 +170,11 @@ func (w *armWriter) write(a *arm, distinct bool) (string, error) {
 
 // leaf is the text of a SELECT, with conversions around it where its columns are not of the common types.
 func (w *armWriter) leaf(a *arm, distinct bool) (string, error) {
-	w.flags |= a.res.flags
-	w.outer = append(w.outer, a.res.outer...)
+	w.flags |= a.res.Flags
+	w.outer = append(w.outer, a.res.Outer...)
 	same := a.s.Top == nil
-	cols := make([]string, len(a.res.items))
-	for i, item := range a.res.items {
+	cols := make([]string, len(a.res.Items))
+	for i, item := range a.res.Items {
 		name := "c" + strconv.Itoa(i+1)
 		bare := item.Column.Object != nil && item.X.Column != nil
 		x := item.X
@@ -207,13 +196,13 @@ func (w *armWriter) leaf(a *arm, distinct bool) (string, error) {
 		}
 	}
 	if same {
-		return a.res.sql, nil
+		return a.res.SQL, nil
 	}
-	return "SELECT " + strings.Join(cols, ", ") + " FROM (" + a.res.sql + ")", nil
+	return "SELECT " + strings.Join(cols, ", ") + " FROM (" + a.res.SQL + ")", nil
 }
 
 // setOrder is the ORDER BY of a set operation: names and numbers of its columns alone (104, 108).
-func (c *Compiler) setOrder(q *ast.Query, res *result) (string, error) {
+func (c *Compiler) setOrder(q *ast.Query, res *names.Result) (string, error) {
 	var keys []orderKey
 	for _, o := range q.OrderBy {
 		k := orderKey{desc: o.Desc}
@@ -224,12 +213,12 @@ func (c *Compiler) setOrder(q *ast.Query, res *result) (string, error) {
 		switch e := e.(type) {
 		case *ast.Literal:
 			n, _ := strconv.Atoi(e.Text)
-			if e.Kind != ast.IntLit || n < 1 || n > len(res.items) {
+			if e.Kind != ast.IntLit || n < 1 || n > len(res.Items) {
 				return "", plan.Fail(c.Pos, 108, n)
 			}
 			k.item = n
 		case *ast.ColumnRef:
-			for i, item := range res.items {
+			for i, item := range res.Items {
 				if len(e.Name.Parts) == 1 && c.Same(item.Column.Name, e.Name.Name()) {
 					k.item = i + 1
 					break
@@ -247,7 +236,7 @@ func (c *Compiler) setOrder(q *ast.Query, res *result) (string, error) {
 				return "", plan.Fail(c.Pos, 169)
 			}
 		}
-		k.x = res.items[k.item-1].X
+		k.x = res.Items[k.item-1].X
 		if coll != nil {
 			return "", plan.Unsupported("COLLATE IN ORDER BY OF A SET OPERATION", c.Pos)
 		}

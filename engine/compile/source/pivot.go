@@ -1,4 +1,4 @@
-package query
+package source
 
 import (
 	"strconv"
@@ -7,15 +7,16 @@ import (
 	"latchkey/engine/cell"
 	"latchkey/engine/compile/bound"
 	"latchkey/engine/compile/expr"
+	"latchkey/engine/compile/names"
 	"latchkey/engine/compile/plan"
 	"latchkey/engine/sqltype"
 	"latchkey/engine/tsql/ast"
 )
 
 // pivot is source PIVOT (aggregate FOR column IN (values)): grouping by the columns that are left, the aggregate of a CASE for each value.
-func (c *Compiler) pivot(ts *ast.Pivot, r *Rows) (string, error) {
-	inner := c.NewRows(r.parent)
-	from, err := c.source(ts.Source, inner)
+func (c *Compiler) pivot(ts *ast.Pivot, r *names.Rows) (string, error) {
+	inner := c.NewRows(r.Parent)
+	from, err := c.Source(ts.Source, inner)
 	if err != nil {
 		return "", err
 	}
@@ -34,16 +35,16 @@ func (c *Compiler) pivot(ts *ast.Pivot, r *Rows) (string, error) {
 		}
 		used[x.SQL] = true
 	}
-	out := &result{}
+	out := &names.Result{}
 	var columns, keys []string
-	for _, s := range inner.sources {
-		for _, cl := range s.cols {
-			if used[cl.x.SQL] || cl.hidden {
+	for _, s := range inner.Sources {
+		for _, cl := range s.Cols {
+			if used[cl.X.SQL] || cl.Hidden {
 				continue
 			}
-			out.items = append(out.items, Item{X: cl.x, Column: plan.Column{Name: cl.name, Type: cl.x.Type}})
-			columns = append(columns, cl.x.SQL)
-			keys = append(keys, bound.Key(cl.x))
+			out.Items = append(out.Items, names.Item{X: cl.X, Column: plan.Column{Name: cl.Name, Type: cl.X.Type}})
+			columns = append(columns, cl.X.SQL)
+			keys = append(keys, bound.Key(cl.X))
 		}
 	}
 	for _, v := range ts.In {
@@ -55,7 +56,7 @@ func (c *Compiler) pivot(ts *ast.Pivot, r *Rows) (string, error) {
 			return "", err
 		}
 		x.Type.Nullable = true
-		out.items = append(out.items, Item{X: x, Column: plan.Column{Name: v, Type: x.Type}})
+		out.Items = append(out.Items, names.Item{X: x, Column: plan.Column{Name: v, Type: x.Type}})
 		columns = append(columns, x.SQL)
 	}
 	for i := range columns {
@@ -65,19 +66,19 @@ func (c *Compiler) pivot(ts *ast.Pivot, r *Rows) (string, error) {
 	if len(keys) > 0 {
 		sql += " GROUP BY " + strings.Join(keys, ", ")
 	}
-	names, err := c.columnNames(out.names(), nil, ts.Alias)
+	list, err := c.ColumnNames(out.Names(), nil, ts.Alias)
 	if err != nil {
 		return "", err
 	}
-	s := c.sourceOf(out, ts.Alias, names)
+	s := c.Of(out, ts.Alias, list)
 	r.Add(s)
 	return "(" + sql + ") AS " + s.Alias, nil
 }
 
 // unpivot is source UNPIVOT (value FOR column IN (columns)): a join with the numbers of the columns, without those that are NULL.
-func (c *Compiler) unpivot(ts *ast.Unpivot, r *Rows) (string, error) {
-	inner := c.NewRows(r.parent)
-	from, err := c.source(ts.Source, inner)
+func (c *Compiler) unpivot(ts *ast.Unpivot, r *names.Rows) (string, error) {
+	inner := c.NewRows(r.Parent)
+	from, err := c.Source(ts.Source, inner)
 	if err != nil {
 		return "", err
 	}
@@ -94,13 +95,13 @@ func (c *Compiler) unpivot(ts *ast.Unpivot, r *Rows) (string, error) {
 			return "", plan.Fail(ref.Pos, 8167, ref.Name())
 		}
 	}
-	out := &result{}
+	out := &names.Result{}
 	var columns []string
-	for _, s := range inner.sources {
-		for _, cl := range s.cols {
-			if !taken[cl.x.SQL] && !cl.hidden {
-				out.items = append(out.items, Item{X: cl.x, Column: plan.Column{Name: cl.name, Type: cl.x.Type}})
-				columns = append(columns, cl.x.SQL)
+	for _, s := range inner.Sources {
+		for _, cl := range s.Cols {
+			if !taken[cl.X.SQL] && !cl.Hidden {
+				out.Items = append(out.Items, names.Item{X: cl.X, Column: plan.Column{Name: cl.Name, Type: cl.X.Type}})
+				columns = append(columns, cl.X.SQL)
 			}
 		}
 	}
@@ -117,16 +118,16 @@ func (c *Compiler) unpivot(ts *ast.Unpivot, r *Rows) (string, error) {
 	label := bound.X{Type: sqltype.Sized(sqltype.NVarChar, 128).Collated(c.Settings.Collation).NotNull(), Label: bound.Implicit}
 	value := "(CASE " + n + ".column1" + pick.String() + " END)"
 	columns = append(columns, value, "(CASE "+n+".column1"+name.String()+" END)")
-	out.items = append(out.items, Item{X: x, Column: plan.Column{Name: ts.Value, Type: x.Type}}, Item{X: label, Column: plan.Column{Name: ts.For, Type: label.Type}})
+	out.Items = append(out.Items, names.Item{X: x, Column: plan.Column{Name: ts.Value, Type: x.Type}}, names.Item{X: label, Column: plan.Column{Name: ts.For, Type: label.Type}})
 	for i := range columns {
 		columns[i] += " AS c" + strconv.Itoa(i+1)
 	}
 	sql := "SELECT " + strings.Join(columns, ", ") + " FROM " + from + " JOIN (VALUES " + strings.Join(numbers, ", ") + ") AS " + n + " WHERE " + value + " IS NOT NULL"
-	names, err := c.columnNames(out.names(), nil, ts.Alias)
+	list, err := c.ColumnNames(out.Names(), nil, ts.Alias)
 	if err != nil {
 		return "", err
 	}
-	s := c.sourceOf(out, ts.Alias, names)
+	s := c.Of(out, ts.Alias, list)
 	r.Add(s)
 	return "(" + sql + ") AS " + s.Alias, nil
 }

@@ -1,4 +1,4 @@
-package query
+package source
 
 import (
 	"strconv"
@@ -6,33 +6,34 @@ import (
 
 	"latchkey/engine/compile/bound"
 	"latchkey/engine/compile/expr"
+	"latchkey/engine/compile/names"
 	"latchkey/engine/compile/plan"
 	"latchkey/engine/sqltype"
 	"latchkey/engine/tsql/ast"
 )
 
 // From compiles a FROM clause to the text behind FROM; its sources come into scope. Joins by comma bind last.
-func (c *Compiler) From(list []ast.TableSource, r *Rows) (string, error) {
+func (c *Compiler) From(list []ast.TableSource, r *names.Rows) (string, error) {
 	texts := make([]string, len(list))
 	for i, ts := range list {
-		first := len(r.sources)
-		text, err := c.source(ts, r)
+		first := len(r.Sources)
+		text, err := c.Source(ts, r)
 		if err != nil {
 			return "", err
 		}
 		if i > 0 {
-			text = grouped(text)
+			text = Grouped(text)
 		}
 		texts[i] = text
-		if err := c.exposed(r, first); err != nil {
+		if err := c.Exposed(r, first); err != nil {
 			return "", err
 		}
 	}
 	return joinTexts(texts, " JOIN "), nil
 }
 
-// grouped puts joins in parentheses, and nothing else: SQLite loses the alias of a single source in them.
-func grouped(text string) string {
+// Grouped puts joins in parentheses, and nothing else: SQLite loses the alias of a single source in them.
+func Grouped(text string) string {
 	depth := 0
 	for i := 0; i < len(text); i++ {
 		switch ch := text[i]; ch {
@@ -63,11 +64,11 @@ func joinTexts(texts []string, by string) string {
 	return strings.Join(out, by)
 }
 
-// exposed refuses two sources of one name: 1011, 1012, 1013.
-func (c *Compiler) exposed(r *Rows, first int) error {
-	for i := first; i < len(r.sources); i++ {
-		for _, o := range r.sources[:i] {
-			s := r.sources[i]
+// Exposed refuses two sources of one name: 1011, 1012, 1013.
+func (c *Compiler) Exposed(r *names.Rows, first int) error {
+	for i := first; i < len(r.Sources); i++ {
+		for _, o := range r.Sources[:i] {
+			s := r.Sources[i]
 			if s.Name == "" || !c.Same(s.Name, o.Name) {
 				continue
 			}
@@ -85,8 +86,8 @@ func (c *Compiler) exposed(r *Rows, first int) error {
 	return nil
 }
 
-// source compiles one table source.
-func (c *Compiler) source(ts ast.TableSource, r *Rows) (string, error) {
+// Source compiles one table source.
+func (c *Compiler) Source(ts ast.TableSource, r *names.Rows) (string, error) {
 	switch ts := ts.(type) {
 	case *ast.Table:
 		return c.table(ts, r)
@@ -95,10 +96,10 @@ func (c *Compiler) source(ts ast.TableSource, r *Rows) (string, error) {
 		if o == nil {
 			return "", plan.Fail(c.Pos, 1087, ts.Name)
 		}
-		if err := c.tableHints(ts.Hints); err != nil {
+		if err := c.TableHints(ts.Hints); err != nil {
 			return "", err
 		}
-		return c.stored(o, or(ts.Alias, ts.Name), ts.Alias != "", r), nil
+		return c.stored(o, Or(ts.Alias, ts.Name), ts.Alias != "", r), nil
 	case *ast.Derived:
 		return c.derived(ts, r)
 	case *ast.Join:
@@ -115,33 +116,34 @@ func (c *Compiler) source(ts ast.TableSource, r *Rows) (string, error) {
 	return "", plan.Unsupported("TABLE SOURCE", c.Pos)
 }
 
-func or(a, b string) string {
+// Or is the first of two texts that is not empty.
+func Or(a, b string) string {
 	if a != "" {
 		return a
 	}
 	return b
 }
 
-func (c *Compiler) table(ts *ast.Table, r *Rows) (string, error) {
+func (c *Compiler) table(ts *ast.Table, r *names.Rows) (string, error) {
 	switch {
 	case ts.Temporal != "":
 		return "", plan.Unsupported("FOR SYSTEM_TIME", ts.Name.Pos)
 	case ts.Sample != "":
 		return "", plan.Unsupported("TABLESAMPLE", ts.Name.Pos)
 	}
-	if err := c.tableHints(ts.Hints); err != nil {
+	if err := c.TableHints(ts.Hints); err != nil {
 		return "", err
 	}
 	if len(ts.Name.Parts) == 1 {
 		if w := c.findCTE(ts.Name.Name()); w != nil {
-			return c.useCTE(w, or(ts.Alias, ts.Name.Name()), r)
+			return c.useCTE(w, Or(ts.Alias, ts.Name.Name()), r)
 		}
 	}
 	o, err := c.Object(ts.Name)
 	if err != nil {
 		return "", err
 	}
-	return c.named(o, or(ts.Alias, o.Name), ts.Alias != "", ts.Name, r)
+	return c.named(o, Or(ts.Alias, o.Name), ts.Alias != "", ts.Name, r)
 }
 
 // Object resolves a name in FROM: 208.
@@ -157,7 +159,7 @@ func (c *Compiler) Object(name ast.ObjectName) (*plan.Object, error) {
 }
 
 // named is the text of an object that was found by name.
-func (c *Compiler) named(o *plan.Object, name string, aliased bool, written ast.ObjectName, r *Rows) (string, error) {
+func (c *Compiler) named(o *plan.Object, name string, aliased bool, written ast.ObjectName, r *names.Rows) (string, error) {
 	switch o.Kind {
 	case plan.View:
 		return c.view(o, name, aliased, nil, r)
@@ -168,28 +170,21 @@ func (c *Compiler) named(o *plan.Object, name string, aliased bool, written ast.
 }
 
 // stored is the text of a table or virtual view of SQLite's.
-func (c *Compiler) stored(o *plan.Object, name string, aliased bool, r *Rows) string {
+func (c *Compiler) stored(o *plan.Object, name string, aliased bool, r *names.Rows) string {
 	s := c.Table(o, name, c.Alias())
 	s.Aliased = aliased
-	c.attachUse(s, o)
+	c.Watch(s, o)
 	r.Add(s)
 	return o.Source + " AS " + s.Alias
 }
 
-func (c *Compiler) attachUse(s *Source, o *plan.Object) {
-	c.Need(o, "SELECT")
-	if !o.Temporary && c.inView == 0 {
-		s.use = c.useOf(o, "SELECT")
-	}
-}
-
 // view expands a view or inline function in place.
-func (c *Compiler) view(o *plan.Object, name string, aliased bool, args map[string]bound.X, r *Rows) (string, error) {
+func (c *Compiler) view(o *plan.Object, name string, aliased bool, args map[string]bound.X, r *names.Rows) (string, error) {
 	if o.Query == nil {
 		return "", plan.Fail(c.Pos, 4413, o.Name)
 	}
 	c.Need(o, "SELECT")
-	leave, err := c.enter(o.Scope, args)
+	leave, err := c.Enter(o.Scope, args)
 	if err != nil {
 		return "", err
 	}
@@ -198,28 +193,26 @@ func (c *Compiler) view(o *plan.Object, name string, aliased bool, args map[stri
 	if err != nil {
 		return "", err
 	}
-	names := inner.names()
+	list := inner.Names()
 	if len(o.Columns) > 0 {
-		if len(o.Columns) != len(names) {
+		if len(o.Columns) != len(list) {
 			return "", plan.Fail(c.Pos, 4502, o.Name)
 		}
-		for i := range names {
-			names[i] = o.Columns[i].Name
+		for i := range list {
+			list[i] = o.Columns[i].Name
 		}
 	}
-	s := c.sourceOf(inner, name, names)
+	s := c.Of(inner, name, list)
 	s.Object, s.Aliased = o, aliased
-	if !o.Temporary && c.inView == 0 {
-		s.use = c.useOf(o, "SELECT")
-	}
+	c.Watch(s, o)
 	r.Add(s)
-	return "(" + inner.sql + ") AS " + s.Alias, nil
+	return "(" + inner.SQL + ") AS " + s.Alias, nil
 }
 
 // definition compiles the query of a view. lateral says that its arguments may name columns of r.
-func (c *Compiler) definition(q *ast.SelectStmt, lateral bool, r *Rows) (*result, error) {
+func (c *Compiler) definition(q *ast.SelectStmt, lateral bool, r *names.Rows) (*names.Result, error) {
 	if q.With != nil {
-		leave, err := c.With(q.With)
+		leave, err := c.Selects.With(q.With)
 		if err != nil {
 			return nil, err
 		}
@@ -230,13 +223,13 @@ func (c *Compiler) definition(q *ast.SelectStmt, lateral bool, r *Rows) (*result
 			return nil, err
 		}
 	}
-	return c.query(q.Query, nil, options{named: true})
+	return c.Selects.Nested(q.Query, nil)
 }
 
-// sourceOf is the source that a nested query makes, its columns called c1, c2 ... in SQLite.
-func (c *Compiler) sourceOf(q *result, name string, names []string) *Source {
-	s := &Source{Name: name, Alias: c.Alias(), Aliased: true}
-	for i, item := range q.items {
+// Of is the source that a nested query makes, its columns called c1, c2 ... in SQLite.
+func (c *Compiler) Of(q *names.Result, name string, list []string) *names.Source {
+	s := &names.Source{Name: name, Alias: c.Alias(), Aliased: true}
+	for i, item := range q.Items {
 		x := item.X
 		x.SQL = s.Alias + ".c" + strconv.Itoa(i+1)
 		x.Eval, x.Const, x.Flags = nil, false, 0
@@ -246,30 +239,30 @@ func (c *Compiler) sourceOf(q *result, name string, names []string) *Source {
 		if x.Column != nil {
 			column := *x.Column
 			column.Object, column.Source, column.Updatable = nil, "", false
-			column.Name = names[i]
+			column.Name = list[i]
 			x.Column = &column
 		}
 		if x.Type.Kind.IsText() && x.Label == bound.Default {
 			x.Label = bound.Implicit
 		}
-		s.cols = append(s.cols, col{name: names[i], x: x})
+		s.Cols = append(s.Cols, names.Col{Name: list[i], X: x})
 	}
 	return s
 }
 
-// columnNames checks and applies a list of column names: 8155, 8156, 8158, 8159.
-func (c *Compiler) columnNames(names, given []string, of string) ([]string, error) {
+// ColumnNames checks and applies a list of column names: 8155, 8156, 8158, 8159.
+func (c *Compiler) ColumnNames(list, given []string, of string) ([]string, error) {
 	if len(given) > 0 {
 		switch {
-		case len(names) > len(given):
+		case len(list) > len(given):
 			return nil, plan.Fail(c.Pos, 8158, of)
-		case len(names) < len(given):
+		case len(list) < len(given):
 			return nil, plan.Fail(c.Pos, 8159, of)
 		}
-		names = given
+		list = given
 	}
-	seen := make(map[string]bool, len(names))
-	for i, n := range names {
+	seen := make(map[string]bool, len(list))
+	for i, n := range list {
 		if n == "" {
 			return nil, plan.Fail(c.Pos, 8155, i+1, of)
 		}
@@ -282,46 +275,46 @@ func (c *Compiler) columnNames(names, given []string, of string) ([]string, erro
 		}
 		seen[key] = true
 	}
-	return names, nil
+	return list, nil
 }
 
-func (c *Compiler) derived(ts *ast.Derived, r *Rows) (string, error) {
+func (c *Compiler) derived(ts *ast.Derived, r *names.Rows) (string, error) {
 	if ts.DML != nil {
 		return "", plan.Unsupported("A NESTED INSERT, UPDATE, DELETE, OR MERGE STATEMENT", c.Pos)
 	}
 	if ts.Query == nil {
 		return c.values(ts, r)
 	}
-	inner, err := c.query(ts.Query, r.parent, options{named: true})
+	inner, err := c.Selects.Nested(ts.Query, r.Parent)
 	if err != nil {
 		return "", err
 	}
-	r.noteOuter(inner.outer)
-	names, err := c.columnNames(inner.names(), ts.Columns, ts.Alias)
+	r.NoteOuter(inner.Outer)
+	list, err := c.ColumnNames(inner.Names(), ts.Columns, ts.Alias)
 	if err != nil {
 		return "", err
 	}
-	s := c.sourceOf(inner, ts.Alias, names)
+	s := c.Of(inner, ts.Alias, list)
 	r.Add(s)
-	return "(" + inner.sql + ") AS " + s.Alias, nil
+	return "(" + inner.SQL + ") AS " + s.Alias, nil
 }
 
 // values is (VALUES (...), (...)) AS alias (columns).
-func (c *Compiler) values(ts *ast.Derived, r *Rows) (string, error) {
-	at, done := r.nestedRows()
+func (c *Compiler) values(ts *ast.Derived, r *names.Rows) (string, error) {
+	at, done := r.Nested()
 	rows, cols, err := c.Values(ts.Rows, expr.Place{Rows: at, Clause: "SELECT"})
 	done()
 	if err != nil {
 		return "", err
 	}
-	names, err := c.columnNames(make([]string, len(cols)), ts.Columns, ts.Alias)
+	list, err := c.ColumnNames(make([]string, len(cols)), ts.Columns, ts.Alias)
 	if err != nil {
 		return "", err
 	}
-	s := c.sourceOf(&result{items: cols}, ts.Alias, names)
+	s := c.Of(&names.Result{Items: cols}, ts.Alias, list)
 	texts := make([]string, len(rows))
 	for i, row := range rows {
-		texts[i] = "(" + strings.Join(sqlOf(row), ", ") + ")"
+		texts[i] = "(" + strings.Join(Texts(row), ", ") + ")"
 	}
 	head := make([]string, len(cols)) // gives the columns their names, and no row
 	for i := range head {
@@ -331,7 +324,8 @@ func (c *Compiler) values(ts *ast.Derived, r *Rows) (string, error) {
 	return "(SELECT " + strings.Join(head, ", ") + " WHERE 0 UNION ALL VALUES " + strings.Join(texts, ", ") + ") AS " + s.Alias, nil
 }
 
-func sqlOf(xs []bound.X) []string {
+// Texts are the texts of expressions.
+func Texts(xs []bound.X) []string {
 	out := make([]string, len(xs))
 	for i, x := range xs {
 		out[i] = x.SQL
@@ -340,7 +334,7 @@ func sqlOf(xs []bound.X) []string {
 }
 
 // Values compiles rows of expressions and brings each column to one type: 10709.
-func (c *Compiler) Values(rows [][]ast.Expr, at expr.Place) ([][]bound.X, []Item, error) {
+func (c *Compiler) Values(rows [][]ast.Expr, at expr.Place) ([][]bound.X, []names.Item, error) {
 	out := make([][]bound.X, len(rows))
 	for i, row := range rows {
 		if len(row) != len(rows[0]) {
@@ -352,7 +346,7 @@ func (c *Compiler) Values(rows [][]ast.Expr, at expr.Place) ([][]bound.X, []Item
 		}
 		out[i] = xs
 	}
-	var items []Item
+	var items []names.Item
 	for j := range rows[0] {
 		column := make([]bound.X, len(out))
 		for i := range out {
@@ -370,39 +364,39 @@ func (c *Compiler) Values(rows [][]ast.Expr, at expr.Place) ([][]bound.X, []Item
 				return nil, nil, err
 			}
 		}
-		items = append(items, Item{X: bound.X{Type: common.Type, Label: common.Label, Other: common.Other}, Column: plan.Column{Type: common.Type}})
+		items = append(items, names.Item{X: bound.X{Type: common.Type, Label: common.Label, Other: common.Other}, Column: plan.Column{Type: common.Type}})
 	}
 	return out, items, nil
 }
 
-func (c *Compiler) join(ts *ast.Join, r *Rows) (string, error) {
+func (c *Compiler) join(ts *ast.Join, r *names.Rows) (string, error) {
 	if ts.Hint == "REMOTE" {
 		return "", plan.Unsupported("REMOTE JOIN", c.Pos)
 	}
-	first := len(r.sources)
-	left, err := c.source(ts.L, r)
+	first := len(r.Sources)
+	left, err := c.Source(ts.L, r)
 	if err != nil {
 		return "", err
 	}
-	middle := len(r.sources)
+	middle := len(r.Sources)
 	if ts.Kind == "CROSS APPLY" || ts.Kind == "OUTER APPLY" {
-		text, err := c.apply(ts, left, first, r)
+		text, err := c.Selects.Apply(ts, left, first, r)
 		if err != nil {
 			return "", err
 		}
-		return text, c.exposed(r, middle)
+		return text, c.Exposed(r, middle)
 	}
-	right, err := c.source(ts.R, r)
+	right, err := c.Source(ts.R, r)
 	if err != nil {
 		return "", err
 	}
-	if err := c.exposed(r, middle); err != nil {
+	if err := c.Exposed(r, middle); err != nil {
 		return "", err
 	}
-	right = grouped(right)
+	right = Grouped(right)
 	on := ""
 	if ts.On != nil {
-		sub := &Rows{c: c, parent: r.parent, depth: r.depth, sources: r.sources[first:], refs: r.refs}
+		sub := &names.Rows{Base: c.Base, Parent: r.Parent, Depth: r.Depth, Sources: r.Sources[first:], Refs: r.Refs}
 		x, err := c.Condition(ts.On, expr.Place{Rows: sub, Clause: "ON"})
 		if err != nil {
 			return "", err
@@ -414,10 +408,10 @@ func (c *Compiler) join(ts *ast.Join, r *Rows) (string, error) {
 		return "", plan.Unsupported(ts.Kind+" JOIN", c.Pos)
 	}
 	if ts.Kind == "LEFT" || ts.Kind == "FULL" {
-		r.nullable(middle, len(r.sources))
+		r.Nullable(middle, len(r.Sources))
 	}
 	if ts.Kind == "RIGHT" || ts.Kind == "FULL" {
-		r.nullable(first, middle)
+		r.Nullable(first, middle)
 	}
 	return left + kind + right + on, nil
 }

@@ -1,4 +1,4 @@
-package query
+package names
 
 import (
 	"reflect"
@@ -12,8 +12,8 @@ import (
 
 var posType = reflect.TypeFor[token.Pos]()
 
-// equal reports that two expressions are the same but for case and place of names; columns are compared by what they refer to.
-func (r *Rows) equal(a, b ast.Expr) bool {
+// Equal reports that two expressions are the same but for case and place of names; columns are compared by what they refer to.
+func (r *Rows) Equal(a, b ast.Expr) bool {
 	return r.equalValue(reflect.ValueOf(a), reflect.ValueOf(b))
 }
 
@@ -81,8 +81,8 @@ func (r *Rows) sameColumn(a, b *ast.ColumnRef) bool {
 
 // raw resolves a column as before grouping.
 func (r *Rows) raw(ref *ast.ColumnRef) (bound.X, error) {
-	after := r.after
-	r.after = false
-	defer func() { r.after = after }()
+	after := r.After
+	r.After = false
+	defer func() { r.After = after }()
 	return r.Column(ref, expr.Place{Rows: r})
 }

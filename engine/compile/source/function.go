@@ -1,0 +1,131 @@
+package source
+
+import (
+	"strings"
+
+	"latchkey/engine/compile/bound"
+	"latchkey/engine/compile/expr"
+	"latchkey/engine/compile/names"
+	"latchkey/engine/compile/plan"
+	"latchkey/engine/fn"
+	"latchkey/engine/sqltype"
+	"latchkey/engine/tsql/ast"
+)
+
+// function compiles a table-valued function in FROM.
+func (c *Compiler) function(ts *ast.FuncTable, r *names.Rows, lateral bool) (string, error) {
+	at, done := r.Nested()
+	defer done()
+	text, _, err := c.FunctionText(ts, at, r)
+	return text, err
+}
+
+// FunctionText compiles a function whose arguments see args.
+func (c *Compiler) FunctionText(ts *ast.FuncTable, args, r *names.Rows) (string, bool, error) {
+	call, ok := ts.Call.(*ast.FuncCall)
+	if !ok {
+		return "", false, plan.Unsupported("A METHOD IN FROM", c.Pos)
+	}
+	if len(ts.With) > 0 {
+		return "", false, plan.Unsupported(strings.ToUpper(call.Name.Name())+" WITH", call.Name.Pos)
+	}
+	o, err := c.Scope.Object(call.Name)
+	if err != nil {
+		return "", false, plan.At(err, call.Name.Pos)
+	}
+	if o == nil || o.Kind != plan.Function && o.Kind != plan.TableFunction {
+		if f, ok := fn.Lookup(call.Name.Name()); ok && f.Kind == fn.TableFunc {
+			return "", false, plan.Unsupported(f.Name, call.Name.Pos)
+		}
+		if o != nil {
+			return "", false, plan.Fail(call.Name.Pos, 215, call.Name.Name())
+		}
+		return "", false, plan.Fail(call.Name.Pos, 208, call.Name.String())
+	}
+	xs, correlated, err := c.Args(call, o, args)
+	if err != nil {
+		return "", false, err
+	}
+	name := Or(ts.Alias, o.Name)
+	if o.Kind == plan.Function {
+		if correlated {
+			return "", true, plan.Unsupported("AN INLINE FUNCTION WITH COLUMNS AS ARGUMENTS OUTSIDE APPLY", call.Name.Pos)
+		}
+		text, err := c.view(o, name, ts.Alias != "", Variables(o, xs), r)
+		return text, false, err
+	}
+	c.Need(o, "SELECT")
+	s := c.Table(o, name, c.Alias())
+	s.Aliased = ts.Alias != ""
+	if len(ts.Columns) > 0 {
+		list := make([]string, len(s.Cols))
+		for i := range s.Cols {
+			list[i] = s.Cols[i].Name
+		}
+		if list, err = c.ColumnNames(list, ts.Columns, name); err != nil {
+			return "", false, err
+		}
+		for i := range s.Cols {
+			s.Cols[i].Name = list[i]
+		}
+	}
+	r.Add(s)
+	return o.Source + "(" + strings.Join(Texts(xs), ", ") + ") AS " + s.Alias, correlated, nil
+}
+
+// Variables are what the parameters of an inline function stand for.
+func Variables(o *plan.Object, xs []bound.X) map[string]bound.X {
+	vars := make(map[string]bound.X, len(xs))
+	for i, p := range o.Params {
+		vars[strings.ToLower(p.Name)] = xs[i]
+	}
+	return vars
+}
+
+// HasColumns reports that a column is among arguments.
+func HasColumns(args map[string]bound.X) bool {
+	for _, x := range args {
+		if x.Flags&(bound.HasColumn|bound.HasOuter) != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// Args compiles the arguments of a function in FROM, converted to its parameters: 313, 8144.
+func (c *Compiler) Args(call *ast.FuncCall, o *plan.Object, args *names.Rows) ([]bound.X, bool, error) {
+	if len(call.Args) > len(o.Params) {
+		return nil, false, plan.Fail(call.Name.Pos, 8144, call.Name.String())
+	}
+	var xs []bound.X
+	correlated := false
+	for i, p := range o.Params {
+		var x bound.X
+		var err error
+		_, isDefault := ast.Expr(nil), false
+		if i < len(call.Args) {
+			_, isDefault = call.Args[i].(*ast.Default)
+		}
+		switch {
+		case i < len(call.Args) && !isDefault:
+			x, err = c.Expr(call.Args[i], expr.Place{Rows: args, Clause: "FROM"})
+		case p.Default != nil:
+			x, err = c.Expr(p.Default, expr.Place{})
+		case o.Kind == plan.TableFunction && i >= len(call.Args):
+			x = c.Null()
+		default:
+			return nil, false, plan.Fail(call.Name.Pos, 313, call.Name.String())
+		}
+		if err != nil {
+			return nil, false, err
+		}
+		correlated = correlated || x.Flags&(bound.HasColumn|bound.HasOuter) != 0
+		if p.Type.Kind != sqltype.Null {
+			if x, err = c.Assign(x, bound.Target{Type: p.Type}, call.Name.Pos); err != nil {
+				return nil, false, err
+			}
+		}
+		xs = append(xs, x)
+	}
+	return xs, correlated, nil
+}

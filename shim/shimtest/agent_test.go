@@ -347,6 +347,26 @@ func TestAgentOnWindows(t *testing.T) {
 	h.must("garbage", "1", pointers, "1", thumb)
 	blob := h.must("wrap", "1", thumb, plainHex).fields["blob"]
 
+	// Who may listen: the owner of the pipe and the program at its other end are those of the settings, or nothing is sent.
+	for _, c := range []struct {
+		value, data string
+		code        int
+	}{
+		{"AgentImage", `C:\windows\system32\notepad.exe`, 5004},
+		{"AgentImage", strings.ToUpper(windowsPath(exe)), 0},
+		{"AgentOwner", "S-1-5-21-1-2-3-4", 5004},
+		{"AgentOwner", "no SID", 5001},
+		{"AgentOwner", "S-1-5-21-0-0-0-513", 0},
+	} {
+		reg("add", `HKLM\SOFTWARE\Latchkey`, "/v", c.value, "/d", c.data, "/f")
+		h.must("free")
+		h.must("init")
+		if r := h.want(c.code, 0, 3*time.Second, "open", "4", v.identity, v.secret); r.code != c.code {
+			t.Errorf("%s %q: %s", c.value, c.data, r.text)
+		}
+	}
+	h.must("open", "1", v.identity, v.secret)
+
 	// A thread that acts for a client connects as the server all the same, and acts for the client afterwards.
 	h.must("impersonate", "1")
 	h.must("open", "3", v.identity, v.secret)

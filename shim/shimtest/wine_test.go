@@ -41,6 +41,7 @@ func TestWindowsPackages(t *testing.T) { // not parallel: the registry's branch 
 	for _, c := range []struct{ pkg, run string }{
 		{"latchkey/connector/keymap", "^TestRegistry$"},
 		{"latchkey/agent/peer", "^TestPipe"},
+		{"latchkey/internal/secret", "."},
 	} {
 		cmd := exec.Command("go", "test", "-count=1", "-v", "-exec", runner, "-run", c.run, c.pkg)
 		cmd.Env = append(os.Environ(), "GOOS=windows", "CGO_ENABLED=0")

@@ -3,9 +3,14 @@ package e2e
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -144,4 +149,122 @@ func TestEngineHealsByItself(t *testing.T) {
 	if _, err := db.ExecContext(t.Context(), "INSERT INTO Ledger.dbo.t VALUES (1)"); err != nil {
 		t.Error(err)
 	}
+}
+
+// The database server alone, over a vault of another process: its first login, its own authority, and a vault that is down at a start
+// and comes back.
+func TestEngineAlone(t *testing.T) {
+	dir := t.TempDir()
+	vaultDir, data := filepath.Join(dir, "vault"), filepath.Join(dir, "engine")
+	vault := up(t, vaultDir, "--sql", "none")
+	vars, err := readVariables(vaultDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, there := vars["SQLSERVER_DSN"]; there {
+		t.Error("--sql none has a database server")
+	}
+	config := filepath.Join(dir, "engine.json")
+	b, err := json.Marshal(map[string]any{
+		"data": data, "listen": []string{"127.0.0.1:0"}, "tls": map[string]any{"ownNames": []string{"localhost", "127.0.0.1"}}, "name": "ALONE",
+		"provider": map[string]any{"vaults": map[string]any{"*": map[string]any{"caFile": vars["SSL_CERT_FILE"], "proxy": vars["HTTPS_PROXY"]}}, "budgetSeconds": 2},
+	})
+	if err == nil {
+		err = os.WriteFile(config, b, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := func() (*server, *sql.DB) {
+		t.Helper()
+		s, err := startCommand("", exec.Command(program, "engine", "--config", config))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			_ = s.cmd.Process.Kill()
+			<-s.done
+			if t.Failed() {
+				t.Logf("the server said:\n%s", s.logs)
+			}
+		})
+		_, rest, _ := strings.Cut(s.logs.String(), "latchkey: sql ")
+		addr, _, _ := strings.Cut(rest, "\n")
+		file := filepath.Join(data, "dba.password")
+		fi, err := os.Stat(file)
+		if err != nil || fi.Mode().Perm() != 0o600 {
+			t.Fatalf("the password's file: %v, %v", fi, err)
+		}
+		password, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		u := url.URL{
+			Scheme: "sqlserver", User: url.UserPassword("dba", strings.TrimSpace(string(password))), Host: addr,
+			RawQuery: url.Values{"certificate": {filepath.Join(data, "tls", "ca.pem")}, "encrypt": {"true"}}.Encode(),
+		}
+		if strings.Contains(s.logs.String(), strings.TrimSpace(string(password))) {
+			t.Error("the password is in the output")
+		}
+		db, err := sql.Open("sqlserver", u.String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = db.Close() })
+		return s, db
+	}
+	s, db := start()
+	for _, q := range []string{
+		"EXEC sp_configure 'show advanced options', 1; RECONFIGURE; EXEC sp_configure 'EKM provider enabled', 1; RECONFIGURE",
+		`CREATE CRYPTOGRAPHIC PROVIDER AKV FROM FILE = 'C:\Program Files\SQL Server Connector for Microsoft Azure Key Vault\Microsoft.AzureKeyVaultService.EKM.dll'`,
+		"CREATE CREDENTIAL c WITH IDENTITY = 'latchkey-dev', SECRET = '" + strings.ReplaceAll(vars["LATCHKEY_CONNECTOR_CLIENT_ID"], "-", "") + vars["LATCHKEY_CONNECTOR_CLIENT_SECRET"] + "' FOR CRYPTOGRAPHIC PROVIDER AKV; ALTER LOGIN dba ADD CREDENTIAL c",
+		"CREATE ASYMMETRIC KEY k FROM PROVIDER AKV WITH PROVIDER_KEY_NAME = 'ContosoRSAKey0', CREATION_DISPOSITION = OPEN_EXISTING",
+		"CREATE LOGIN kl FROM ASYMMETRIC KEY k; ALTER LOGIN dba DROP CREDENTIAL c; ALTER LOGIN kl ADD CREDENTIAL c",
+		"CREATE DATABASE Closed", "CREATE DATABASE Free",
+		"USE Closed; CREATE TABLE dbo.t (a int); INSERT INTO dbo.t VALUES (7); CREATE DATABASE ENCRYPTION KEY WITH ALGORITHM = AES_256 ENCRYPTION BY SERVER ASYMMETRIC KEY k",
+		"ALTER DATABASE Closed SET ENCRYPTION ON",
+	} {
+		if _, err := db.ExecContext(t.Context(), q); err != nil {
+			t.Fatalf("%s: %v", q, err)
+		}
+	}
+	_ = db.Close()
+	plain, err := sql.Open("sqlserver", "sqlserver://dba:x@"+strings.SplitN(strings.SplitN(s.logs.String(), "latchkey: sql ", 2)[1], "\n", 2)[0]+"?encrypt=disable&dial+timeout=5")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := plain.PingContext(t.Context()); err == nil || strings.Contains(err.Error(), "Login failed") {
+		t.Errorf("a client without TLS: %v", err)
+	}
+	_ = plain.Close()
+	s.stop(t)
+	vault.stop(t)
+	s, db = start() // the vault is down
+	var a int
+	if err := db.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM Free.sys.tables").Scan(&a); err != nil {
+		t.Errorf("the other database: %v", err)
+	}
+	if err := db.QueryRowContext(t.Context(), "SELECT a FROM Closed.dbo.t").Scan(&a); err == nil {
+		t.Error("the encrypted database opened without its vault")
+	}
+	proxy, err := url.Parse(vars["HTTPS_PROXY"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	up(t, vaultDir, "--sql", "none", "--proxy", proxy.Host) // the later flag counts
+	deadline := time.Now().Add(30 * time.Second)
+	for {
+		if err = db.QueryRowContext(t.Context(), "SELECT a FROM Closed.dbo.t").Scan(&a); err == nil {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("it did not heal: %v", err)
+		}
+		<-time.After(200 * time.Millisecond)
+	}
+	if a != 7 {
+		t.Errorf("got %d", a)
+	}
+	_ = db.Close()
+	s.stop(t)
 }

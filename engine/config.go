@@ -47,6 +47,8 @@ type Config struct {
 type Admin struct {
 	Name     string
 	Password *secret.Bytes
+	// Make gives the password when it is needed and Password is nil.
+	Make func() (*secret.Bytes, error)
 	// Reset gives a login of this name the password also if it is there already.
 	Reset bool
 }

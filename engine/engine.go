@@ -137,17 +137,27 @@ func (e *Engine) openAdmin(ctx context.Context) error {
 	if a == nil {
 		return nil
 	}
+	if there := e.catalog.State().FindLogin(a.Name) != nil; !a.Reset || !there {
+		for id, l := range e.catalog.State().Logins.All(0) {
+			if !l.IsRole() && id != model.SA {
+				return nil
+			}
+		}
+	}
+	if a.Password == nil && a.Make != nil {
+		p, err := a.Make()
+		if err != nil {
+			return fmt.Errorf("making the password of the login %q: %w", a.Name, err)
+		}
+		defer p.Destroy()
+		a = &Admin{Name: a.Name, Password: p, Reset: a.Reset}
+	}
 	if a.Reset && e.catalog.State().FindLogin(a.Name) != nil {
 		_, err := e.catalog.Do(ctx, owner0(), &principal.AlterLogin{Name: a.Name, State: "ENABLE", Password: &principal.Password{Text: a.Password.Clone()}})
 		if err != nil {
 			return fmt.Errorf("giving the login %q its password: %w", a.Name, err)
 		}
 		return nil
-	}
-	for id, l := range e.catalog.State().Logins.All(0) {
-		if !l.IsRole() && id != model.SA {
-			return nil
-		}
 	}
 	_, err := e.catalog.Do(ctx, owner0(),
 		&principal.CreateLogin{Name: a.Name, Password: &principal.Password{Text: a.Password.Clone()}},

@@ -76,10 +76,14 @@ func StartEngine(ctx context.Context, p EngineStart, c *EngineConfig) (_ *Engine
 	if err != nil {
 		return nil, err
 	}
-	file := filepath.Join(c.Data, passwordFile)
-	password, made, err := firstPassword(p, file)
-	if err != nil {
-		return nil, err
+	admin := &engine.Admin{Name: SQLLogin}
+	if p.Password.Len() > 0 {
+		admin.Password = p.Password.Clone()
+	} else {
+		admin.Make = func() (*secret.Bytes, error) {
+			e.PasswordFile = filepath.Join(c.Data, passwordFile)
+			return firstPassword(p.FS, e.PasswordFile)
+		}
 	}
 	lookup := p.LookupEnv
 	if lookup == nil {
@@ -93,7 +97,7 @@ func StartEngine(ctx context.Context, p EngineStart, c *EngineConfig) (_ *Engine
 	e.sql, err = openSQL(ctx, engine.Config{
 		Loader: libraries,
 		Dir:    c.Data, ServiceKeyDir: c.ServiceKeyDir, FS: p.FS, Clock: p.Clock, Log: p.Log, PID: p.PID, Name: c.Name,
-		Admin: &engine.Admin{Name: SQLLogin, Password: password}, SharedCredentials: c.SharedCredentials,
+		Admin: admin, SharedCredentials: c.SharedCredentials,
 		TLS: tlsConfig, ForceEncryption: !c.AllowPlain, Limits: l.server(),
 		Databases: engine.Databases{
 			Connections: l.DatabaseConnections, Unwraps: l.Unwraps, CacheBytes: l.CacheMebibytes << 20, TempBytes: l.TempMebibytes << 20,
@@ -103,14 +107,6 @@ func StartEngine(ctx context.Context, p EngineStart, c *EngineConfig) (_ *Engine
 	if err != nil {
 		return nil, err
 	}
-	switch {
-	case made && e.sql.engine.AdminMade():
-		e.PasswordFile = file
-	case made:
-		if err := p.FS.Remove(file); err != nil { // of a server that has its logins
-			return nil, fmt.Errorf("removing a password that was not needed: %w", err)
-		}
-	}
 	for _, l := range listeners {
 		e.Addresses = append(e.Addresses, l.Addr().String())
 		e.sql.serve(l, e.fail)
@@ -119,30 +115,25 @@ func StartEngine(ctx context.Context, p EngineStart, c *EngineConfig) (_ *Engine
 	return e, nil
 }
 
-// firstPassword is the password for the first login of a new server. One that is made is on disk before the login is, so that
-// a crash between the two locks nobody out; a file of an earlier attempt is used again.
-func firstPassword(p EngineStart, file string) (password *secret.Bytes, made bool, err error) {
-	if p.Password.Len() > 0 {
-		return p.Password.Clone(), false, nil
-	}
-	b, err := fsys.ReadFile(p.FS, file, 1024)
+// firstPassword makes the password of a new server's first login. It is on disk before the login is, so that a crash between the two
+// locks nobody out; the file of such an attempt is used again.
+func firstPassword(f fsys.FS, file string) (*secret.Bytes, error) {
+	b, err := fsys.ReadFile(f, file, 1024)
 	defer secret.Wipe(b)
 	if err == nil && len(b) > 1 {
-		return secret.New(b[:len(b)-1]), true, nil
+		return secret.New(b[:len(b)-1]), nil
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, false, fmt.Errorf("reading the first login's password: %w", err)
+		return nil, err
 	}
-	password = secret.FromString("Lk1-" + rand.Text())
-	if err := p.FS.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-		return nil, false, fmt.Errorf("making the data folder: %w", err)
-	}
+	password := secret.FromString("Lk1-" + rand.Text())
 	text := append(append([]byte(nil), password.Expose()...), '\n')
 	defer secret.Wipe(text)
-	if err := fsys.WriteFile(p.FS, file, text, 0o600); err != nil {
-		return nil, false, fmt.Errorf("writing the first login's password: %w", err)
+	if err := fsys.WriteFile(f, file, text, 0o600); err != nil {
+		password.Destroy()
+		return nil, err
 	}
-	return password, true, nil
+	return password, nil
 }
 
 func (e *Engine) tls(p EngineStart, c *EngineConfig) (*tls.Config, error) {

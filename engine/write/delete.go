@@ -9,7 +9,6 @@ import (
 
 	"latchkey/engine/catalog/msg"
 	"latchkey/engine/cell"
-	"latchkey/engine/compile"
 	"latchkey/engine/compile/bound"
 	"latchkey/engine/compile/plan"
 	"latchkey/engine/schema"
@@ -31,14 +30,14 @@ type deletion struct {
 }
 
 func compileDelete(c row.Config, st *ast.Delete) (*Plan, error) {
-	s := compile.NewStatement(c.Scope, st.Pos)
-	if err := s.Hints(st.Hints); err != nil {
-		return nil, err
-	}
-	t, src, from, err := compileFrom(s, st.With, st.Target, st.From, "DELETE")
+	s, f, err := compileFrom(c, st.Pos, st.With, st.Target, st.From, "DELETE")
 	if err != nil {
 		return nil, err
 	}
+	if err := s.Hints(st.Hints); err != nil {
+		return nil, err
+	}
+	t, src := f.Target, f.src
 	where, err := s.Condition(st.Where)
 	if err != nil {
 		return nil, err
@@ -47,8 +46,8 @@ func compileDelete(c row.Config, st *ast.Delete) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.Need(src.Object, "DELETE")
-	d := &deletion{Target: t, joined: len(st.From) > 0, sql: "DELETE FROM " + t.Object.Source + " WHERE rowid=?1"}
+	f.need(s, "DELETE")
+	d := &deletion{Target: t, joined: f.joined, sql: "DELETE FROM " + t.Object.Source + " WHERE rowid=?1"}
 	p := &Plan{Table: t.Table, run: d.run}
 	if st.Output != nil {
 		if d.output, err = row.CompileOutput(c, s, st.Output, t, nil, "DELETE"); err != nil {
@@ -74,11 +73,11 @@ func compileDelete(c row.Config, st *ast.Delete) (*Plan, error) {
 	if d.joined {
 		cond = "(" + cond + ") AND " + rowid + " IS NOT NULL"
 	}
-	d.source, err = s.Plan(apart("SELECT "+strings.Join(list, ",")+" FROM "+from+" WHERE "+cond+limitText(limit)), nil)
+	d.source, err = s.Plan(apart("SELECT "+strings.Join(list, ",")+" FROM "+f.text+" WHERE "+cond+limitText(limit)), nil)
 	if err != nil {
 		return nil, err
 	}
-	if !d.joined && st.With == nil && st.Output == nil && st.Top == nil && where.Flags&(bound.HasSubquery|bound.HasVolatile) == 0 {
+	if !d.joined && f.via == nil && st.With == nil && st.Output == nil && st.Top == nil && where.Flags&(bound.HasSubquery|bound.HasVolatile) == 0 {
 		text := "DELETE FROM " + t.Object.Source + " AS " + src.Alias
 		if st.Where != nil {
 			text += " WHERE " + where.SQL

@@ -10,5 +10,8 @@
 // Server does: where SQLite finds a duplicate on the way, the statement is done again in two phases. Rows of OUTPUT go to
 // [Run.Row] as they are written.
 //
+// A statement may name a view or common table expression over one table (package through). Package row has what is done to single
+// rows.
+//
 // What is not supported is refused by name (message 40517).
 package write

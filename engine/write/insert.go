@@ -12,6 +12,7 @@ import (
 	"latchkey/engine/sqltype"
 	"latchkey/engine/tsql/ast"
 	"latchkey/engine/write/row"
+	"latchkey/engine/write/through"
 )
 
 // insertion is a compiled INSERT.
@@ -27,6 +28,13 @@ type insertion struct {
 }
 
 func compileInsert(c row.Config, st *ast.Insert) (*Plan, error) {
+	via, err := through.Resolve(c.Scope, nil, st.Target)
+	if err != nil {
+		return nil, err
+	}
+	if via != nil {
+		return insertThrough(c, st, via)
+	}
 	if err := row.NoHints(st.Target); err != nil {
 		return nil, err
 	}
@@ -77,6 +85,35 @@ func compileInsert(c row.Config, st *ast.Insert) (*Plan, error) {
 		}
 	}
 	p.use(o, whole, ins.output)
+	return p, nil
+}
+
+// insertThrough is an INSERT into a view: into its table, by the view's names.
+func insertThrough(c row.Config, st *ast.Insert, via *through.Target) (*Plan, error) {
+	n := *st
+	n.Target = &ast.Table{Name: ast.ObjectName{Parts: []string{via.Base.Database, via.Base.Schema, via.Base.Name}, Pos: st.Pos}}
+	list := st.Columns
+	if len(list) == 0 && !st.DefaultValues {
+		list = via.Columns()
+	}
+	n.Columns = nil
+	for _, name := range list {
+		base, err := via.Column(name)
+		if err != nil {
+			return nil, err
+		}
+		n.Columns = append(n.Columns, base)
+	}
+	p, err := compileInsert(c, &n)
+	if err != nil {
+		return nil, err
+	}
+	for i := range p.Uses {
+		if u := &p.Uses[i]; u.Object.ID == via.Base.ID && u.Permission == "INSERT" {
+			u.Object, u.Columns = via.View, nil
+		}
+	}
+	p.Objects = addObject(p.Objects, via.View)
 	return p, nil
 }
 

@@ -150,7 +150,7 @@ func (b *mergeBuilder) when(w *ast.MergeWhen) (*when, error) {
 	x.cond = cond.SQL
 	switch w.Action {
 	case "UPDATE":
-		sb := &setBuilder{s: b.s, t: b.t, src: b.src, scope: b.c.Scope}
+		sb := &setBuilder{s: b.s, t: b.t, src: b.src, scope: b.c.Scope, name: b.src.Name}
 		if err := sb.assignments(w.Set); err != nil {
 			return nil, err
 		}

@@ -12,6 +12,7 @@ import (
 	"latchkey/engine/tsql/format"
 	"latchkey/engine/tsql/token"
 	"latchkey/engine/write/row"
+	"latchkey/engine/write/through"
 )
 
 // targetAlias is the table that UPDATE, DELETE and MERGE write, where it is not one of FROM.
@@ -39,39 +40,135 @@ type variable struct {
 	typ  sqltype.Type
 }
 
-// from compiles the sources of UPDATE and DELETE and finds the target among them.
-func compileFrom(s *compile.Statement, with *ast.With, dst ast.TableSource, list []ast.TableSource, verb string) (t *row.Target, src *compile.Source, text string, err error) {
+// sources are what UPDATE and DELETE are over.
+type sources struct {
+	*row.Target
+	// src is the table that is written; text is what stands behind FROM.
+	src  *compile.Source
+	text string
+	// name is how expressions call the target's columns.
+	name string
+	via  *through.Target // nil for a table
+	// joined says that the target's rows may come more than once.
+	joined bool
+}
+
+// compileFrom compiles the sources of UPDATE and DELETE and finds the target among them.
+func compileFrom(c row.Config, pos token.Pos, with *ast.With, dst ast.TableSource, list []ast.TableSource, verb string) (*compile.Statement, *sources, error) {
 	if err := row.NoHints(dst); err != nil {
-		return nil, nil, "", err
+		return nil, nil, err
 	}
+	via, err := through.Resolve(c.Scope, with, aliased(dst, list))
+	if err != nil {
+		return nil, nil, err
+	}
+	if via != nil {
+		if via.View != nil && len(list) > 0 {
+			return nil, nil, plan.Unsupported(verb+" of a view with FROM", pos)
+		}
+		return compileThrough(pos, via, dst, list, verb)
+	}
+	s := compile.NewStatement(c.Scope, pos)
 	if err := s.With(with); err != nil {
-		return nil, nil, "", err
+		return nil, nil, err
 	}
+	f := &sources{joined: len(list) > 0}
 	if len(list) > 0 {
-		if text, err = s.From(list); err != nil {
-			return nil, nil, "", err
+		if f.text, err = s.From(list); err != nil {
+			return nil, nil, err
 		}
-		if src, err = s.Find(dst); err != nil {
-			return nil, nil, "", err
+		if f.src, err = s.Find(dst); err != nil {
+			return nil, nil, err
 		}
 	}
-	if src == nil {
+	if f.src == nil {
 		o, err := s.Object(dst)
 		if err != nil {
-			return nil, nil, "", err
+			return nil, nil, err
 		}
-		if t, err = row.NewTarget(o, verb, token.Pos{}); err != nil {
-			return nil, nil, "", err
+		if f.Target, err = row.NewTarget(o, verb, pos); err != nil {
+			return nil, nil, err
 		}
-		src = s.Open(o, sourceName(dst), targetAlias)
+		f.src = s.Open(o, sourceName(dst), targetAlias)
 		own := o.Source + " AS " + targetAlias
-		if text == "" {
-			return t, src, own, nil
+		if f.text != "" {
+			own += ", " + f.text
 		}
-		return t, src, own + ", " + text, nil
+		f.text = own
+	} else if f.Target, err = row.NewTarget(f.src.Object, verb, pos); err != nil {
+		return nil, nil, err
 	}
-	t, err = row.NewTarget(src.Object, verb, token.Pos{})
-	return t, src, text, err
+	f.name = f.src.Name
+	return s, f, nil
+}
+
+// aliased is the source in FROM that a target names by its alias, else the target.
+func aliased(dst ast.TableSource, list []ast.TableSource) ast.TableSource {
+	t, ok := dst.(*ast.Table)
+	if !ok || len(t.Name.Parts) != 1 {
+		return dst
+	}
+	for _, src := range list {
+		switch src := src.(type) {
+		case *ast.Table:
+			if strings.EqualFold(src.Alias, t.Name.Name()) {
+				return src
+			}
+		case *ast.TableVariable:
+			if strings.EqualFold(src.Alias, t.Name.Name()) {
+				return src
+			}
+		case *ast.Derived:
+			if strings.EqualFold(src.Alias, t.Name.Name()) {
+				return src
+			}
+		case *ast.Join:
+			if x := aliased(dst, []ast.TableSource{src.L, src.R}); x != dst {
+				return x
+			}
+		}
+	}
+	return dst
+}
+
+// compileThrough is compileFrom for a target that is a view or common table expression: the rows that it has, joined to their table.
+func compileThrough(pos token.Pos, via *through.Target, dst ast.TableSource, list []ast.TableSource, verb string) (*compile.Statement, *sources, error) {
+	s := compile.NewStatement(via.Scope, pos)
+	if err := s.With(via.With); err != nil {
+		return nil, nil, err
+	}
+	f := &sources{via: via, name: sourceName(dst), joined: len(list) > 0}
+	if len(list) == 0 {
+		list = []ast.TableSource{&ast.Table{Name: ast.ObjectName{Parts: []string{via.Name}, Pos: pos}}}
+		f.name = via.Name
+	}
+	text, err := s.From(list)
+	if err != nil {
+		return nil, nil, err
+	}
+	id, err := s.Expr(&ast.ColumnRef{Name: ast.ObjectName{Parts: []string{f.name, through.RowID}, Pos: pos}})
+	if err != nil {
+		return nil, nil, err
+	}
+	if f.Target, err = row.NewTarget(via.Base, verb, pos); err != nil {
+		return nil, nil, err
+	}
+	f.src = s.Open(via.Base, via.Name, targetAlias)
+	s.Hide(f.src)
+	f.text = text + " JOIN " + via.Base.Source + " AS " + targetAlias + " ON " + targetAlias + ".rowid=" + id.SQL
+	if len(list) > 1 {
+		f.text = via.Base.Source + " AS " + targetAlias + " JOIN (" + text + ") ON " + targetAlias + ".rowid=" + id.SQL
+	}
+	return s, f, nil
+}
+
+// need notes the permission on what the statement names.
+func (f *sources) need(s *compile.Statement, permission string, columns ...string) {
+	if f.via != nil && f.via.View != nil {
+		s.Need(f.via.View, permission)
+		return
+	}
+	s.Need(f.src.Object, permission, columns...)
 }
 
 // sourceName is how T-SQL calls a table source.
@@ -92,15 +189,15 @@ func sourceName(t ast.TableSource) string {
 }
 
 func compileUpdate(c row.Config, st *ast.Update) (*Plan, error) {
-	s := compile.NewStatement(c.Scope, st.Pos)
-	if err := s.Hints(st.Hints); err != nil {
-		return nil, err
-	}
-	t, src, from, err := compileFrom(s, st.With, st.Target, st.From, "UPDATE")
+	s, f, err := compileFrom(c, st.Pos, st.With, st.Target, st.From, "UPDATE")
 	if err != nil {
 		return nil, err
 	}
-	b := &setBuilder{s: s, t: t, src: src, scope: c.Scope}
+	if err := s.Hints(st.Hints); err != nil {
+		return nil, err
+	}
+	t, src := f.Target, f.src
+	b := &setBuilder{s: s, t: t, src: src, scope: c.Scope, name: f.name, via: f.via}
 	if err := b.assignments(st.Set); err != nil {
 		return nil, err
 	}
@@ -112,8 +209,8 @@ func compileUpdate(c row.Config, st *ast.Update) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.Need(src.Object, "UPDATE", row.Names(b.Columns)...)
-	u := &update{Target: t, columns: b.Columns, vars: b.vars, joined: len(st.From) > 0}
+	f.need(s, "UPDATE", row.Names(b.Columns)...)
+	u := &update{Target: t, columns: b.Columns, vars: b.vars, joined: f.joined}
 	p := &Plan{Table: t.Table, run: u.run}
 	if st.Output != nil {
 		if u.output, err = row.CompileOutput(c, s, st.Output, t, nil, "UPDATE"); err != nil {
@@ -144,11 +241,11 @@ func compileUpdate(c row.Config, st *ast.Update) (*Plan, error) {
 	if u.joined {
 		cond = "(" + cond + ") AND " + rowid + " IS NOT NULL"
 	}
-	sql := "SELECT " + strings.Join(list, ",") + " FROM " + from + " WHERE " + cond + limitText(limit)
+	sql := "SELECT " + strings.Join(list, ",") + " FROM " + f.text + " WHERE " + cond + limitText(limit)
 	if u.source, err = s.Plan(apart(sql), nil); err != nil {
 		return nil, err
 	}
-	if u.mayBeDirect(st, b, where) {
+	if f.via == nil && u.mayBeDirect(st, b, where) {
 		var sets []string
 		for i, col := range b.Columns {
 			sets = append(sets, col.Quoted()+"="+b.Values[i].SQL)
@@ -192,6 +289,8 @@ type setBuilder struct {
 	t     *row.Target
 	src   *compile.Source
 	scope plan.Scope
+	name  string          // how expressions call the target
+	via   *through.Target // nil for a table
 	row.Set
 	vars   []variable
 	varSQL []string
@@ -219,11 +318,14 @@ func (b *setBuilder) assignments(list []*ast.Assignment) error {
 func (b *setBuilder) assignment(a *ast.Assignment, assigned map[string]bool) error {
 	var col *schema.Column
 	if a.Column != nil {
-		oc, err := b.s.Column(b.src, a.Column.Name(), a.Column.Pos)
-		if err != nil {
-			return err
+		name := a.Column.Name()
+		var err error
+		if b.via != nil {
+			if name, err = b.via.Column(name); err != nil {
+				return err
+			}
 		}
-		if col, err = b.t.Column(oc.Name, a.Column.Pos); err != nil {
+		if col, err = b.t.Column(name, a.Column.Pos); err != nil {
 			return err
 		}
 		if err := b.writable(col, a); err != nil {
@@ -309,7 +411,7 @@ func (b *setBuilder) value(a *ast.Assignment, col *schema.Column) (bound.X, erro
 		if col != nil {
 			left = &ast.ColumnRef{Name: *a.Column}
 			if len(a.Column.Parts) == 1 {
-				left = &ast.ColumnRef{Name: ast.ObjectName{Parts: []string{b.src.Name, a.Column.Name()}, Pos: a.Column.Pos}}
+				left = &ast.ColumnRef{Name: ast.ObjectName{Parts: []string{b.name, a.Column.Name()}, Pos: a.Column.Pos}}
 			}
 		}
 		l, err := b.s.Expr(left)

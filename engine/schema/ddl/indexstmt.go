@@ -164,14 +164,19 @@ func (c *statement) dropIndexes(ctx context.Context, st *ast.Drop) error {
 	return nil
 }
 
-// statistics carries out UPDATE STATISTICS; the others have nothing to do here.
+// statistics carries out CREATE and UPDATE STATISTICS. SQLite keeps statistics of indexes alone: those of columns are checked and need nothing.
 func (c *statement) statistics(st *ast.Statistics) error {
-	if st.Mode != "UPDATE" {
-		return define.Refuse("CREATE STATISTICS")
-	}
 	t := c.FindTable(st.Table)
 	if t == nil {
+		if st.Mode == "CREATE" {
+			return msg.New(1088, st.Table.String())
+		}
 		return msg.New(2706, st.Table.String())
+	}
+	for _, n := range st.Columns {
+		if c.Column(t, n) == nil {
+			return msg.New(1911, n)
+		}
 	}
 	if err := c.Conn.Exec("ANALYZE " + t.SQL(c.Snapshot.DB())); err != nil {
 		return fmt.Errorf("updating statistics: %w", err)

@@ -193,7 +193,7 @@ INSERT sales.v VALUES (1, 2)
 DROP TABLE sales.v
 GO
 -- > 1|4
--- > Msg 40517, Level 16, State 1: Keyword or statement option 'INSERT of a view or function' is not supported in this version of SQL Server.
+-- > Msg 4406, Level 16, State 1: Update or insert of view or function 'v' failed because it contains a derived or constant field.
 -- > Msg 3705, Level 16, State 1: Cannot use DROP TABLE with 'sales.v' because 'sales.v' is a view. Use DROP VIEW.
 ALTER VIEW sales.v (a, b) WITH SCHEMABINDING AS SELECT id, n FROM sales.orders
 GO
@@ -266,6 +266,9 @@ CREATE SEQUENCE sq AS int START WITH 5 INCREMENT BY 2
 CREATE SEQUENCE sq
 CREATE SEQUENCE sq2 START WITH 5 MAXVALUE 3
 DROP SEQUENCE sq
+UPDATE STATISTICS nope
+CREATE STATISTICS st ON t (c)
+DROP STATISTICS t.st
 CREATE SYNONYM syn FOR dbo.t
 DROP SYNONYM syn
 UPDATE STATISTICS t
@@ -274,5 +277,6 @@ CREATE CLUSTERED COLUMNSTORE INDEX cc ON t
 GO
 -- > Msg 2714, Level 16, State 6: There is already an object named 'sq' in the database.
 -- > Msg 11703, Level 16, State 1: The start value for sequence object 'sq2' must be between the minimum and maximum value of the sequence object.
+-- > Msg 2706, Level 11, State 6: Table 'nope' does not exist.
 -- > Msg 40517, Level 16, State 1: Keyword or statement option 'ON filegroup or partition scheme' is not supported in this version of SQL Server.
 -- > Msg 40517, Level 16, State 1: Keyword or statement option 'COLUMNSTORE index' is not supported in this version of SQL Server.

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"latchkey/engine/catalog/msg"
+	"latchkey/engine/compile"
 	"latchkey/engine/compile/bound"
 	"latchkey/engine/schema"
 	"latchkey/engine/sqltype"
@@ -196,11 +197,11 @@ func (b *Builder) defaultOf(k *ast.Constraint, col *schema.Column) error {
 		return Two(msg.New(1752, col.Name, b.Def.Name))
 	}
 	e := Expr(k.Default)
-	x, err := b.Define(nil, e)
+	t, err := b.defaultType(e)
 	if err != nil {
 		return err
 	}
-	if err := assignable(x, col.Type); err != nil {
+	if err := assignable(t, col.Type); err != nil {
 		return err
 	}
 	h, made, err := b.newConstraint(k, "DF", col.Name)
@@ -211,12 +212,29 @@ func (b *Builder) defaultOf(k *ast.Constraint, col *schema.Column) error {
 	return nil
 }
 
-// assignable asks whether a value of an expression may go into a column: messages 206 and 257.
-func assignable(x bound.X, t sqltype.Type) error {
-	if x.Type.Kind == sqltype.Null {
+// defaultType compiles a default and gives its type. NEXT VALUE FOR needs a statement to stand in.
+func (b *Builder) defaultType(e *schema.Expr) (sqltype.Type, error) {
+	tree, err := e.Tree()
+	if err != nil {
+		return sqltype.Type{}, err
+	}
+	if n, ok := tree.(*ast.NextValue); ok {
+		x, err := compile.Scalar(b.Scope, n)
+		if err != nil {
+			return sqltype.Type{}, err
+		}
+		return x.Type, nil
+	}
+	x, err := b.Define(nil, e)
+	return x.Type, err
+}
+
+// assignable asks whether a value of a type may go into a column: messages 206 and 257.
+func assignable(from, to sqltype.Type) error {
+	if from.Kind == sqltype.Null {
 		return nil
 	}
-	return convert.CheckImplicit(x.Type, t)
+	return convert.CheckImplicit(from, to)
 }
 
 // check adds a CHECK constraint.

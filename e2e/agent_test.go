@@ -313,8 +313,13 @@ func TestSystemd(t *testing.T) {
 		}
 		waitALittle()
 	}
-	out, err := exec.Command(program, "agent", "status", "--listen", "unix:"+socket).CombinedOutput()
-	if err != nil || !strings.Contains(string(out), "state        serving") {
-		t.Errorf("status: %v\n%s\n%s", err, out, log.String())
+	for range 2 {
+		out, err := exec.Command(program, "agent", "status", "--listen", "unix:"+socket).CombinedOutput()
+		if err != nil || !strings.Contains(string(out), "state        serving") {
+			t.Errorf("status: %v\n%s\n%s", err, out, log.String())
+		}
+		if err := activate.Process.Signal(syscall.SIGHUP); err != nil { // without a file of settings it changes nothing
+			t.Error(err)
+		}
 	}
 }

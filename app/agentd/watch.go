@@ -17,12 +17,18 @@ const lookEvery = 2 * time.Second
 
 // watch takes changed settings over.
 func (d *daemon) watch(ctx context.Context) {
-	if d.cfg.File == "" {
-		return
-	}
-	hup, stop := hangups()
+	hup, stop := hangups() // caught without a file too: it must not end the process
 	defer stop()
 	for {
+		if d.cfg.File == "" {
+			select {
+			case <-ctx.Done():
+				return
+			case <-hup:
+				d.cfg.Log.Info("there is no settings' file to read again (--config)")
+			}
+			continue
+		}
 		t := d.cfg.Clock.NewTimer(lookEvery)
 		asked := false
 		select {

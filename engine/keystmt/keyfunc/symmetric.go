@@ -22,12 +22,14 @@ type Provided interface {
 	Use(ctx context.Context, caller catalog.Caller, guid [16]byte, f func(ekm.Session) error) error
 }
 
-// Functions answers for one session. Caller is asked at each call.
+// Functions answers for one session, one call at a time. Caller is asked at each call.
 type Functions struct {
 	Catalog  *catalog.Catalog
 	Provided Provided
 	Ring     *ring.Ring
 	Caller   func() catalog.Caller
+
+	last look // a query calls for each row, and who calls is the same for all of them
 }
 
 // look is a call's view of the metadata.
@@ -40,7 +42,10 @@ type look struct {
 
 func (f *Functions) look() look {
 	c, s := f.Caller(), f.Catalog.State()
-	return look{f, c, s, c.Eval(s)}
+	if f.last.state != s || f.last.caller != c {
+		f.last = look{f, c, s, c.Eval(s)}
+	}
+	return f.last
 }
 
 func (l look) db() int { return l.caller.Database }

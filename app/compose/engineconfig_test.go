@@ -1,0 +1,63 @@
+package compose_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"latchkey/app/compose"
+	"latchkey/ekm/code"
+	"latchkey/internal/fsys"
+)
+
+func readEngine(t *testing.T, text string) error {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "engine.json")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := compose.ReadEngineConfig(fsys.OS{}, file)
+	if err != nil {
+		return err
+	}
+	return c.Check()
+}
+
+// Every problem is named, and the page's example has none.
+func TestEngineConfig(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "sql.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(page), "```json\n")
+	example, _, ok := strings.Cut(rest, "```")
+	if err := readEngine(t, example); err != nil || !ok {
+		t.Errorf("the page's example: %v", err)
+	}
+	const good = `"data": "/d", "listen": ["127.0.0.1:1433"], "tls": {"ownNames": ["a"]}`
+	for text, want := range map[string]string{
+		`{` + good + `}`:                         "",
+		`{`:                                      "unexpected",
+		`{} {}`:                                  "something follows",
+		`{"lisen": []}`:                          `unknown field "lisen"`,
+		`{"data": "d", "listen": [], "tls": {}}`: "no absolute path",
+		`{"data": "/d", "listen": []}`:           "listen is empty",
+		`{"data": "/d", "listen": ["1433"]}`:     "not HOST:PORT",
+		`{"data": "/d", "tls": {"cert": "c"}}`:   "belong together",
+		`{"data": "/d", "tls": {}}`:              "ownNames",
+		`{` + good + `, "limits": {"connections": -1}}`:    "connections: -1",
+		`{` + good + `, "limits": {"unwraps": 99999999}}`:  "unwraps",
+		`{` + good + `, "serviceKeyDir": "k"}`:             "serviceKeyDir",
+		`{` + good + `, "provider": {"algorithm": "RSA"}}`: "RSA-OAEP-256",
+	} {
+		err := readEngine(t, text)
+		switch {
+		case want == "" && err != nil:
+			t.Errorf("%s: %v", text, err)
+		case want != "" && (!errors.Is(err, code.ConfigInvalid) || !strings.Contains(err.Error(), want)):
+			t.Errorf("%s: %v, want %q", text, err, want)
+		}
+	}
+}

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"latchkey/engine/catalog/msg"
-	"latchkey/engine/compile/bound"
 	"latchkey/engine/schema"
 	"latchkey/engine/sqltype"
 	"latchkey/engine/tsql/ast"
@@ -318,7 +317,7 @@ func (b *Builder) computed(c *schema.Column, d *ast.ColumnDef) error {
 	if err != nil {
 		return err
 	}
-	if x.Flags&bound.HasVolatile != 0 {
+	if !storable(x) {
 		return Refuse("computed column that is not deterministic")
 	}
 	c.Type = x.Type

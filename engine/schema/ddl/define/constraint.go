@@ -5,7 +5,6 @@ import (
 
 	"latchkey/engine/catalog/msg"
 	"latchkey/engine/compile"
-	"latchkey/engine/compile/bound"
 	"latchkey/engine/schema"
 	"latchkey/engine/sqltype"
 	"latchkey/engine/sqltype/convert"
@@ -249,7 +248,7 @@ func (b *Builder) check(k *ast.Constraint, col *schema.Column) error {
 	if err != nil {
 		return err
 	}
-	if x.Flags&bound.HasVolatile != 0 {
+	if !storable(x) {
 		return Refuse("CHECK constraint that is not deterministic")
 	}
 	h, made, err := b.newConstraint(k, "CK", name)

@@ -55,6 +55,11 @@ func (c *Change) Define(t *schema.Table, e *schema.Expr) (bound.X, error) {
 	return compile.Definition(c.Scope, o, tree)
 }
 
+// storable reports whether SQLite takes an expression into its schema: nothing in it depends on more than the row.
+func storable(x bound.X) bool {
+	return x.Flags&(bound.HasVolatile|bound.HasSubquery) == 0 && !strings.Contains(x.SQL, "lkv(") && !strings.Contains(x.SQL, "(SELECT ")
+}
+
 // columnType is the type that a column is declared with: messages 2715, 243 and those of the type.
 func (c *Change) columnType(d *ast.ColumnDef, number int) (t sqltype.Type, userType int, err error) {
 	decl, err := compile.TypeOf(c.Scope, d.Type, d.Name)

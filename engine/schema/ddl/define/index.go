@@ -9,7 +9,6 @@ import (
 
 	"latchkey/engine/catalog/msg"
 	"latchkey/engine/cell"
-	"latchkey/engine/compile/bound"
 	"latchkey/engine/lite"
 	"latchkey/engine/schema"
 	"latchkey/engine/sqltype"
@@ -98,7 +97,7 @@ func (b *Builder) Index(d *ast.IndexDef) (*schema.Index, error) {
 		if err != nil {
 			return nil, err
 		}
-		if f.Flags&bound.HasVolatile != 0 {
+		if !storable(f) {
 			return nil, Refuse("filter of an index that is not deterministic")
 		}
 	}
@@ -293,7 +292,15 @@ func KeyText(types []sqltype.Type, values []sqltype.Value) string {
 	for i, v := range values {
 		out[i] = "<NULL>"
 		if !v.IsNull() {
-			t, err := convert.Convert(v, types[i], sqltype.Sized(sqltype.NVarChar, 4000), convert.Options{})
+			o := convert.Options{}
+			from := types[i]
+			if v.Kind() == sqltype.RowVersion {
+				v, from = v.As(sqltype.VarBinary), sqltype.Sized(sqltype.VarBinary, 8)
+			}
+			if v.Kind().IsBinary() {
+				o = convert.Options{Style: 1, HasStyle: true} // 0x...
+			}
+			t, err := convert.Convert(v, from, sqltype.Sized(sqltype.NVarChar, 4000), o)
 			if err != nil {
 				continue
 			}

@@ -22,7 +22,7 @@ func TestPermissions(t *testing.T) {
 	maker.Must("CREATE LOGIN TDE_Login FROM ASYMMETRIC KEY EKMSampleASYKey; CREATE CREDENTIAL tde WITH IDENTITY = 'v', SECRET = 's' FOR CRYPTOGRAPHIC PROVIDER AzureKeyVault_EKM; ALTER LOGIN TDE_Login ADD CREDENTIAL tde")
 	maker.Must("CREATE USER u; CREATE DATABASE app; CREATE DATABASE bare; USE bare; CREATE USER u; USE app; CREATE USER u; CREATE MASTER KEY ENCRYPTION BY PASSWORD = 'Canary-Password-1'; CREATE CERTIFICATE c WITH SUBJECT = 'c'; CREATE SYMMETRIC KEY s WITH ALGORITHM = AES_256 ENCRYPTION BY CERTIFICATE c")
 	maker.Close()
-	for _, c := range []struct {
+	for i, c := range []struct {
 		statement string
 		in        string // database; "" is master
 		setup     string // as dba, in that database
@@ -71,6 +71,9 @@ func TestPermissions(t *testing.T) {
 		{statement: "CREATE ROLE r", in: "app", grant: "GRANT CREATE ROLE TO u", refused: "Msg 15247,"},
 		{statement: "GRANT CREATE TABLE TO r", in: "app", setup: "CREATE ROLE r", grant: "GRANT CREATE TABLE TO u WITH GRANT OPTION", refused: "Msg 4613,"},
 	} {
+		if race && os.Getenv("LATCHKEY_LONG") == "" && i%5 != 0 {
+			continue
+		}
 		t.Run(strings.Fields(c.statement)[0]+" "+c.grant+c.master, func(t *testing.T) {
 			s := base.Clone(t)
 			dba := s.Login("dba")

@@ -148,3 +148,37 @@ OPEN SYMMETRIC KEY s DECRYPTION BY PASSWORD = 'Canary-Password-1'; SELECT @@SPID
 		t.Errorf("session %d, then %d with %d open keys, %v", spid, again, open, err)
 	}
 }
+
+// Logins by statement, as the listener meets them.
+func TestLogins(t *testing.T) {
+	srv := newServer(t)
+	s := srv.login(admin, password)
+	refused := func(what, user, pass, want string) {
+		t.Helper()
+		db, err := sql.Open("sqlserver", "sqlserver://"+user+":"+pass+"@"+srv.addr+"?encrypt=disable&dial+timeout=5")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		if err := db.PingContext(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	s.must(`DECLARE @h varbinary(256) = PWDENCRYPT(N'Canary-Password-1');
+DECLARE @q nvarchar(1000) = N'CREATE LOGIN hashed WITH PASSWORD = ' + CONVERT(nvarchar(600), @h, 1) + N' HASHED, CHECK_POLICY = OFF';
+EXEC (@q)`)
+	srv.login("hashed", "Canary-Password-1").must("SELECT 1")
+	refused("a wrong password", "hashed", "Canary-Password-2", "Login failed for user 'hashed'.")
+	refused("nobody", "nobody", "Canary-Password-2", "Login failed for user 'nobody'.")
+	s.must("ALTER LOGIN hashed DISABLE")
+	refused("a disabled login", "hashed", "Canary-Password-1", "Login failed for user 'hashed'.")
+	s.must("CREATE LOGIN new WITH PASSWORD = 'Canary-Password-1' MUST_CHANGE, CHECK_EXPIRATION = ON, CHECK_POLICY = ON")
+	refused("a password to be changed", "new", "Canary-Password-1", "must be changed")
+	s.must("ALTER LOGIN new WITH PASSWORD = 'Canary-Password-2' UNLOCK; ALTER LOGIN new WITH NAME = renamed")
+	srv.login("renamed", "Canary-Password-2").must("ALTER LOGIN renamed WITH PASSWORD = 'Canary-Password-3' OLD_PASSWORD = 'Canary-Password-2'")
+	srv.login("renamed", "Canary-Password-3").must("SELECT 1")
+	s.must("CREATE MASTER KEY ENCRYPTION BY PASSWORD = 'Canary-Password-1'; CREATE ASYMMETRIC KEY k WITH ALGORITHM = RSA_2048; CREATE LOGIN ofkey FROM ASYMMETRIC KEY k")
+	refused("a login of a key", "ofkey", "x", "Login failed for user 'ofkey'.")
+	s.must("DENY CONNECT SQL TO renamed")
+	refused("a login that may not connect", "renamed", "Canary-Password-3", "Login failed for user 'renamed'.")
+}

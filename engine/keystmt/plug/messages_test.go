@@ -29,6 +29,9 @@ func TestMessagesOverTheWire(t *testing.T) {
 		t.Fatal(files, err)
 	}
 	for _, path := range files {
+		if race && os.Getenv("LATCHKEY_LONG") == "" && filepath.Base(path) != "provider.txt" {
+			continue
+		}
 		t.Run(filepath.Base(path), func(t *testing.T) {
 			text, err := os.ReadFile(path)
 			if err != nil {

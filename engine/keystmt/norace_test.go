@@ -1,0 +1,5 @@
+//go:build !race
+
+package keystmt_test
+
+const race = false

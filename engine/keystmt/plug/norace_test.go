@@ -1,0 +1,5 @@
+//go:build !race
+
+package plug_test
+
+const race = false

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/windows"
@@ -139,7 +140,7 @@ func Install(c ServiceConfig) error {
 	}
 	defer func() { _ = m.Disconnect() }()
 	config := mgr.Config{
-		DisplayName: "Latchkey agent", StartType: mgr.StartAutomatic, ServiceStartName: c.Account, SidType: windows.SERVICE_SID_TYPE_UNRESTRICTED,
+		DisplayName: "Latchkey agent", StartType: mgr.StartAutomatic, ServiceStartName: c.Account,
 		Description: "Reaches key vaults for the cryptographic provider of SQL Server. Databases that are encrypted cannot be opened while it is stopped.",
 	}
 	s, err := m.OpenService(c.Name)
@@ -175,17 +176,19 @@ func Install(c ServiceConfig) error {
 const libraryKey = `SOFTWARE\Latchkey`
 
 func tellLibrary(c ServiceConfig) error {
-	// The virtual account of a service has its SID whether or not the service runs.
-	sid, _, _, err := windows.LookupSID("", c.Account)
-	if err != nil {
-		return fmt.Errorf("finding the account %q: %w", c.Account, err)
+	values := map[string]string{}
+	if !strings.EqualFold(c.Account, `NT SERVICE\`+ServiceName) { // whom it trusts without being told
+		sid, _, _, err := windows.LookupSID("", c.Account)
+		if err != nil {
+			return fmt.Errorf("finding the account %q: %w", c.Account, err)
+		}
+		values["AgentOwner"] = sid.String()
 	}
 	k, _, err := registry.CreateKey(registry.LOCAL_MACHINE, libraryKey, registry.SET_VALUE)
 	if err != nil {
 		return fmt.Errorf("telling the library of the agent: %w", err)
 	}
 	defer k.Close()
-	values := map[string]string{"AgentOwner": sid.String()}
 	if c.Listen != "" {
 		values["Agent"] = c.Listen
 	}
@@ -194,8 +197,10 @@ func tellLibrary(c ServiceConfig) error {
 			return fmt.Errorf("telling the library of the agent: %s: %w", name, err)
 		}
 	}
-	if c.Listen == "" {
-		_ = k.DeleteValue("Agent") // of an installation before this one
+	for _, name := range []string{"Agent", "AgentOwner"} { // of an installation before this one
+		if values[name] == "" {
+			_ = k.DeleteValue(name)
+		}
 	}
 	return nil
 }

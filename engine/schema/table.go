@@ -162,6 +162,8 @@ type Check struct {
 	Column      int // column id for one that was declared with a column, else 0
 	Disabled    bool
 	NotTrusted  bool
+	// Volatile conditions depend on more than the row (GETDATE): SQLite does not have them, package write asks them.
+	Volatile bool
 }
 
 // Kind is CheckKind.

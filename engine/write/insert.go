@@ -358,7 +358,7 @@ func (b *insertBuilder) valueOf(e ast.Expr, c *schema.Column) (bound.X, error) {
 
 func (ins *insertion) run(x *row.Execution) error {
 	self := ins.into.SelfReferencing()
-	if !ins.many && ins.output == nil && !self {
+	if !ins.many && ins.output == nil && !self && !ins.into.HasChecks() {
 		return ins.write(x)
 	}
 	return x.Atomic(func() error {

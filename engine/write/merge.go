@@ -158,7 +158,9 @@ func (b *mergeBuilder) when(w *ast.MergeWhen) (*when, error) {
 			return nil, plan.Unsupported("MERGE with SET @variable", token.Pos{})
 		}
 		x.set = sb.Set
-		x.apply = row.NewUpdater(b.t, x.set.Columns)
+		if x.apply, err = row.NewUpdater(b.c, b.t, x.set.Columns); err != nil {
+			return nil, err
+		}
 		b.s.Need(b.t.Object, "UPDATE", row.Names(x.set.Columns)...)
 	case "INSERT":
 		if err := b.insert(x, w); err != nil {

@@ -219,7 +219,9 @@ func compileUpdate(c row.Config, st *ast.Update) (*Plan, error) {
 		p.Columns = u.output.Client()
 		u.whole = true
 	}
-	u.apply = row.NewUpdater(t, b.Columns)
+	if u.apply, err = row.NewUpdater(c, t, b.Columns); err != nil {
+		return nil, err
+	}
 	rowid := src.Alias + ".rowid"
 	list := []string{rowid}
 	for _, x := range b.Values {
@@ -272,7 +274,7 @@ func (u *update) mayBeDirect(st *ast.Update, b *setBuilder, where bound.X) bool 
 	if len(st.From) > 0 || st.With != nil || st.Output != nil || st.Top != nil || len(b.vars) > 0 || len(b.Columns) == 0 {
 		return false
 	}
-	if u.Table.RowVersion() != nil || where.Flags&bound.HasSubquery != 0 || u.apply.Keys || u.SelfReferencing() {
+	if u.HasChecks() || u.Table.RowVersion() != nil || where.Flags&bound.HasSubquery != 0 || u.apply.Keys || u.SelfReferencing() {
 		return false
 	}
 	for _, x := range b.Values {

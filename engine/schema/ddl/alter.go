@@ -82,6 +82,13 @@ func (b *alteration) addTo(ctx context.Context, old *schema.Table, def *ast.Tabl
 	if b.NoCheck {
 		return nil
 	}
+	for _, k := range b.Def.Checks[checks:] {
+		if k.Volatile {
+			if err := b.CheckVolatile(ctx, b.Def, k); err != nil {
+				return err
+			}
+		}
+	}
 	for _, f := range b.Def.Foreign[foreign:] {
 		if err := b.CheckForeign(b.Def, f); err != nil {
 			return err
@@ -446,6 +453,13 @@ func (b *alteration) switchConstraints(ctx context.Context, old *schema.Table, a
 	}
 	if off || !validate {
 		return nil
+	}
+	for _, k := range b.Def.Checks {
+		if k.Volatile && want(k.Name) {
+			if err := b.CheckVolatile(ctx, b.Def, k); err != nil {
+				return err
+			}
+		}
 	}
 	for _, f := range enabled {
 		if err := b.CheckForeign(b.Def, f); err != nil {

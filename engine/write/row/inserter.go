@@ -63,6 +63,9 @@ func NewInserter(c Config, t *Target, columns []*schema.Column, verb string) (*I
 	if verb == BulkVerb {
 		in.verb = "INSERT"
 	}
+	if err := t.compileChecks(c); err != nil {
+		return nil, err
+	}
 	s := compile.NewStatement(c.Scope, token.Pos{})
 	for _, col := range t.Table.Columns {
 		if col.Computed != nil {
@@ -204,7 +207,7 @@ func (w *Inserting) Add(source []cell.Raw) error {
 	if err == nil {
 		w.Wrote = true
 		w.x.Result.Rows++
-		return nil
+		return w.x.check(w.Target, w.verb, w.x.Conn.LastInsertRowID())
 	}
 	return w.failed(err)
 }

@@ -30,7 +30,8 @@ type Target struct {
 	// db is the table's database in SQLite, quoted.
 	db string
 	// full is db.schema.table, as messages 515 and 2628 have it.
-	full string
+	full   string
+	checks checks
 }
 
 // NewTarget makes a target of an object that a statement names; what is no table is refused.

@@ -34,7 +34,10 @@ type Updater struct {
 }
 
 // NewUpdater makes an updater of columns.
-func NewUpdater(t *Target, columns []*schema.Column) *Updater {
+func NewUpdater(c Config, t *Target, columns []*schema.Column) (*Updater, error) {
+	if err := t.compileChecks(c); err != nil {
+		return nil, err
+	}
 	u := &Updater{Target: t, columns: columns, Version: t.Table.RowVersion(), RowID: -1}
 	written := map[int]bool{}
 	var sets []string
@@ -57,7 +60,7 @@ func NewUpdater(t *Target, columns []*schema.Column) *Updater {
 			u.Keys = u.Keys || written[x.Column] || c.Computed != nil
 		}
 	}
-	return u
+	return u, nil
 }
 
 // uniqueKeys are the columns of all that is unique.
@@ -103,6 +106,12 @@ func (u *Updater) Write(x *Execution, verb string, rowid int64, vals []cell.Raw,
 	err = st.Exec()
 	if IsForeign(err) {
 		return x.Foreign(u.Target, verb, func() error { return st.Exec() })
+	}
+	if err == nil {
+		if u.RowID >= 0 {
+			rowid = vals[u.RowID].I
+		}
+		err = x.check(u.Target, verb, rowid)
 	}
 	return err
 }

@@ -167,7 +167,18 @@ GO
 -- > Msg 2628, Level 16, State 1: String or binary data would be truncated in table 'db.dbo.d1', column 'b'. Truncated value: 'too l'.
 -- > Msg 2628, Level 16, State 1: String or binary data would be truncated in table 'db.dbo.d1', column 'b'. Truncated value: 'xtoo '.
 -- > Msg 515, Level 16, State 2: Cannot insert the value NULL into column 'b', table 'db.dbo.d1'; column does not allow nulls. UPDATE fails.
-CREATE TABLE d2 (a date CHECK (a < GETDATE()))
+CREATE TABLE d3 (id int PRIMARY KEY, a date CONSTRAINT CK_past CHECK (a < GETDATE()), b int)
+INSERT d3 VALUES (1, '2020-01-01', 1), (2, NULL, 1)
+INSERT d3 VALUES (3, '2020-01-01', 1), (4, '2999-01-01', 1)
+INSERT d3 VALUES (3, '2999-01-01', 1)
+UPDATE d3 SET a = '2999-01-01' WHERE id = 1
+UPDATE d3 SET b = 2, id = id + 1
+MERGE d3 USING (VALUES (2), (9)) AS s(i) ON d3.id = s.i WHEN MATCHED THEN UPDATE SET a = '2998-01-01' WHEN NOT MATCHED THEN INSERT VALUES (s.i, NULL, 1);
+ALTER TABLE d3 ADD CONSTRAINT CK_now CHECK (a > DATEADD(year, -1, GETDATE()))
+ALTER TABLE d3 NOCHECK CONSTRAINT CK_past
+INSERT d3 VALUES (5, '2999-01-01', 1)
+ALTER TABLE d3 WITH CHECK CHECK CONSTRAINT CK_past
+SELECT * FROM d3
 CREATE TABLE d2 (a uniqueidentifier, b AS NEWID())
 CREATE TABLE d2 (a int CHECK (a < (SELECT 1)))
 CREATE TABLE d2 (a int DEFAULT (SELECT 1))
@@ -178,12 +189,23 @@ INSERT d2 (a, n) VALUES (0x01, 1)
 INSERT d2 (a) VALUES (0x02)
 SELECT * FROM d2
 GO
--- > Msg 40517, Level 16, State 1: Keyword or statement option 'CHECK constraint that is not deterministic' is not supported in this version of SQL Server.
+-- > (2 rows)
+-- > Msg 547, Level 16, State 0: The INSERT statement conflicted with the CHECK constraint "CK_past". The conflict occurred in database "db", table "dbo.d3", column 'a'.
+-- > Msg 547, Level 16, State 0: The INSERT statement conflicted with the CHECK constraint "CK_past". The conflict occurred in database "db", table "dbo.d3", column 'a'.
+-- > Msg 547, Level 16, State 0: The UPDATE statement conflicted with the CHECK constraint "CK_past". The conflict occurred in database "db", table "dbo.d3", column 'a'.
+-- > (2 rows)
+-- > Msg 547, Level 16, State 0: The MERGE statement conflicted with the CHECK constraint "CK_past". The conflict occurred in database "db", table "dbo.d3", column 'a'.
+-- > Msg 547, Level 16, State 0: The ALTER TABLE statement conflicted with the CHECK constraint "CK_now". The conflict occurred in database "db", table "dbo.d3".
+-- > (1 rows)
+-- > Msg 547, Level 16, State 0: The ALTER TABLE statement conflicted with the CHECK constraint "CK_past". The conflict occurred in database "db", table "dbo.d3", column 'a'.
+-- > 2|2020-01-01|2
+-- > 3|NULL|2
+-- > 5|2999-01-01|1
 -- > Msg 40517, Level 16, State 1: Keyword or statement option 'computed column that is not deterministic' is not supported in this version of SQL Server.
 -- > Msg 1046, Level 15, State 1: Subqueries are not allowed in this context. Only scalar expressions are allowed.
 -- > Msg 1046, Level 15, State 1: Subqueries are not allowed in this context. Only scalar expressions are allowed.
 -- > Msg 128, Level 15, State 1: The name "a" is not permitted in this context. Valid expressions are constants, constant expressions, and (in some contexts) variables. Column names are not permitted.
 -- > (1 rows)
--- > Msg 2627, Level 14, State 1: Violation of UNIQUE KEY constraint 'UQ__d2__E445B69445F365D3'. Cannot insert duplicate key in object 'dbo.d2'. The duplicate key value is (0x01).
+-- > Msg 2627, Level 14, State 1: Violation of UNIQUE KEY constraint 'UQ__d2__8361767248CFD27E'. Cannot insert duplicate key in object 'dbo.d2'. The duplicate key value is (0x01).
 -- > Msg 245, Level 16, State 1: Conversion failed when converting the varchar value 'x' to data type int.
 -- > 0x01|2020-01-01|1

@@ -248,14 +248,11 @@ func (b *Builder) check(k *ast.Constraint, col *schema.Column) error {
 	if err != nil {
 		return err
 	}
-	if !storable(x) {
-		return Refuse("CHECK constraint that is not deterministic")
-	}
 	h, made, err := b.newConstraint(k, "CK", name)
 	if err != nil {
 		return err
 	}
-	c := &schema.Check{Head: h, Expr: e, SystemNamed: made, NotTrusted: b.NoCheck}
+	c := &schema.Check{Head: h, Expr: e, SystemNamed: made, NotTrusted: b.NoCheck, Volatile: !storable(x)}
 	if col != nil {
 		c.Column = col.ID
 	}

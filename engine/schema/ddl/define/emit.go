@@ -12,6 +12,7 @@ import (
 	"latchkey/engine/cell"
 	"latchkey/engine/lite"
 	"latchkey/engine/schema"
+	"latchkey/engine/tsql/ast"
 )
 
 // tableSQL is CREATE TABLE in SQLite's words, under a name.
@@ -45,7 +46,7 @@ func (c *Change) tableSQL(t *schema.Table, as string) (string, error) {
 		parts = append(parts, p)
 	}
 	for _, k := range t.Checks {
-		if k.Disabled {
+		if k.Disabled || k.Volatile {
 			continue
 		}
 		x, err := c.Define(t, k.Expr)
@@ -240,6 +241,32 @@ func columnName(t *schema.Table, id int) string {
 		return col.Name
 	}
 	return ""
+}
+
+// CheckVolatile looks for rows that break a check that SQLite does not have: message 547.
+func (c *Change) CheckVolatile(ctx context.Context, t *schema.Table, k *schema.Check) error {
+	tree, err := k.Tree()
+	if err != nil {
+		return err
+	}
+	cond, ok := tree.(ast.Condition)
+	if !ok {
+		return fmt.Errorf("check %q is no condition", k.Name)
+	}
+	p := c.Pieces(t)
+	x, err := p.st.Condition(cond)
+	if err != nil {
+		return err
+	}
+	q, err := p.st.Plan("SELECT 1 FROM "+t.SQL(c.Snapshot.DB())+p.alias()+" WHERE ("+x.SQL+")=0 LIMIT 1", nil)
+	if err != nil {
+		return err
+	}
+	found, err := c.any(ctx, q)
+	if err == nil && found {
+		err = c.conflict("CHECK", k.Name, t, columnName(t, k.Column))
+	}
+	return err
 }
 
 // CheckForeign looks for rows that break a foreign key: message 547.

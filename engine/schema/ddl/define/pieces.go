@@ -7,6 +7,7 @@ import (
 	"latchkey/engine/cell"
 	"latchkey/engine/compile"
 	"latchkey/engine/compile/plan"
+	"latchkey/engine/lite"
 	"latchkey/engine/schema"
 	"latchkey/engine/tsql/ast"
 	"latchkey/engine/tsql/token"
@@ -64,6 +65,35 @@ func (p *Pieces) assign(e ast.Expr, col *schema.Column) (string, error) {
 	return y.SQL, nil
 }
 
+// any reports whether a query has a row.
+func (c *Change) any(ctx context.Context, q *plan.Plan) (bool, error) {
+	st, err := c.open(ctx, q)
+	if err != nil {
+		return false, err
+	}
+	defer st.Release()
+	return st.Step(), st.Err()
+}
+
+// open prepares a plan's statement with its parameters.
+func (c *Change) open(ctx context.Context, q *plan.Plan) (*lite.Stmt, error) {
+	values, err := q.Bind(&plan.Frame{Context: ctx, Env: c.Conn.Env()})
+	if err != nil {
+		return nil, err
+	}
+	st, err := c.Conn.Prepare(q.SQL)
+	if err != nil {
+		return nil, err
+	}
+	for i, v := range values {
+		if err := cell.Bind(st.Stmt, i+1, q.Params[i].Type, v); err != nil {
+			st.Release()
+			return nil, fmt.Errorf("binding a value: %w", err)
+		}
+	}
+	return st, nil
+}
+
 // copyRows runs a statement with the parameters of its pieces.
 func (c *Change) copyRows(ctx context.Context, sql string, p *Pieces) error {
 	if p == nil {
@@ -73,19 +103,10 @@ func (c *Change) copyRows(ctx context.Context, sql string, p *Pieces) error {
 	if err != nil {
 		return err
 	}
-	values, err := q.Bind(&plan.Frame{Context: ctx, Env: c.Conn.Env()})
-	if err != nil {
-		return err
-	}
-	st, err := c.Conn.Prepare(q.SQL)
+	st, err := c.open(ctx, q)
 	if err != nil {
 		return err
 	}
 	defer st.Release()
-	for i, v := range values {
-		if err := cell.Bind(st.Stmt, i+1, q.Params[i].Type, v); err != nil {
-			return fmt.Errorf("binding a value: %w", err)
-		}
-	}
 	return st.Exec()
 }

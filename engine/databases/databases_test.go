@@ -513,3 +513,63 @@ func TestSystemDatabases(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// EMERGENCY lasts over a restart and until SET ONLINE; a sysadmin looks at what is left.
+func TestEmergency(t *testing.T) {
+	k := newKit(t, nil)
+	id := k.encrypted("A")
+	set := func(name string) {
+		t.Helper()
+		if _, err := k.Set(t.Context(), sa(model.Master), database.Set{Name: "A", Options: []database.Option{{Name: name}}}, databases.Termination{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set("EMERGENCY")
+	for range 2 {
+		if k.state(id) != model.Emergency || k.row("A").State != model.Emergency || !k.holds(id, "A") {
+			t.Errorf("state %d, row %d", k.state(id), k.row("A").State)
+		}
+		k.restart()
+	}
+	set("ONLINE")
+	if k.state(id) != model.Online || k.row("A").State != model.Online {
+		t.Errorf("state %d, row %d", k.state(id), k.row("A").State)
+	}
+}
+
+// A SET ONLINE that its client cancels leaves the database as it was.
+func TestCancelledOnline(t *testing.T) {
+	k := newKit(t, nil)
+	id := k.encrypted("A")
+	set := func(ctx context.Context, name string) error {
+		_, err := k.Set(ctx, sa(model.Master), database.Set{Name: "A", Options: []database.Option{{Name: name}}}, databases.Termination{})
+		return err
+	}
+	if err := set(t.Context(), "OFFLINE"); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	k.vault.mu.Lock()
+	k.vault.slow = make(chan struct{})
+	slow := k.vault.slow
+	k.vault.mu.Unlock()
+	done := make(chan error)
+	asked := k.vault.count()
+	go func() { done <- set(ctx, "ONLINE") }()
+	until(t, "the key is asked for", func() bool { return k.vault.count() > asked })
+	k.vault.fail(context.Canceled)
+	cancel()
+	close(slow)
+	if err := <-done; err == nil {
+		t.Error("it came online")
+	}
+	if k.state(id) != model.Offline {
+		t.Errorf("state %d", k.state(id))
+	}
+	k.vault.mu.Lock()
+	k.vault.slow, k.vault.err = nil, nil
+	k.vault.mu.Unlock()
+	if err := set(t.Context(), "ONLINE"); err != nil || !k.holds(id, "A") {
+		t.Errorf("afterwards: %v", err)
+	}
+}

@@ -65,16 +65,23 @@ func (m *Manager) openHeld(ctx context.Context, e *entry) error {
 	if d == nil {
 		return msg.New(911, fmt.Sprint(e.id))
 	}
-	before := e.info().Reason
+	was := e.info()
+	before, emergency := was.Reason, d.State == model.Emergency
 	e.begin()
 	began := m.cfg.Clock.Now()
 	db, seen, err := m.openFile(ctx, e, d)
 	if err != nil {
 		if ctx.Err() != nil { // the server goes down, or the statement was cancelled: nothing was found out
-			e.settle(model.RecoveryPending, before)
+			if was.State == model.Recovering {
+				was.State = model.RecoveryPending
+			}
+			e.settle(was.State, before)
 			return context.Cause(ctx)
 		}
 		state, list := diagnose(e, d.Name, err)
+		if emergency {
+			state = model.Emergency
+		}
 		e.settle(state, err)
 		if before == nil || before.Error() != err.Error() {
 			m.logFailure(d, list, err)
@@ -82,9 +89,12 @@ func (m *Manager) openHeld(ctx context.Context, e *entry) error {
 		m.observe(ctx, d, &database.Observe{ID: e.id, State: &state})
 		return list
 	}
-	e.opened(newPool(db, m.cfg.Connections), model.Online)
-	online := model.Online
-	seen.State = &online
+	state := model.Online
+	if emergency { // until SET ONLINE
+		state = model.Emergency
+	}
+	e.opened(newPool(db, m.cfg.Connections), state)
+	seen.State = &state
 	m.observe(ctx, d, seen)
 	if before != nil {
 		took := m.cfg.Clock.Now().Sub(began)

@@ -108,7 +108,10 @@ func (s *Session) change(ctx context.Context, f *frame, st ast.Statement) error 
 	n, temporary := targetOf(st)
 	db, _, err := w.target(n)
 	if err == nil {
-		err = s.touchVariables(ctx, f, st)
+		err = s.touchVariables(ctx, f)
+	}
+	if v := f.find(n.Name()); err == nil && v != nil && v.readOnly {
+		err = bind(raise.New(10700, v.name))
 	}
 	if err == nil {
 		err = w.writing(db, temporary)
@@ -126,11 +129,12 @@ func (s *Session) change(ctx context.Context, f *frame, st ast.Statement) error 
 	if sent {
 		s.out.EndRows()
 	}
-	return s.done(st, true, r.Rows)
+	_, truncate := st.(*ast.Truncate)
+	return s.done(st, !truncate, r.Rows)
 }
 
 // touchVariables makes the table variables that a statement names, before the connection is borrowed for it.
-func (s *Session) touchVariables(ctx context.Context, f *frame, _ ast.Statement) error {
+func (s *Session) touchVariables(ctx context.Context, f *frame) error {
 	for _, v := range f.vars {
 		if v.decl != nil && !v.known && (v.decl.Table != nil || len(v.decl.Type.Name.Parts) > 0) {
 			if err := s.resolve(ctx, f, v); err != nil {

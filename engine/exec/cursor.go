@@ -204,7 +204,7 @@ func (s *Session) fill(ctx context.Context, c *cursor) error {
 	}
 	if err == nil {
 		c.result, c.types = k.result, k.result.Types()
-		err = s.run(w, k.p, k.views, func(row []sqltype.Value) error {
+		err = s.run(w, k.p, func(row []sqltype.Value) error {
 			for _, v := range row {
 				c.size += 40 + len(v.Text())
 			}

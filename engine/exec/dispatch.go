@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"strconv"
 	"strings"
 
 	"latchkey/engine/exec/feature"
 	"latchkey/engine/exec/raise"
 	"latchkey/engine/exec/setting"
+	"latchkey/engine/schema/binding"
 	"latchkey/engine/schema/ddl"
 	"latchkey/engine/tds"
 	"latchkey/engine/tsql/ast"
@@ -244,5 +246,87 @@ func (s *Session) dbcc(ctx context.Context, f *frame, st *ast.Dbcc) error {
 		s.info(f, raise.New(2528))
 		return s.done(st, false, 0)
 	}
+	if strings.EqualFold(st.Command, "CHECKIDENT") {
+		if err := s.checkIdent(ctx, f, st); err != nil {
+			return err
+		}
+		s.info(f, raise.New(2528))
+		return s.done(st, false, 0)
+	}
 	return raise.Unsupported("DBCC " + strings.ToUpper(st.Command))
+}
+
+// checkIdent is DBCC CHECKIDENT (table [, NORESEED | RESEED [, value]]).
+func (s *Session) checkIdent(ctx context.Context, f *frame, st *ast.Dbcc) error {
+	var words []string
+	for _, a := range st.Args {
+		switch x := a.Value.(type) {
+		case nil:
+			words = append(words, a.Name)
+		case *ast.Word:
+			words = append(words, x.Text)
+		case *ast.ColumnRef:
+			words = append(words, x.Name.String())
+		default:
+			t, err := s.text(ctx, f, x, 800)
+			if err != nil {
+				return err
+			}
+			words = append(words, t)
+		}
+	}
+	if len(words) == 0 || len(words) > 3 {
+		return raise.New(2583)
+	}
+	name, err := splitName(words[0])
+	if err != nil {
+		return err
+	}
+	reseed := len(words) < 2 || strings.EqualFold(words[1], "RESEED")
+	w := s.work(ctx, f)
+	db, _, err := w.target(name)
+	if err == nil {
+		err = w.writing(db, temporaryName(name))
+	}
+	if err == nil {
+		err = s.reseed(w, f, name, words, reseed)
+	}
+	return w.finish(err)
+}
+
+func (s *Session) reseed(w *work, f *frame, name ast.ObjectName, words []string, reseed bool) error {
+	o, err := w.Object(name)
+	if err != nil {
+		return err
+	}
+	ref := binding.Of(o)
+	if ref == nil || ref.Table() == nil {
+		return raise.New(2501, name.String())
+	}
+	t := ref.Table()
+	if t.Identity() == nil {
+		return raise.New(7997, name.String())
+	}
+	if !o.Temporary && !s.permIn(w.main).Object(securable(ref), "ALTER") {
+		return raise.New(229, "ALTER", o.Name, o.Database, o.Schema)
+	}
+	sh := ref.Snapshot.Shared
+	last, used, err := sh.Identity(w.hold.Conn, t)
+	if err != nil {
+		return err
+	}
+	now := "NULL"
+	if used {
+		now = itoa(last)
+	}
+	if reseed && len(words) == 3 {
+		n, err := strconv.ParseInt(words[2], 10, 64)
+		if err != nil {
+			return raise.New(2583)
+		}
+		s.info(f, raise.New(7998, now))
+		return sh.Reseed(w.hold.Conn, t, n)
+	}
+	s.info(f, raise.New(7998, now))
+	return nil
 }

@@ -371,6 +371,9 @@ func (s *Session) describeFirst(ctx context.Context, c *Context, stmt, params st
 			}
 		}
 		k, err := s.plan(wk, q)
+		if err == nil {
+			err = s.allowed(wk, k.p.Uses, k.p.Objects)
+		}
 		if err = wk.finish(err); err != nil {
 			return err
 		}

@@ -62,7 +62,7 @@ func (s *Session) query(ctx context.Context, f *frame, st *ast.SelectStmt) error
 	if err := s.out.Rows(k.result); err != nil {
 		return w.finish(err)
 	}
-	err = s.run(w, k.p, k.views, s.out.Row)
+	err = s.run(w, k.p, s.out.Row)
 	if err = w.finish(err); err != nil {
 		return err
 	}
@@ -171,21 +171,13 @@ func (s *Session) planFrame(ctx context.Context, f *frame) *plan.Frame {
 }
 
 // run runs a plan and hands its rows on. The slice is used again for the next row.
-func (s *Session) run(w *work, p *plan.Plan, views []*viewUse, each func([]sqltype.Value) error) error {
+func (s *Session) run(w *work, p *plan.Plan, each func([]sqltype.Value) error) error {
 	if p.SQL == "" {
 		return nil
 	}
 	c, err := w.conn()
 	if err != nil {
 		return err
-	}
-	if views == nil && len(w.views) > 0 {
-		views = w.views
-	}
-	if len(p.Objects) > 0 && each != nil && views != nil {
-		if err := w.attach(p.Objects, views); err != nil {
-			return err
-		}
 	}
 	values, err := p.Bind(s.planFrame(w.ctx, w.f))
 	if err != nil {
@@ -247,7 +239,7 @@ func (s *Session) assignRows(w *work, k *keptPlan) (int64, error) {
 		s.statementEnv()
 		return 1, set(nil)
 	}
-	err := s.run(w, k.p, k.views, set)
+	err := s.run(w, k.p, set)
 	return n, err
 }
 

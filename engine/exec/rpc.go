@@ -300,6 +300,9 @@ func (s *Session) describe(ctx context.Context, f *frame, u *unit.Unit) error {
 		}
 	}
 	k, err := s.plan(w, q)
+	if err == nil {
+		err = s.allowed(w, k.p.Uses, k.p.Objects)
+	}
 	if err = w.finish(err); err != nil {
 		return err
 	}

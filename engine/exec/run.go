@@ -129,8 +129,9 @@ func (s *Session) failed(ctx context.Context, f *frame, st ast.Statement, err er
 	last := list[len(list)-1]
 	xact := s.set.Has(setting.XactAbort)
 	effect := raise.Of(last, xact)
-	if s.out.Open() {
-		s.out.EndRows()
+	opened, rows := s.out.Open(), uint64(0)
+	if opened {
+		rows = s.out.EndRows()
 	}
 	s.lastError = last.Number
 	switch {
@@ -138,6 +139,11 @@ func (s *Session) failed(ctx context.Context, f *frame, st ast.Statement, err er
 	case effect != raise.EndConnection && s.catchable(f, effect):
 		if effect == raise.Rollback || s.tx.Lost() {
 			s.tx.Doom()
+		}
+		if opened { // the rows that the client has seen are a result, which must end
+			if err := s.out.Done(command(st), true, rows, s.set.Has(setting.NoCount)); err != nil {
+				return signal{}, err
+			}
 		}
 		return signal{}, &caughtError{list}
 	}

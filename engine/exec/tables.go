@@ -254,7 +254,7 @@ func (t *temporary) keep(ctx context.Context, s *Session) ([]keptRows, error) {
 						k.cols = append(k.cols, write.BulkColumn{Name: c.Name, Type: c.Type})
 					}
 				}
-				err = s.run(w, p.p, nil, func(row []sqltype.Value) error {
+				err = s.run(w, p.p, func(row []sqltype.Value) error {
 					var keep []sqltype.Value
 					for i, c := range p.p.Columns {
 						if !c.Computed {

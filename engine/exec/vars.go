@@ -206,9 +206,15 @@ func (s *Session) compute(w *work, x *plan.Scalar) (sqltype.Value, error) {
 		s.statementEnv()
 		return x.Eval(s.planFrame(w.ctx, w.f))
 	}
+	if err := w.attached(x.Plan.Objects, w.views); err != nil {
+		return sqltype.NullValue, err
+	}
+	if err := s.allowed(w, x.Plan.Uses, x.Plan.Objects); err != nil {
+		return sqltype.NullValue, err
+	}
 	var out sqltype.Value
 	n := 0
-	err := s.run(w, x.Plan, nil, func(row []sqltype.Value) error {
+	err := s.run(w, x.Plan, func(row []sqltype.Value) error {
 		if n++; n > 1 {
 			return raise.New(512)
 		}

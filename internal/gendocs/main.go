@@ -17,6 +17,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"latchkey/engine/exec/feature"
 	"latchkey/internal/fsys"
 )
 
@@ -35,6 +36,7 @@ func pages() []page {
 	return []page{
 		{"docs/codes.md", writeCodes},
 		{"docs/commands.md", writeCommands},
+		{"docs/tsql.md", feature.Page},
 	}
 }
 

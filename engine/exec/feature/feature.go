@@ -74,7 +74,7 @@ const table = `
 - statement|CREATE FUNCTION (scalar)|definitions are kept; calls are refused
 + statement|CREATE FUNCTION (inline table)|
 - statement|CREATE FUNCTION (multi-statement table)|definitions are kept; calls are refused
-- statement|CREATE TRIGGER|definitions are kept; a table with an enabled trigger cannot be written
+- statement|CREATE TRIGGER|
 + statement|CREATE SCHEMA|
 + statement|CREATE SEQUENCE|
 + statement|CREATE SYNONYM|

@@ -64,13 +64,13 @@ func From(err error) []*Error {
 	if err == nil {
 		return nil
 	}
+	var list List // before a single one: what is wrapped in a list with more said about it
+	if errors.As(err, &list) {
+		return list
+	}
 	var own *Error
 	if errors.As(err, &own) {
 		return []*Error{own}
-	}
-	var list List
-	if errors.As(err, &list) {
-		return list
 	}
 	if ms := msg.Messages(err); ms != nil {
 		out := make([]*Error, len(ms))

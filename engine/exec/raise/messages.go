@@ -19,6 +19,14 @@ func texts(number int) (text, bool) {
 		return text{15, 1, "Cannot use the OUTPUT option when passing a constant to a stored procedure."}, true
 	case 264:
 		return text{16, 1, "The column name '%s' is specified more than once in the SET clause or column list of an INSERT. A column cannot be assigned more than one value in the same clause. Modify the clause to make sure that a column is updated only once."}, true
+	case 2501:
+		return text{16, 45, "Cannot find a table or object with the name \"%s\". Check the system catalog."}, true
+	case 2583:
+		return text{16, 3, "An incorrect number of parameters was given to the DBCC statement."}, true
+	case 7997:
+		return text{16, 1, "'%s' does not contain an identity column."}, true
+	case 7998:
+		return text{10, 1, "Checking identity information: current identity value '%s'."}, true
 	case 2528:
 		return text{10, 1, "DBCC execution completed. If DBCC printed error messages, contact your system administrator."}, true
 	case 2571:

@@ -71,6 +71,10 @@ func Of(e *Error, xactAbort bool) Effect {
 // Terminates reports the errors of a change of rows behind which the server says that the statement has been terminated (3621):
 // those of severity 11 to 16 that do not end the batch.
 func Terminates(e *Error) bool {
+	switch e.Number {
+	case 229, 230, 262, 297, 300, 916, 1222, 15247: // nothing had begun
+		return false
+	}
 	effect, _ := table(e.Number)
-	return effect == EndStatement && e.Severity > 10 && e.Severity < 17 && !e.Bind && !e.Raised && !e.Thrown && e.Number != 1222
+	return effect == EndStatement && e.Severity > 10 && e.Severity < 17 && !e.Bind && !e.Raised && !e.Thrown
 }

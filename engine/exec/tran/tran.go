@@ -219,6 +219,7 @@ func (t *Tran) unpin(sound bool) {
 	if t.lease != nil {
 		sound = t.detach(t.lease.Conn, t.attached) && sound
 		giveBack(t.lease, sound)
+		letGo(t.attached)
 	}
 	t.lease, t.db, t.began, t.writes, t.attached, t.number = nil, 0, false, false, nil, 0
 	for i := range t.saves {
@@ -246,13 +247,14 @@ func (t *Tran) detach(c *lite.Conn, list []attachment) bool {
 	if t.Temp != nil && t.Temp.Detach(c) != nil {
 		sound = false
 	}
-	if !sound {
-		return false // the attached databases stay in use until the connection is closed
-	}
+	return sound // without, the attached databases stay in use until the connection is closed
+}
+
+// letGo lets attached databases go, once they were detached or the connection was closed.
+func letGo(list []attachment) {
 	for _, a := range list {
 		a.a.Release()
 	}
-	return true
 }
 
 // translate makes errors of locks and snapshots messages.
@@ -475,5 +477,6 @@ func (h *Hold) Finish(failed error) error {
 	}
 	sound = h.t.detach(c, h.attached) && sound
 	giveBack(h.lease, sound)
+	letGo(h.attached)
 	return failed
 }

@@ -229,7 +229,7 @@ func (b *alteration) dependents(t *schema.Table, c *schema.Column) (out []*msg.E
 		}
 	}
 	for _, k := range t.Checks {
-		if define.Mentions(k.Expr, c.Name, b.Same) {
+		if schema.Mentions(k.Expr, c.Name, b.Same) {
 			add("object", k.Name)
 			onlyKeys = false
 		}
@@ -238,13 +238,13 @@ func (b *alteration) dependents(t *schema.Table, c *schema.Column) (out []*msg.E
 		add("object", c.Default.Name)
 	}
 	for _, o := range t.Columns {
-		if o.Computed != nil && o != c && define.Mentions(o.Computed.Expr, c.Name, b.Same) {
+		if o.Computed != nil && o != c && schema.Mentions(o.Computed.Expr, c.Name, b.Same) {
 			add("column", o.Name)
 			onlyKeys = false
 		}
 	}
 	for _, x := range t.Indexes {
-		if has(x.Columns) || slices.Contains(x.Include, c.ID) || x.Filter != nil && define.Mentions(x.Filter, c.Name, b.Same) {
+		if has(x.Columns) || slices.Contains(x.Include, c.ID) || x.Filter != nil && schema.Mentions(x.Filter, c.Name, b.Same) {
 			add("index", x.Name)
 		}
 	}

@@ -134,17 +134,17 @@ func (c *Maker) renameColumn(p []string, name string) error {
 		return msg.New(15335, name, "COLUMN")
 	}
 	for _, k := range t.Checks {
-		if define.Mentions(k.Expr, col.Name, c.Same) {
+		if schema.Mentions(k.Expr, col.Name, c.Same) {
 			return msg.New(15336, shown)
 		}
 	}
 	for _, o := range t.Columns {
-		if o.Computed != nil && define.Mentions(o.Computed.Expr, col.Name, c.Same) {
+		if o.Computed != nil && schema.Mentions(o.Computed.Expr, col.Name, c.Same) {
 			return msg.New(15336, shown)
 		}
 	}
 	for _, x := range t.Indexes {
-		if x.Filter != nil && define.Mentions(x.Filter, col.Name, c.Same) {
+		if x.Filter != nil && schema.Mentions(x.Filter, col.Name, c.Same) {
 			return msg.New(15336, shown)
 		}
 	}

@@ -1,7 +1,6 @@
-package define
+package schema
 
 import (
-	"latchkey/engine/schema"
 	"latchkey/engine/tsql/ast"
 )
 
@@ -77,7 +76,7 @@ func walkNames(e ast.Expr, visit func(string)) {
 }
 
 // Mentions reports whether an expression names a column.
-func Mentions(e *schema.Expr, name string, same func(a, b string) bool) bool {
+func Mentions(e *Expr, name string, same func(a, b string) bool) bool {
 	tree, err := e.Tree()
 	if err != nil {
 		return true // cannot be told: stay on the safe side

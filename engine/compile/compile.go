@@ -103,10 +103,17 @@ func Definition(sc plan.Scope, columns *plan.Object, e ast.Expr) (bound.X, error
 		r.Add(c.Table(columns, columns.Name, ""))
 		at.Rows, at.Clause = r, "CHECK"
 	}
+	var x bound.X
+	var err error
 	if cond, ok := e.(ast.Condition); ok {
-		return c.Condition(cond, at)
+		x, err = c.Condition(cond, at)
+	} else {
+		x, err = c.Expr(e, at)
 	}
-	return c.Expr(e, at)
+	if err == nil && bound.TooDeep(x.SQL, 0) {
+		err = plan.Fail(c.Pos, 191)
+	}
+	return x, err
 }
 
 // TypeOf is the type that a declaration names: messages 243, 2715, 2716 and those of sqltype.Type.Check. name is the column's or variable's,

@@ -78,6 +78,8 @@ INSERT INTO keys VALUES (1, N'k1', 0x0A0B, 3, 1, '6F9619FF-8B86-D011-B42D-00C04F
 		{"SELECT id FROM customers WHERE id IN (SELECT '2')", "id int not null\n2\n"},
 		{"SELECT c.id, f.id, f.amount FROM customers c CROSS APPLY dbo.ordersof(c.id) f ORDER BY 2", "id int not null, id int not null, amount money\n1|10|5.00\n1|11|7.25\n2|12|1.50\n"},
 		{"SELECT c.id, f.amount + 1 FROM customers c OUTER APPLY dbo.ordersof(c.id + 1) f ORDER BY 1", "id int not null, money\n1|2.50\n2|NULL\n3|NULL\n4|NULL\n"},
+		{"SELECT CASE WHEN id > 0 THEN 1 ELSE CAST('abc' AS int) END FROM customers WHERE id = 1", "int not null\n1\n"},
+		{"SELECT COALESCE(id, CAST('abc' AS int)), ISNULL(id, 1/0), IIF(id = 1, 2, 1/0) FROM customers WHERE id = 1", "int not null, int not null, int\n1|1|2\n"},
 		{"SELECT newid(), 1 WHERE newid() <> newid()", ""},
 	} {
 		if got := d.query(t, c.sql); c.want != "" && got != c.want && !(len(got) > len(c.want) && got[:len(c.want)] == c.want && strings.Contains(c.want[:6], ":")) {

@@ -123,8 +123,11 @@ func (c *Base) Plan(sql string, cols []plan.Column) (*plan.Plan, error) {
 		p.Uses = append(p.Uses, u)
 		p.Objects = append(p.Objects, u.Object)
 	}
-	if len(p.SQL) > maxSQL {
+	switch {
+	case len(p.SQL) > maxSQL:
 		return nil, plan.Fail(c.Pos, 8623)
+	case bound.TooDeep(p.SQL, len(c.with)): // one common table expression may be in another
+		return nil, plan.Fail(c.Pos, 191)
 	}
 	return p, nil
 }

@@ -186,7 +186,7 @@ func (c *Compiler) applyTop(sel *selection, ts *ast.Derived, list []string, left
 	if err != nil {
 		return "", err
 	}
-	if lim.ties || lim.percent != "" || c.fromCorrelated(sel) || !shape.InnerOnly(sel.s.From) {
+	if lim.Ties || lim.Percent != "" || c.fromCorrelated(sel) || !shape.InnerOnly(sel.s.From) {
 		return "", c.refuseApply(outer, "OF SUCH A CORRELATED TOP")
 	}
 	ids, ok := names.RowIDs(sel.rows.Sources)
@@ -196,7 +196,7 @@ func (c *Compiler) applyTop(sel *selection, ts *ast.Derived, list []string, left
 	for i := range sel.order {
 		sel.order[i].item = 0
 	}
-	chosen := sel.text(ids, sel.orderText()) + lim.text()
+	chosen := sel.text(ids, sel.orderText()) + lim.Text()
 	again, err := c.begin(&ast.Select{Items: sel.s.Items, From: sel.s.From}, &ast.Query{}, lateral)
 	if err != nil {
 		return "", err

@@ -72,10 +72,10 @@ func (sel *selection) assignment() (*names.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	if lim.ties || lim.percent != "" {
+	if lim.Ties || lim.Percent != "" {
 		return nil, plan.Unsupported("TOP WITH TIES OR PERCENT WITH ASSIGNMENT", c.Pos)
 	}
-	if sel.from == "" && sel.where == "" && len(res.Inputs) == 0 && lim == (limit{}) && sel.having == "" {
+	if sel.from == "" && sel.where == "" && len(res.Inputs) == 0 && lim == (source.Limit{}) && sel.having == "" {
 		return res, nil
 	}
 	cols := []string{"1"}
@@ -91,7 +91,7 @@ func (sel *selection) assignment() (*names.Result, error) {
 	if sel.grouped && sel.group == "" && !anyAggregate(inputItems(res.Inputs)) {
 		cols = append(cols, "count(*)")
 	}
-	res.SQL = sel.text(cols, sel.orderText()) + lim.text()
+	res.SQL = sel.text(cols, sel.orderText()) + lim.Text()
 	for _, x := range res.Inputs {
 		res.Items = append(res.Items, names.Item{X: x, Column: plan.Column{Type: x.Type}})
 	}

@@ -218,7 +218,7 @@ func (sel *selection) unionOfSets(o options) (*names.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	if lim.ties || lim.percent != "" {
+	if lim.Ties || lim.Percent != "" {
 		return nil, plan.Unsupported("TOP WITH TIES OR PERCENT WITH GROUPING SETS", c.Pos)
 	}
 	list := make([]string, len(last.items))
@@ -232,7 +232,7 @@ func (sel *selection) unionOfSets(o options) (*names.Result, error) {
 		x.SQL, x.Column = "k"+strconv.Itoa(n), nil
 		return bound.Collate(x)
 	})
-	sql := "SELECT " + strings.Join(list, ", ") + " FROM (" + strings.Join(arms, " UNION ALL ") + ")" + order + lim.text()
+	sql := "SELECT " + strings.Join(list, ", ") + " FROM (" + strings.Join(arms, " UNION ALL ") + ")" + order + lim.Text()
 	for i := range last.items {
 		last.items[i].Column.Object, last.items[i].Column.Source = nil, ""
 	}

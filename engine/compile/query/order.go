@@ -6,9 +6,9 @@ import (
 
 	"latchkey/engine/cell"
 	"latchkey/engine/compile/bound"
-	"latchkey/engine/compile/expr"
 	"latchkey/engine/compile/names"
 	"latchkey/engine/compile/plan"
+	"latchkey/engine/compile/source"
 	"latchkey/engine/sqltype"
 	"latchkey/engine/tsql/ast"
 )
@@ -160,95 +160,10 @@ func orderBy(keys []orderKey, text func(orderKey) string) string {
 	return " ORDER BY " + strings.Join(out, ", ")
 }
 
-// limit is TOP, OFFSET and FETCH.
-type limit struct {
-	count, offset string
-	percent       string
-	ties          bool
-}
-
-// text is LIMIT ... OFFSET.
-func (l limit) text() string {
-	switch {
-	case l.count == "" && l.offset == "":
-		return ""
-	case l.offset == "":
-		return " LIMIT " + l.count
-	case l.count == "":
-		return " LIMIT -1 OFFSET " + l.offset
-	}
-	return " LIMIT " + l.count + " OFFSET " + l.offset
-}
-
-func (sel *selection) limits() (limit, error) { return sel.c.limits(sel.s.Top, sel.q) }
-
-// limits compiles TOP, OFFSET and FETCH, whose counts are constants or parameters checked when they are bound.
-func (c *Compiler) limits(top *ast.Top, q *ast.Query) (limit, error) {
-	var l limit
-	var err error
-	if top != nil {
-		if q.Offset != nil {
-			return l, plan.Fail(c.Pos, 10741)
-		}
-		if top.WithTies && len(q.OrderBy) == 0 {
-			return l, plan.Fail(c.Pos, 1062)
-		}
-		l.ties = top.WithTies
-		if top.Percent {
-			l.percent, err = c.rowCount(top.Count, plan.TopPercent)
-			return l, err
-		}
-		l.count, err = c.rowCount(top.Count, plan.TopRows)
-		return l, err
-	}
-	if q.Offset != nil {
-		if l.offset, err = c.rowCount(q.Offset, plan.OffsetRows); err != nil {
-			return l, err
-		}
-		if q.Fetch != nil {
-			l.count, err = c.rowCount(q.Fetch, plan.FetchRows)
-		}
-	}
-	return l, err
-}
-
-// RowCount compiles a number of rows: a constant or a parameter.
-func (c *Compiler) RowCount(e ast.Expr) (string, error) { return c.rowCount(e, plan.TopRows) }
-
-func (c *Compiler) rowCount(e ast.Expr, check plan.Check) (string, error) {
-	x, err := c.Expr(e, expr.Place{Clause: "TOP"})
-	if err != nil {
-		return "", err
-	}
-	to := sqltype.Of(sqltype.BigInt)
-	switch {
-	case check == plan.TopPercent:
-		to = sqltype.Of(sqltype.Float)
-	case !x.Type.Kind.IsInteger() && x.Type.Kind != sqltype.Null && !x.Type.Kind.IsNumeric():
-		return "", plan.Fail(c.Pos, 1060)
-	case x.Const && !x.Type.Kind.IsInteger():
-		return "", plan.Fail(c.Pos, 1060)
-	}
-	if x, err = c.Convert(x, to, c.Pos); err != nil {
-		return "", err
-	}
-	if x.Const {
-		if err := check.Validate(x.Value); err != nil {
-			return "", plan.At(err, c.Pos)
-		}
-		return x.SQL, nil
-	}
-	if !x.Early() {
-		return "", plan.Unsupported("TOP (SUBQUERY)", c.Pos)
-	}
-	if c.Inline {
-		return "", plan.Fail(c.Pos, 112)
-	}
-	return c.Param(plan.Param{Eval: x.Eval, Type: to, Check: check}), nil
-}
+func (sel *selection) limits() (source.Limit, error) { return sel.c.Limits(sel.s.Top, sel.q) }
 
 // ranked writes TOP WITH TIES and TOP PERCENT: rows are numbered by a window inside, and counted outside.
-func (sel *selection) ranked(l limit) (*names.Result, error) {
+func (sel *selection) ranked(l source.Limit) (*names.Result, error) {
 	if err := sel.distinctOrder(); err != nil {
 		return nil, err
 	}
@@ -279,14 +194,14 @@ func (sel *selection) ranked(l limit) (*names.Result, error) {
 		list[i] = "c" + strconv.Itoa(i+1)
 	}
 	number := "row_number()"
-	if l.ties {
+	if l.Ties {
 		number = "rank()"
 	}
 	mid := "SELECT *, " + number + " OVER " + window + " AS n"
-	cond := "n <= " + l.count
-	if l.percent != "" {
+	cond := "n <= " + l.Count
+	if l.Percent != "" {
 		mid += ", count(*) OVER () AS total"
-		cond = "(n - 1) * 100.0 < total * " + l.percent
+		cond = "(n - 1) * 100.0 < total * " + l.Percent
 	}
 	sql := "SELECT " + strings.Join(list, ", ") + " FROM (" + mid + " FROM (" + sel.text(inner, "") + ")) WHERE " + cond
 	if len(keys) > 0 {

@@ -308,7 +308,7 @@ func (sel *selection) render(o options) (*names.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	if lim.ties || lim.percent != "" {
+	if lim.Ties || lim.Percent != "" {
 		return sel.ranked(lim)
 	}
 	if err := sel.distinctOrder(); err != nil {
@@ -317,11 +317,11 @@ func (sel *selection) render(o options) (*names.Result, error) {
 	if sel.grouped && sel.group == "" { // one row at most: there is nothing to order
 		sel.order = nil
 		if !anyAggregate(sel.items) {
-			res.SQL = sel.bareAggregate() + lim.text()
+			res.SQL = sel.bareAggregate() + lim.Text()
 			return res, nil
 		}
 	}
-	res.SQL = sel.text(sel.columns(o.named), sel.orderText()) + lim.text()
+	res.SQL = sel.text(sel.columns(o.named), sel.orderText()) + lim.Text()
 	return res, nil
 }
 

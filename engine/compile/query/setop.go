@@ -59,14 +59,14 @@ func (c *Compiler) setQuery(op *ast.SetOp, q *ast.Query, parent *names.Rows, o o
 	if err != nil {
 		return nil, err
 	}
-	lim, err := c.limits(nil, q)
+	lim, err := c.Limits(nil, q)
 	if err != nil {
 		return nil, err
 	}
-	if order != "" && strings.Contains(order, "(") || lim.text() != "" {
+	if order != "" && strings.Contains(order, "(") || lim.Text() != "" {
 		body = "SELECT * FROM (" + body + ")"
 	}
-	res.SQL = body + order + lim.text()
+	res.SQL = body + order + lim.Text()
 	return res, nil
 }
 
@@ -99,7 +99,7 @@ func (c *Compiler) arms(b ast.Body, parent *names.Rows) (*arm, int, error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	if nl+nr > 450 { // SQLite takes 500
+	if nl+nr > maxArms {
 		return nil, 0, plan.Fail(c.Pos, 8623)
 	}
 	if len(l.types) != len(r.types) {
@@ -148,11 +148,24 @@ type armWriter struct {
 	common []bound.Common
 	flags  bound.Flags
 	outer  []int
+	others int // INTERSECT and EXCEPT so far
 }
+
+// maxArms bounds the SELECTs of a set operation, and together those that SQLite sees in one, whose stack is small.
+const (
+	maxArms  = 4000
+	together = 50
+)
 
 func (w *armWriter) write(a *arm, distinct bool) (string, error) {
 	if a.op == "" {
 		return w.leaf(a, distinct)
+	}
+	if a.op == "UNION" || a.op == "UNION ALL" {
+		return w.chain(a, distinct || distinctOp(a.op))
+	}
+	if w.others++; w.others > together {
+		return "", plan.Fail(w.c.Pos, 8623)
 	}
 	l, err := w.write(a.l, distinct || distinctOp(a.op))
 	if err != nil {
@@ -166,6 +179,39 @@ func (w *armWriter) write(a *arm, distinct bool) (string, error) {
 		r = "SELECT * FROM (" + r + ")"
 	}
 	return l + " " + a.op + " " + r, nil
+}
+
+// chain writes UNION or UNION ALL of many, in groups where they are too many for one.
+func (w *armWriter) chain(a *arm, distinct bool) (string, error) {
+	op := a.op
+	var parts []*arm
+	for ; a.op == op; a = a.l {
+		parts = append(parts, a.r)
+	}
+	parts = append(parts, a)
+	texts := make([]string, len(parts))
+	for i := range parts { // from the left, as they are written
+		part := parts[len(parts)-1-i]
+		text, err := w.write(part, distinct)
+		if err != nil {
+			return "", err
+		}
+		if i > 0 && part.op != "" {
+			text = "SELECT * FROM (" + text + ")"
+		}
+		texts[i] = text
+	}
+	by := " " + op + " "
+	for len(texts) > together {
+		var groups []string
+		for len(texts) > 0 {
+			n := min(together, len(texts))
+			groups = append(groups, "SELECT * FROM ("+strings.Join(texts[:n], by)+")")
+			texts = texts[n:]
+		}
+		texts = groups
+	}
+	return strings.Join(texts, by), nil
 }
 
 // leaf is the text of a SELECT, with conversions around it where its columns are not of the common types.

@@ -14,9 +14,8 @@ import (
 // again after a rollback; what is stored commits with the rows that use it.
 type counter struct {
 	sync.Mutex
-	loaded bool
-	used   bool // a value was given or set; else the next one is the seed
-	last   int64
+	used bool // a value was given or set; else the next one is the seed
+	last int64
 }
 
 // rowVersionID is the id of the counter of row versions among those of objects.
@@ -33,11 +32,9 @@ func (s *Shared) counter(id int) *counter {
 	return k
 }
 
-// load reads what is stored; values that were given and not stored are remembered above it.
-func (k *counter) load(s *Shared, c *lite.Conn, id int) error {
-	if k.loaded {
-		return nil
-	}
+// load takes in what is stored, as the connection's transaction sees it. What is further counts: values that were given in a
+// transaction that was rolled back are in memory alone, and a value that was reset in one that was rolled back is in store again.
+func (k *counter) load(s *Shared, c *lite.Conn, id int, up bool) error {
 	st, err := c.Prepare("SELECT value, used FROM " + s.own("counter") + " WHERE id=?1")
 	if err != nil {
 		if missing(err) {
@@ -50,16 +47,34 @@ func (k *counter) load(s *Shared, c *lite.Conn, id int) error {
 		return err
 	}
 	if st.Step() {
-		k.last, k.used = st.ColumnInt64(0), st.ColumnBool(1)
+		last, used := st.ColumnInt64(0), st.ColumnBool(1)
+		if used && (!k.used || up && last > k.last || !up && last < k.last) {
+			k.last, k.used = last, true
+		}
 	}
-	k.loaded = true
 	return st.Err()
+}
+
+// forget drops what is remembered of an id: it may have been given in a transaction that was rolled back.
+func (s *Shared) forget(id int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.counters, id)
 }
 
 // IdentityRange allocates n identity values of a table and gives the first; the others follow in steps of the increment. The
 // values are gone whatever becomes of the transaction. The error is message 8115. [Shared.StoreIdentity] has to follow in the
 // same transaction.
 func (s *Shared) IdentityRange(c *lite.Conn, t *Table, n int64) (first int64, err error) {
+	return s.identityRange(c, t, n, true)
+}
+
+// NextIdentity is IdentityRange of one value for a statement that had one already.
+func (s *Shared) NextIdentity(c *lite.Conn, t *Table) (int64, error) {
+	return s.identityRange(c, t, 1, false)
+}
+
+func (s *Shared) identityRange(c *lite.Conn, t *Table, n int64, load bool) (first int64, err error) {
 	col := t.Identity()
 	if col == nil {
 		return 0, fmt.Errorf("table %q has no identity column", t.Name)
@@ -67,7 +82,10 @@ func (s *Shared) IdentityRange(c *lite.Conn, t *Table, n int64) (first int64, er
 	k := s.counter(t.ID)
 	k.Lock()
 	defer k.Unlock()
-	if err := k.load(s, c, t.ID); err != nil {
+	if load {
+		err = k.load(s, c, t.ID, col.Identity.Increment > 0)
+	}
+	if err != nil {
 		return 0, err
 	}
 	first = col.Identity.Seed
@@ -125,7 +143,7 @@ func (s *Shared) SawIdentity(c *lite.Conn, t *Table, v int64) error {
 	k := s.counter(t.ID)
 	k.Lock()
 	defer k.Unlock()
-	if err := k.load(s, c, t.ID); err != nil {
+	if err := k.load(s, c, t.ID, col.Identity.Increment > 0); err != nil {
 		return err
 	}
 	up := col.Identity.Increment > 0
@@ -154,10 +172,14 @@ func (s *Shared) store(c *lite.Conn, id int, last int64, used bool) error {
 
 // Identity is the last value that a table's identity gave, false if it gave none yet: IDENT_CURRENT.
 func (s *Shared) Identity(c *lite.Conn, t *Table) (int64, bool, error) {
+	col := t.Identity()
+	if col == nil {
+		return 0, false, nil
+	}
 	k := s.counter(t.ID)
 	k.Lock()
 	defer k.Unlock()
-	err := k.load(s, c, t.ID)
+	err := k.load(s, c, t.ID, col.Identity.Increment > 0)
 	return k.last, k.used, err
 }
 
@@ -171,7 +193,7 @@ func (s *Shared) Reseed(c *lite.Conn, t *Table, v int64) error {
 	k := s.counter(t.ID)
 	k.Lock()
 	defer k.Unlock()
-	if err := k.load(s, c, t.ID); err != nil {
+	if err := k.load(s, c, t.ID, col.Identity.Increment > 0); err != nil {
 		return err
 	}
 	if !k.used {
@@ -189,7 +211,7 @@ func (s *Shared) Reset(c *lite.Conn, t *Table) error {
 	k := s.counter(t.ID)
 	k.Lock()
 	defer k.Unlock()
-	k.last, k.used, k.loaded = 0, false, true
+	k.last, k.used = 0, false
 	return s.store(c, t.ID, 0, false)
 }
 
@@ -199,7 +221,7 @@ func (s *Shared) RowVersions(c *lite.Conn, n int64) (int64, error) {
 	k := s.counter(rowVersionID)
 	k.Lock()
 	defer k.Unlock()
-	if err := k.load(s, c, rowVersionID); err != nil {
+	if err := k.load(s, c, rowVersionID, true); err != nil {
 		return 0, err
 	}
 	if !k.used {
@@ -215,7 +237,7 @@ func (s *Shared) RowVersion(c *lite.Conn) (int64, error) {
 	k := s.counter(rowVersionID)
 	k.Lock()
 	defer k.Unlock()
-	err := k.load(s, c, rowVersionID)
+	err := k.load(s, c, rowVersionID, true)
 	if !k.used {
 		return 2000, err
 	}
@@ -227,7 +249,7 @@ func (s *Shared) NextValue(c *lite.Conn, q *Sequence, n int64) (int64, error) {
 	k := s.counter(q.ID)
 	k.Lock()
 	defer k.Unlock()
-	if err := k.load(s, c, q.ID); err != nil {
+	if err := k.load(s, c, q.ID, q.Increment > 0); err != nil {
 		return 0, err
 	}
 	first := q.Start
@@ -256,6 +278,6 @@ func (s *Shared) Restart(c *lite.Conn, q *Sequence, v int64) error {
 	k := s.counter(q.ID)
 	k.Lock()
 	defer k.Unlock()
-	k.loaded, k.used, k.last = true, true, v-q.Increment
+	k.used, k.last = true, v-q.Increment
 	return s.store(c, q.ID, k.last, true)
 }

@@ -100,6 +100,7 @@ func (e *Edit) NewID() (int, error) {
 			id = -id
 		}
 		if e.next > 255 && e.ids[id] == nil {
+			e.Shared.forget(id)
 			return id, e.meta("object", int64(e.next))
 		}
 	}

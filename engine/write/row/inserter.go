@@ -245,7 +245,13 @@ func versionCell(n int64) cell.Raw {
 }
 
 func (w *Inserting) nextIdentity(c *schema.Column) (cell.Raw, error) {
-	n, err := w.Shared().IdentityRange(w.x.Conn, w.Table, 1)
+	var n int64
+	var err error
+	if w.seen {
+		n, err = w.Shared().NextIdentity(w.x.Conn, w.Table)
+	} else {
+		n, err = w.Shared().IdentityRange(w.x.Conn, w.Table, 1)
+	}
 	if err != nil {
 		return cell.Raw{}, err
 	}

@@ -90,7 +90,7 @@ func newScope() *scope {
 }
 
 func frame(s *scope) *plan.Frame {
-	return &plan.Frame{Context: context.Background(), Env: &fn.Env{Now: time.Date(2024, 2, 29, 13, 14, 15, 0, time.UTC)}, Variables: s}
+	return &plan.Frame{Context: context.Background(), Env: &fn.Env{Now: time.Date(2024, 2, 29, 13, 14, 15, 0, time.UTC), Settings: fn.Settings{DateFormat: s.settings.DateFormat}}, Variables: s}
 }
 
 // parse gives the statements of a batch.

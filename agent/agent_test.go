@@ -236,7 +236,7 @@ func TestDeadline(t *testing.T) {
 	if !errors.Is(err, code.AgentTimeout) {
 		t.Errorf("a call that hangs is %v", err)
 	}
-	p, err := client.New(t.Context(), client.Config{Dial: dialer(r.addr), Deadline: 50 * time.Millisecond})
+	p, err := client.New(t.Context(), client.Config{Dial: dialer(r.addr), Deadline: 500 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -398,7 +398,8 @@ func raw(t testing.TB, a peer.Address) net.Conn {
 
 // Who does not keep to the protocol loses the connection, or gets a code where the protocol goes on; nobody else notices.
 func TestBadClients(t *testing.T) {
-	r := start(t, agent.Limits{Hello: 100 * time.Millisecond, Idle: 150 * time.Millisecond, Frame: 100 * time.Millisecond})
+	t.Parallel()
+	r := start(t, agent.Limits{Hello: 500 * time.Millisecond, Idle: 600 * time.Millisecond, Frame: 500 * time.Millisecond})
 	closed := func(name string, c net.Conn) {
 		t.Helper()
 		if n, err := io.Copy(io.Discard, c); err != nil && !strings.Contains(err.Error(), "reset") {

@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -17,6 +19,7 @@ import (
 	"latchkey/engine/catalog/protect"
 	"latchkey/engine/databases"
 	"latchkey/engine/sessions"
+	"latchkey/internal/fsys"
 )
 
 func (k *kit) state(id int) int {
@@ -572,4 +575,42 @@ func TestCancelledOnline(t *testing.T) {
 	if err := set(t.Context(), "ONLINE"); err != nil || !k.holds(id, "A") {
 		t.Errorf("afterwards: %v", err)
 	}
+}
+
+// After a sync that failed a database is closed and opened anew by itself, with everything that was acknowledged.
+func TestDiskError(t *testing.T) {
+	k := newKit(t, nil)
+	id := k.encrypted("A")
+	k.stop()
+	var broken atomic.Bool
+	k.fs = fsys.NewFaulty(fsys.OS{}, func(op fsys.Op) error {
+		if broken.Load() && op.Kind == fsys.OpSync && strings.HasSuffix(op.Name, "A.mdf-wal") {
+			return syscall.EIO
+		}
+		return nil
+	})
+	k.start()
+	k.exec(id, "UPDATE t SET x = x") // the log has begun
+	broken.Store(true)
+	l, err := k.Lease(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := k.Lease(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Conn.Exec("INSERT INTO t VALUES('lost')"); err == nil {
+		t.Fatal("a commit was acknowledged that the disk refused")
+	}
+	l.Release()
+	until(t, "it is being closed", func() bool { return k.state(id) == model.RecoveryPending })
+	other.Release()
+	until(t, "it was tried again", func() bool { return strings.Contains(k.log.String(), "msg=3422") })
+	broken.Store(false)
+	until(t, "it came back", func() bool { k.clock.Advance(time.Second); return k.state(id) == model.Online })
+	if !k.holds(id, "A") {
+		t.Error("the row is gone")
+	}
+	k.exec(id, "INSERT INTO t VALUES('kept')")
 }

@@ -19,13 +19,14 @@ type entry struct {
 	keys   tde.Keys      // what unwraps its key; nil means the manager's
 	sealed bool          // it must be encrypted, and the catalogue has nothing of its key: a system database
 
-	mu      sync.Mutex
-	state   int
-	reason  error
-	pool    *pool         // nil unless it is open
-	users   int           // leases and attachments
-	idle    chan struct{} // closed when users comes to 0; nil unless somebody waits for that
-	settled chan struct{} // closed unless it is being opened
+	mu       sync.Mutex
+	state    int
+	reason   error
+	pool     *pool         // nil unless it is open
+	renewing bool          // it is being closed to be opened anew
+	users    int           // leases and attachments
+	idle     chan struct{} // closed when users comes to 0; nil unless somebody waits for that
+	settled  chan struct{} // closed unless it is being opened
 }
 
 func (m *Manager) newEntry(id int, path string) *entry {

@@ -15,6 +15,7 @@ import (
 // Lease is a connection on loan, for one goroutine. Give it back with Release, or with Discard if it may be unusable.
 type Lease struct {
 	Conn *lite.Conn
+	m    *Manager
 	e    *entry
 	p    *pool
 	once sync.Once
@@ -36,14 +37,23 @@ func (m *Manager) Lease(ctx context.Context, id int) (*Lease, error) {
 		m.Report(id, err)
 		return nil, fmt.Errorf("connecting to database %d: %w", id, err)
 	}
-	return &Lease{Conn: c, e: e, p: p}, nil
+	return &Lease{Conn: c, m: m, e: e, p: p}, nil
 }
 
 // Release gives the connection back. A transaction that is still open is rolled back.
-func (l *Lease) Release() { l.once.Do(func() { l.p.put(l.Conn, true); l.e.release() }) }
+func (l *Lease) Release() { l.once.Do(func() { l.end(true) }) }
 
 // Discard closes the connection instead of keeping it.
-func (l *Lease) Discard() { l.once.Do(func() { l.p.put(l.Conn, false); l.e.release() }) }
+func (l *Lease) Discard() { l.once.Do(func() { l.end(false) }) }
+
+func (l *Lease) end(sound bool) {
+	broken := l.p.db.Failed()
+	l.p.put(l.Conn, sound && broken == nil)
+	l.e.release()
+	if broken != nil {
+		l.m.renew(l.e, broken)
+	}
+}
 
 // Attached is a database that another one's connection may attach (lite.Conn.Attach). It stays open until Release.
 type Attached struct {

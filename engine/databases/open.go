@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"strings"
 	"sync"
 
 	"latchkey/ekm/code"
@@ -246,8 +245,8 @@ func (m *Manager) log(level slog.Level, name string, e *msg.Error, args ...any) 
 	m.cfg.Log.Log(context.Background(), level, e.Text, args...)
 }
 
-// Report says that a connection met an error, so that what concerns the whole database is seen to: after an error of the disk the
-// database is closed and opened anew once its users are gone; damage is logged. Other errors are ignored, and nil is allowed.
+// Report says that a connection met an error, so that what concerns the whole database is logged and seen to: one that can write no
+// more after an error of its disk is closed, once its users are gone, and opened anew. Other errors are ignored, and nil is allowed.
 func (m *Manager) Report(id int, err error) {
 	e := m.entry(id)
 	if err == nil || e == nil {
@@ -259,21 +258,39 @@ func (m *Manager) Report(id int, err error) {
 		_, list := diagnose(e, name, err)
 		m.log(slog.LevelError, name, list[0], "err", err)
 	case errors.Is(err, code.DatabaseIO):
-		m.cfg.Log.Error(strings.TrimSpace(msg.New(3422, name, 823, "Latchkey").Text), "database", name, "msg", 3422, "err", err)
-		m.mu.Lock()
-		closed := m.closed
-		if !closed {
-			m.work.Add(1)
-		}
-		m.mu.Unlock()
-		if closed {
-			return
-		}
-		go func() {
-			defer m.work.Done()
-			if m.restart(m.ctx, e, err) {
-				m.Retry()
-			}
-		}()
+		m.cfg.Log.Error("an error of the disk", "database", name, "msg", 823, "severity", 24, "state", 2, "err", err)
+		m.renew(e, err)
 	}
+}
+
+// renew closes a database that can write no more and opens it anew, behind the caller, once at a time.
+func (m *Manager) renew(e *entry, reason error) {
+	e.mu.Lock()
+	if e.pool == nil || e.pool.db.Failed() == nil || e.renewing {
+		e.mu.Unlock()
+		return
+	}
+	e.renewing = true
+	e.mu.Unlock()
+	m.mu.Lock()
+	closed := m.closed
+	if !closed {
+		m.work.Add(1)
+	}
+	m.mu.Unlock()
+	if closed {
+		return
+	}
+	go func() {
+		defer m.work.Done()
+		name := m.name(e.id)
+		m.log(slog.LevelError, name, msg.New(3422, name, 823, "Latchkey"))
+		closed := m.restart(m.ctx, e, reason)
+		e.mu.Lock()
+		e.renewing = false
+		e.mu.Unlock()
+		if closed {
+			m.Retry()
+		}
+	}()
 }

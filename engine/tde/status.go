@@ -116,6 +116,14 @@ func when(ms int64) time.Time {
 	return time.UnixMilli(ms).UTC()
 }
 
+// Failed is the error of the disk after which nothing is written any more until the database is opened anew; nil if there was none.
+func (db *DB) Failed() error {
+	if err := db.store.Failed(); err != nil {
+		return mapped("writing to the database", db.cfg.Path, err)
+	}
+	return nil
+}
+
 func (db *DB) notify() {
 	if db.cfg.Notify != nil {
 		db.cfg.Notify(db.Status())

@@ -47,6 +47,8 @@ type Tran struct {
 	Temp Temp
 	// LockTimeout bounds the wait for another writer; less than 0 waits until the statement's context ends.
 	LockTimeout time.Duration
+	// Ended is called when a transaction is over, committed or not. May be nil.
+	Ended func()
 	// OneSnapshot makes the reads of a transaction see one state: REPEATABLE READ and above.
 	OneSnapshot bool
 
@@ -212,6 +214,9 @@ func (t *Tran) end(committed bool) {
 	}
 	t.unpin(sound)
 	t.count, t.id, t.name, t.doomed, t.lost, t.saves = 0, 0, "", false, false, nil
+	if t.Ended != nil {
+		t.Ended()
+	}
 }
 
 // unpin gives the connection back.

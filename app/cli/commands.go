@@ -11,6 +11,8 @@ func commands() []*command {
 		entraCommand(),
 		engineCommand(),
 		sqlCommand(),
+		setupCommand(),
+		rotateCommand(),
 		agentCommand(),
 		doctorCommand(),
 		explainCommand(),

@@ -95,6 +95,8 @@ var layout = []rule{
 	{"engine/compile/...", []string{"engine/compile/...", "engine/cell", "engine/fn", "engine/fn/...", "engine/tsql/...", "engine/sqltype/..."}, "from trees to SQLite text; knows no session and runs nothing"},
 	{"engine/sessions", []string{"engine/catalog/msg", "ekm/code"}, "the list of sessions; knows nobody who uses it"},
 	{"engine/databases/memfs", nil, "files in memory"},
+	{"engine/databases/pool", []string{"engine/lite", "engine/tde"}, "connections of one database"},
+	{"engine/databases/system", []string{"engine/catalog/model", "engine/catalog/protect", "engine/tde", "ekm"}, "files of the system databases"},
 	{"engine/databases/unwrap", []string{"engine/tde", "ekm", "ekm/code"}, "bounds calls to the key store"},
 	{"engine/databases", []string{"engine/databases/...", "engine/catalog/...", "engine/lite", "engine/sessions", "engine/tde", "ekm", "ekm/code"}, "open databases by id; decides no statement's rules"},
 	{"engine/servicekey", []string{"engine/catalog/protect"}, "one file"},
@@ -105,7 +107,7 @@ var layout = []rule{
 	{"engine/keystmt/...", []string{"engine/...", "keywrap", "ekm", "ekm/code"}, "the key-management dialect; keywrap for native keys in use"},
 	{"engine/...", []string{"engine/...", "ekm", "ekm/code"}, "the SQL engine"},
 	{"monitor", []string{"ekm/code"}, "pure: (check result, time) to (state, events)"},
-	{"ops", []string{"ekm/code"}, "runbooks over database/sql"},
+	{"ops/...", []string{"ops/...", "ekm/code"}, "runbooks over database/sql"},
 	{"dashboard", []string{"monitor"}, "one page and its JSON"},
 
 	{"examples", nil, "scripts for people, embedded"},
@@ -116,7 +118,7 @@ var layout = []rule{
 	{"app/admin", []string{"app/install", "akv", "audit", "entra", "vault", "vault/...", "ekm/code"}, "changes what is in a data directory"},
 	{"app/agentd", []string{"agent", "agent/client", "agent/peer", "azure", "connector", "connector/keymap", "ekm", "ekm/code", "keywrap"}, "composes the agent, as compose does the rest"},
 	{"app/compose", []string{"*"}, "composition happens here and nowhere else"},
-	{"app/cli", []string{"app/...", "akv", "audit", "engine", "ekm/code", "ekm", "ekm/code/explain", "connector/keymap", "doctor", "entra", "vault", "vault/rbac"}, "one file per command"},
+	{"app/cli", []string{"app/...", "ops/...", "akv", "audit", "engine", "ekm/code", "ekm", "ekm/code/explain", "connector/keymap", "doctor", "entra", "vault", "vault/rbac"}, "one file per command"},
 	{"cmd/latchkey", []string{"app/cli"}, "main is under 40 lines"},
 	{"e2e", []string{"*"}, "drives the real program"},
 }

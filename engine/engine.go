@@ -17,6 +17,7 @@ import (
 	"latchkey/engine/catalog/principal"
 	"latchkey/engine/catalog/protect"
 	"latchkey/engine/databases"
+	"latchkey/engine/databases/system"
 	"latchkey/engine/errorlog"
 	"latchkey/engine/keystmt/keyview"
 	"latchkey/engine/keystmt/provider"
@@ -102,7 +103,7 @@ func (e *Engine) openFolder(ctx context.Context) error {
 	}
 	e.closing(func(context.Context) error { e.key.Destroy(); return nil })
 	if !has.catalog {
-		return databases.MakeSystem(ctx, databases.SystemConfig{FS: c.FS, Dir: filepath.Join(c.Dir, systemDir), Service: e.key, Clock: c.Clock})
+		return system.Make(ctx, system.Config{FS: c.FS, Dir: filepath.Join(c.Dir, systemDir), Service: e.key, Clock: c.Clock})
 	}
 	return nil
 }

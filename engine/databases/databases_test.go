@@ -171,7 +171,7 @@ func TestRetryAndSetOnline(t *testing.T) {
 
 // One call for each wrapped key, so many at once as the bound says; a key that cannot be had is asked for no more often than the bound.
 func TestUnwrapsAtTheStart(t *testing.T) {
-	n := 24
+	n := 12
 	if os.Getenv("LATCHKEY_LONG") != "" {
 		n = 500
 	}

@@ -41,7 +41,7 @@ func (m *Manager) with(ctx context.Context, id int, f func(*tde.DB) error) error
 		return err
 	}
 	defer e.release()
-	err = f(p.db)
+	err = f(p.DB)
 	m.Report(id, err)
 	return err
 }

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"latchkey/engine/catalog/model"
+	"latchkey/engine/databases/pool"
 	"latchkey/engine/tde"
 )
 
@@ -22,7 +23,7 @@ type entry struct {
 	mu       sync.Mutex
 	state    int
 	reason   error
-	pool     *pool         // nil unless it is open
+	pool     *pool.Pool    // nil unless it is open
 	renewing bool          // it is being closed to be opened anew
 	users    int           // leases and attachments
 	idle     chan struct{} // closed when users comes to 0; nil unless somebody waits for that
@@ -68,7 +69,7 @@ func (e *entry) settle(state int, reason error) {
 }
 
 // opened installs an open database.
-func (e *entry) opened(p *pool, state int) {
+func (e *entry) opened(p *pool.Pool, state int) {
 	e.schema.Invalidate()
 	e.mu.Lock()
 	e.pool = p
@@ -83,7 +84,7 @@ func (e *entry) ready() <-chan struct{} {
 }
 
 // use counts a user of the open database; nil and the state if it is not open.
-func (e *entry) use() (*pool, int) {
+func (e *entry) use() (*pool.Pool, int) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.pool == nil {
@@ -116,7 +117,7 @@ func (e *entry) status() (tde.Status, bool) {
 	if p == nil {
 		return tde.Status{}, false
 	}
-	return p.db.Status(), true
+	return p.DB.Status(), true
 }
 
 // close lets nobody in any more, waits until the last user is gone, and closes the database; then it is in state. When ctx ends
@@ -155,7 +156,7 @@ func (e *entry) closeHeld(ctx context.Context, state int, reason error) error {
 			return context.Cause(ctx)
 		}
 	}
-	err := errors.Join(p.close(), p.db.Close())
+	err := errors.Join(p.Close(), p.DB.Close())
 	e.schema.Invalidate()
 	e.settle(state, reason)
 	return err

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"latchkey/engine/catalog/model"
+	"latchkey/engine/databases/pool"
 )
 
 // Retry says that something changed that may bring databases back, such as a credential or a provider: those that are
@@ -104,7 +105,7 @@ func (m *Manager) trim(ctx context.Context) {
 		case <-t.C():
 		}
 		m.mu.Lock()
-		var pools []*pool
+		var pools []*pool.Pool
 		for _, e := range m.entries {
 			e.mu.Lock()
 			if e.pool != nil {
@@ -114,7 +115,7 @@ func (m *Manager) trim(ctx context.Context) {
 		}
 		m.mu.Unlock()
 		for _, p := range pools {
-			p.trim()
+			p.Trim()
 		}
 	}
 }

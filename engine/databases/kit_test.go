@@ -23,6 +23,7 @@ import (
 	"latchkey/engine/catalog/msg"
 	"latchkey/engine/catalog/protect"
 	"latchkey/engine/databases"
+	"latchkey/engine/databases/system"
 	"latchkey/engine/sessions"
 	"latchkey/internal/clock"
 	"latchkey/internal/fsys"
@@ -138,7 +139,7 @@ func newKit(t testing.TB, change func(*databases.Config)) *kit {
 		t: t, fs: fsys.OS{}, dir: t.TempDir(), service: protect.Generate(), vault: newVault(),
 		clock: clock.NewFake(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)), change: change,
 	}
-	if err := databases.MakeSystem(t.Context(), databases.SystemConfig{FS: k.fs, Dir: filepath.Join(k.dir, "system"), Service: k.service}); err != nil {
+	if err := system.Make(t.Context(), system.Config{FS: k.fs, Dir: filepath.Join(k.dir, "system"), Service: k.service}); err != nil {
 		t.Fatal(err)
 	}
 	k.start()

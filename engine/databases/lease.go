@@ -2,12 +2,12 @@ package databases
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 
 	"latchkey/engine/catalog/model"
 	"latchkey/engine/catalog/msg"
+	"latchkey/engine/databases/pool"
 	"latchkey/engine/lite"
 	"latchkey/engine/tde"
 )
@@ -17,7 +17,7 @@ type Lease struct {
 	Conn *lite.Conn
 	m    *Manager
 	e    *entry
-	p    *pool
+	p    *pool.Pool
 	once sync.Once
 }
 
@@ -28,7 +28,7 @@ func (m *Manager) Lease(ctx context.Context, id int) (*Lease, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := p.get(ctx)
+	c, err := p.Get(ctx)
 	if err != nil {
 		e.release()
 		if ctx.Err() != nil {
@@ -47,8 +47,8 @@ func (l *Lease) Release() { l.once.Do(func() { l.end(true) }) }
 func (l *Lease) Discard() { l.once.Do(func() { l.end(false) }) }
 
 func (l *Lease) end(sound bool) {
-	broken := l.p.db.Failed()
-	l.p.put(l.Conn, sound && broken == nil)
+	broken := l.p.DB.Failed()
+	l.p.Put(l.Conn, sound && broken == nil)
 	l.e.release()
 	if broken != nil {
 		l.m.renew(l.e, broken)
@@ -68,14 +68,14 @@ func (m *Manager) Attach(ctx context.Context, id int) (*Attached, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Attached{DB: p.db, e: e}, nil
+	return &Attached{DB: p.DB, e: e}, nil
 }
 
 // Release lets the database go. It must be detached before.
 func (a *Attached) Release() { a.once.Do(a.e.release) }
 
 // acquire finds an open database and counts a user, who must call release.
-func (m *Manager) acquire(ctx context.Context, id int) (*entry, *pool, error) {
+func (m *Manager) acquire(ctx context.Context, id int) (*entry, *pool.Pool, error) {
 	e := m.entry(id)
 	if e == nil {
 		return nil, nil, msg.New(911, m.name(id))
@@ -123,89 +123,4 @@ func unavailable(state int, name string) error {
 		return msg.New(942, name)
 	}
 	return msg.New(945, name)
-}
-
-// pool is the connections of one open database.
-type pool struct {
-	db    *tde.DB
-	slots chan struct{} // one for each connection that is out
-
-	mu     sync.Mutex
-	idle   []*lite.Conn // the last one used is the last
-	spare  int          // how many were idle all the time since the last trim
-	closed bool
-}
-
-func newPool(db *tde.DB, bound int) *pool { return &pool{db: db, slots: make(chan struct{}, bound)} }
-
-func (p *pool) get(ctx context.Context) (*lite.Conn, error) {
-	select {
-	case p.slots <- struct{}{}:
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	p.mu.Lock()
-	if n := len(p.idle); n > 0 {
-		c := p.idle[n-1]
-		p.idle = p.idle[:n-1]
-		p.spare = min(p.spare, n-1)
-		p.mu.Unlock()
-		return c, nil
-	}
-	p.mu.Unlock()
-	c, err := connect(ctx, p.db)
-	if err != nil {
-		<-p.slots
-		return nil, err
-	}
-	return c, nil
-}
-
-func (p *pool) put(c *lite.Conn, sound bool) {
-	defer func() { <-p.slots }()
-	c.Idle()
-	if sound && !c.GetAutocommit() {
-		sound = c.Exec("ROLLBACK") == nil
-	}
-	if sound && p.keep(c) {
-		return
-	}
-	_ = c.Close()
-}
-
-func (p *pool) keep(c *lite.Conn) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.closed {
-		return false
-	}
-	p.idle = append(p.idle, c)
-	return true
-}
-
-// trim closes the connections that nobody needed since the last trim, but for one.
-func (p *pool) trim() {
-	p.mu.Lock()
-	n := max(0, min(p.spare, len(p.idle)-1))
-	old := append([]*lite.Conn(nil), p.idle[:n]...)
-	p.idle = append(p.idle[:0], p.idle[n:]...)
-	p.spare = len(p.idle)
-	p.mu.Unlock()
-	for _, c := range old {
-		_ = c.Close()
-	}
-}
-
-// close ends the idle connections; those that are out end when they come back.
-func (p *pool) close() error {
-	p.mu.Lock()
-	p.closed = true
-	idle := p.idle
-	p.idle = nil
-	p.mu.Unlock()
-	var errs []error
-	for _, c := range idle {
-		errs = append(errs, c.Close())
-	}
-	return errors.Join(errs...)
 }

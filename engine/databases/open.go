@@ -13,6 +13,7 @@ import (
 	"latchkey/engine/catalog/database"
 	"latchkey/engine/catalog/model"
 	"latchkey/engine/catalog/msg"
+	"latchkey/engine/databases/pool"
 	"latchkey/engine/tde"
 )
 
@@ -92,7 +93,7 @@ func (m *Manager) openHeld(ctx context.Context, e *entry) error {
 	if emergency { // until SET ONLINE
 		state = model.Emergency
 	}
-	e.opened(newPool(db, m.cfg.Connections), state)
+	e.opened(pool.New(db, m.cfg.Connections), state)
 	seen.State = &state
 	m.observe(ctx, d, seen)
 	if before != nil {
@@ -266,7 +267,7 @@ func (m *Manager) Report(id int, err error) {
 // renew closes a database that can write no more and opens it anew, behind the caller, once at a time.
 func (m *Manager) renew(e *entry, reason error) {
 	e.mu.Lock()
-	if e.pool == nil || e.pool.db.Failed() == nil || e.renewing {
+	if e.pool == nil || e.pool.DB.Failed() == nil || e.renewing {
 		e.mu.Unlock()
 		return
 	}

@@ -11,6 +11,7 @@ import (
 	"latchkey/engine/catalog/database"
 	"latchkey/engine/catalog/model"
 	"latchkey/engine/catalog/msg"
+	"latchkey/engine/databases/pool"
 	"latchkey/engine/tde"
 )
 
@@ -77,7 +78,7 @@ func (m *Manager) make(ctx context.Context, e *entry, name string) error {
 	if err != nil {
 		return cannotCreate(e, err)
 	}
-	e.opened(newPool(db, m.cfg.Connections), model.Online)
+	e.opened(pool.New(db, m.cfg.Connections), model.Online)
 	return nil
 }
 

@@ -26,6 +26,7 @@ import (
 	"latchkey/engine/catalog/msg"
 	"latchkey/engine/catalog/protect"
 	"latchkey/engine/databases"
+	"latchkey/engine/databases/system"
 	"latchkey/engine/exec/raise"
 	"latchkey/engine/keystmt"
 	"latchkey/engine/keystmt/keyfile"
@@ -101,7 +102,7 @@ func New(t testing.TB) *Server {
 		T: t, FS: fsys.NewMem(), Clock: clock.NewFake(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)), Service: protect.Generate(),
 		Library: &Library{Provider: &catalogtest.Provider{}}, ScanRate: -1,
 	}
-	if err := databases.MakeSystem(t.Context(), databases.SystemConfig{FS: s.FS, Dir: "/data", Service: s.Service}); err != nil {
+	if err := system.Make(t.Context(), system.Config{FS: s.FS, Dir: "/data", Service: s.Service}); err != nil {
 		t.Fatal(err)
 	}
 	s.Start()

@@ -16,6 +16,7 @@ const (
 
 var stateNames = [...]string{"ONLINE", "SUSPECT", "INACCESSIBLE", "NEEDS_REVALIDATION", "REVALIDATING"}
 
+// String is the state's name as views show it.
 func (s State) String() string {
 	if int(s) < len(stateNames) {
 		return stateNames[s]

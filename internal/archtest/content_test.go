@@ -161,6 +161,9 @@ var exposes = map[string]string{
 	"azure/sqlcred":              "splits SECRET, reads certificates, takes secrets out of texts",
 	"connector":                  "wraps with the public key",
 	"agent":                      "writes an unwrapped key into a response",
+	"app/quickstart":             "gives the credential's secret to a script",
+	"engine/backup/media":        "gives the key of a sealed backup to its cipher",
+	"ops/runbook":                "puts the credential's secret into the statement that is sent",
 	"agent/client":               "writes a credential or a key to wrap into a request",
 	"vault/backup":               "decodes an unsealed backup",
 	"vault/keydb":                "parses an unsealed private key, seals what it is handed",
@@ -175,6 +178,7 @@ var exposes = map[string]string{
 	"engine/keystmt":             "reads a hashed password of a statement",
 	"engine/keystmt/keyfunc":     "encrypts and decrypts under open keys, gives decrypted text to the query",
 	"engine/keystmt/provider":    "wraps DEKs under a certificate",
+	"engine/keystmt/keystmttest": "keeps what a test's provider was opened with",
 }
 
 func TestExposeIsListed(t *testing.T) {

@@ -127,6 +127,7 @@ type DamageError struct {
 	Reason string
 }
 
+// Error names the place and the reason.
 func (e *DamageError) Error() string {
 	return fmt.Sprintf("%s: set %d, byte %d: %s: %v", e.File, e.Set, e.Offset, e.Reason, ErrDamaged)
 }

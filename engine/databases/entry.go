@@ -36,9 +36,15 @@ func (m *Manager) newEntry(id int, path string) *entry {
 
 // take waits for the turn to open or close it; give it back by calling the result.
 func (e *entry) take(ctx context.Context) (func(), error) {
+	give := func() { <-e.turn }
+	select {
+	case e.turn <- struct{}{}: // also when ctx has ended: a server that goes down closes what it can
+		return give, nil
+	default:
+	}
 	select {
 	case e.turn <- struct{}{}:
-		return func() { <-e.turn }, nil
+		return give, nil
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}

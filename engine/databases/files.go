@@ -180,9 +180,18 @@ func (m *Manager) sweep() error {
 			known[m.path(d)] = true
 		}
 	}
+	marks := make(map[string]bool)
+	for _, f := range list {
+		if stem, marked := strings.CutSuffix(f.Name(), markSuffix); marked {
+			marks[stem] = true
+		}
+	}
 	for _, f := range list {
 		stem, marked := strings.CutSuffix(f.Name(), markSuffix)
 		if !marked {
+			if path := filepath.Join(m.cfg.Dir, f.Name()); strings.HasSuffix(f.Name(), ".mdf") && !known[path] && !marks[f.Name()] {
+				m.cfg.Log.Warn("a database file belongs to no database: it is left as it is", "file", path)
+			}
 			continue
 		}
 		e := &entry{path: filepath.Join(m.cfg.Dir, stem)}

@@ -57,7 +57,7 @@ type Config struct {
 	ScanRate int64
 	// RetryFirst and RetryMost are the least and the greatest wait between attempts to open what is RECOVERY_PENDING; 0 means 5 s and 2 min.
 	RetryFirst, RetryMost time.Duration
-	// StartWait is how long a session waits for a database that is being opened before it gets message 922; 0 means 20 s.
+	// StartWait is how long a session waits for a database that is being opened before it gets message 922; 0 means 10 s, less than a login may take.
 	StartWait time.Duration
 }
 
@@ -91,7 +91,7 @@ func (c *Config) defaults() {
 	for _, d := range []struct {
 		v  *time.Duration
 		to time.Duration
-	}{{&c.RetryFirst, 5 * time.Second}, {&c.RetryMost, 2 * time.Minute}, {&c.StartWait, 20 * time.Second}} {
+	}{{&c.RetryFirst, 5 * time.Second}, {&c.RetryMost, 2 * time.Minute}, {&c.StartWait, 10 * time.Second}} {
 		if *d.v <= 0 {
 			*d.v = d.to
 		}

@@ -331,6 +331,10 @@ func (s *Session) define(ctx context.Context, f *frame, st ast.Statement) error 
 		return w.finish(err)
 	}
 	schemas := w.droppedSchemas(db, st)
+	if !temporary {
+		s.defining(db)
+		defer s.settleAlone()
+	}
 	r, err := s.defineIn(w, st, db, temporary)
 	if err = w.finish(err); err != nil {
 		return err

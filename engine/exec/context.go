@@ -187,7 +187,6 @@ type ProcParam struct {
 type Args struct {
 	Values []sqltype.Value
 	Given  []bool // false: left out, or DEFAULT
-	names  []string
 	extra  []arg
 	set    []bool
 }

@@ -79,14 +79,3 @@ func (f *frame) define(name string, t sqltype.Type, v sqltype.Value) *variable {
 
 // at is the line of a statement for messages.
 func (f *frame) at(s ast.Statement) { f.line = int(s.At().Line) }
-
-// depth counts the procedures and dynamic batches around.
-func (f *frame) depth() int {
-	n := 0
-	for ; f != nil; f = f.parent {
-		if f.module {
-			n++
-		}
-	}
-	return n
-}

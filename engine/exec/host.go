@@ -243,7 +243,7 @@ func microsoftVersion(v string) int64 {
 
 func (v values) rowVersion() (sqltype.Value, error) {
 	var n int64
-	err := (host{v.s}).look(context.Background(), v.s.db, func(w *work) error {
+	err := host(v).look(context.Background(), v.s.db, func(w *work) error {
 		c, err := w.conn()
 		if err != nil {
 			return err

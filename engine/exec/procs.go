@@ -318,6 +318,8 @@ func (s *Session) rename(ctx context.Context, f *frame, object, name, kind strin
 	if err := w.writing(s.db, false); err != nil {
 		return w.finish(err)
 	}
+	s.defining(w.main)
+	defer s.settleAlone()
 	var r ddl.Result
 	sh, err := s.server.shared(w.main)
 	if err == nil {

@@ -271,7 +271,7 @@ func (s *Session) selectInto(ctx context.Context, f *frame, st *ast.SelectStmt, 
 		return err
 	}
 	if temp {
-		db, name = w.main, s.dbName
+		db = w.main
 		if strings.HasPrefix(into.Name(), "##") {
 			return raise.Unsupported("GLOBAL TEMPORARY TABLE")
 		}
@@ -283,6 +283,10 @@ func (s *Session) selectInto(ctx context.Context, f *frame, st *ast.SelectStmt, 
 	}
 	if err := w.writing(db, temp); err != nil {
 		return err
+	}
+	if !temp {
+		s.defining(db)
+		defer s.settleAlone()
 	}
 	n, err := s.into(w, f, st, into, temp)
 	if err = w.finish(err); err != nil {

@@ -107,7 +107,7 @@ func (s *Session) remoteFailed(ctx context.Context, f *frame, err error) error {
 // decode makes arguments of a call's parameters.
 func (s *Session) decode(c *tds.Call) ([]arg, error) {
 	args := make([]arg, len(c.Params))
-	coll := s.collation()
+	coll := s.planSettings().Collation
 	for i := range c.Params {
 		p := &c.Params[i]
 		a := arg{name: p.Name, output: p.Output, ordinal: i, dflt: p.Default}

@@ -64,6 +64,8 @@ type Server struct {
 	procs   map[string]*Procedure // system procedures in Go by lower-case name
 	views   map[string]*SystemView
 
+	generations sync.Map // of definitions, by database
+
 	mu sync.Mutex
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"latchkey/engine/catalog"
 	"latchkey/engine/catalog/perm"
+	"latchkey/engine/compile/plan"
 	"latchkey/engine/exec/raise"
 	"latchkey/engine/exec/reply"
 	"latchkey/engine/exec/setting"
@@ -33,10 +34,16 @@ type Session struct {
 	acting []acting
 	kept   map[any]Kept
 
-	tx  *tran.Tran
-	out reply.Writer
-	tmp temporary
-	env fn.Env
+	planned struct { // the settings of plans
+		key settingsKey
+		is  plan.Settings
+	}
+
+	tx      *tran.Tran
+	defined []*generation // changes of definitions under way
+	out     reply.Writer
+	tmp     temporary
+	env     fn.Env
 
 	rowCount      int64 // @@ROWCOUNT
 	lastError     int   // @@ERROR
@@ -86,7 +93,7 @@ func (s *Server) Open(ctx context.Context, l Login) (*Session, error) {
 			n.set.Language = "us_english"
 		}
 	}
-	n.tx.Temp = &n.tmp
+	n.tx.Temp, n.tx.Ended = &n.tmp, n.settled
 	if err := n.enter(ctx, l.Database); err != nil {
 		return nil, err
 	}

@@ -84,7 +84,7 @@ func (w *work) temporaryObject(name ast.ObjectName) (*plan.Object, error) {
 	if err != nil || snap == nil {
 		return nil, err
 	}
-	w.saw(0, snap.Version)
+	w.saw(0, snap.Version, seen{})
 	t := snap.Table("dbo", name.Name())
 	if t == nil {
 		return nil, nil

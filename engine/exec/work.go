@@ -39,6 +39,7 @@ type work struct {
 type version struct {
 	db int // 0 is the session's temporary database
 	n  int64
+	at seen
 }
 
 var (
@@ -155,6 +156,7 @@ func (w *work) snapshot(db int) (*schema.Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
+	at := w.s.server.seen(db, sh)
 	var snap *schema.Snapshot
 	if db == w.main {
 		snap, err = sh.Snapshot(w.ctx, c)
@@ -164,7 +166,7 @@ func (w *work) snapshot(db int) (*schema.Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	w.saw(db, snap.Version)
+	w.saw(db, snap.Version, at)
 	return snap, nil
 }
 
@@ -180,54 +182,59 @@ func (w *work) elsewhere(db int, sh *schema.Shared) (*schema.Snapshot, error) {
 	return sh.Snapshot(w.ctx, l.Conn)
 }
 
-func (w *work) saw(db int, n int64) {
+func (w *work) saw(db int, n int64, at seen) {
 	for _, v := range w.versions {
 		if v.db == db {
 			return
 		}
 	}
-	w.versions = append(w.versions, version{db, n})
+	w.versions = append(w.versions, version{db, n, at})
 }
 
 // current reports whether the definitions are those that a plan was made from.
 func (w *work) current(list []version) (bool, error) {
 	for _, v := range list {
-		var n int64
-		c, err := w.conn()
-		if err != nil {
+		n, known, err := w.version(v)
+		if err != nil || !known && n != v.n {
 			return false, err
-		}
-		switch v.db {
-		case 0:
-			snap, err := w.s.tmp.snapshot(w.ctx, c)
-			if err != nil || snap == nil {
-				return false, err
-			}
-			n = snap.Version
-		case w.main:
-			sh, err := w.s.server.shared(v.db)
-			if err != nil {
-				return false, err
-			}
-			if n, err = sh.Version(c); err != nil {
-				return false, err
-			}
-		default:
-			sh, err := w.s.server.shared(v.db)
-			if err != nil {
-				return false, err
-			}
-			snap, err := w.elsewhere(v.db, sh)
-			if err != nil {
-				return false, err
-			}
-			n = snap.Version
-		}
-		if n != v.n {
-			return false, nil
 		}
 	}
 	return true, nil
+}
+
+// version is the present version of a database's definitions; known says that it need not be asked for.
+func (w *work) version(v version) (n int64, known bool, err error) {
+	if v.db == 0 {
+		c, err := w.conn()
+		if err != nil {
+			return 0, false, err
+		}
+		snap, err := w.s.tmp.snapshot(w.ctx, c)
+		if err != nil || snap == nil {
+			return -1, false, err
+		}
+		return snap.Version, false, nil
+	}
+	sh, err := w.s.server.shared(v.db)
+	if err != nil {
+		return 0, false, err
+	}
+	if v.at.certain && len(w.s.defined) == 0 && w.s.tx.Database() == 0 && w.s.server.seen(v.db, sh) == v.at {
+		return v.n, true, nil
+	}
+	if v.db != w.main {
+		snap, err := w.elsewhere(v.db, sh)
+		if err != nil {
+			return 0, false, err
+		}
+		return snap.Version, false, nil
+	}
+	c, err := w.conn()
+	if err != nil {
+		return 0, false, err
+	}
+	n, err = sh.Version(c)
+	return n, false, err
 }
 
 // source is a database's name on the connection.
@@ -260,6 +267,22 @@ func (w *work) Settings() plan.Settings { return w.set }
 
 // planSettings are what a text's meaning depends on.
 func (s *Session) planSettings() plan.Settings {
+	key := settingsKey{s.server.cfg.Catalog.State(), s.set.Key(), s.db, s.identity()}
+	if s.planned.key != key {
+		s.planned.key, s.planned.is = key, s.makePlanSettings()
+	}
+	return s.planned.is
+}
+
+// settingsKey is what the settings of plans are made from.
+type settingsKey struct {
+	state *model.State
+	set   setting.Key
+	db    int
+	who   Identity
+}
+
+func (s *Session) makePlanSettings() plan.Settings {
 	x := &s.set
 	return plan.Settings{
 		AnsiNullsOff: !x.Has(setting.AnsiNulls), QuotedIdentifierOff: !x.Has(setting.QuotedIdentifier),

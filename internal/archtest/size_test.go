@@ -21,6 +21,7 @@ const (
 var large = map[string]string{
 	"engine/tde":         "the DB, its keys, scans, snapshots and kept log share one set of locks, whose order DESIGN.md gives",
 	"engine/tde/sealvfs": "the main file and the log as SQLite sees them, under one set of locks",
+	"internal/bench":     "sections, one or two files each, that share nothing but the frame in main.go and server.go",
 	"app/cli":            "a family of commands, one file each, that share nothing but the small frame in cli.go, help.go and errors.go",
 }
 

@@ -23,8 +23,8 @@ type server struct {
 	ready time.Duration // from the start of the process to the ready line
 }
 
-func (b *bench) start(ctx context.Context, dir string) (*server, error) {
-	cmd := exec.CommandContext(ctx, b.program, "up", "--data", dir, "--imds", "none")
+func (b *bench) start(ctx context.Context, dir string, more ...string) (*server, error) {
+	cmd := exec.CommandContext(ctx, b.program, append([]string{"up", "--data", dir, "--imds", "none"}, more...)...)
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		return nil, err
@@ -84,22 +84,11 @@ const clockTick = 10 * time.Millisecond
 func (s *server) cpuTime() (time.Duration, error) {
 	var sum time.Duration
 	for _, pid := range []int{s.cmd.Process.Pid, os.Getpid()} {
-		b, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
+		t, err := pidTime(pid)
 		if err != nil {
 			return 0, err
 		}
-		// The name in parentheses may hold anything; utime and stime are the 12th and 13th fields behind it.
-		f := strings.Fields(string(b[strings.LastIndexByte(string(b), ')')+1:]))
-		if len(f) < 13 {
-			return 0, fmt.Errorf("/proc/%d/stat has %d fields", pid, len(f))
-		}
-		for _, field := range f[11:13] {
-			n, err := strconv.ParseInt(field, 10, 64)
-			if err != nil {
-				return 0, err
-			}
-			sum += time.Duration(n) * clockTick
-		}
+		sum += t
 	}
 	return sum, nil
 }

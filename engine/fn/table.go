@@ -17,9 +17,9 @@ var tables = table.Functions()
 
 // LookupTable finds a table-valued function by name in any case; those of schema sys have it in their name.
 func LookupTable(name string) (*Table, bool) {
-	for i := range tables {
-		if strings.EqualFold(tables[i].Name, name) {
-			return &tables[i], true
+	for _, t := range tables {
+		if strings.EqualFold(t.Name, name) {
+			return &t, true
 		}
 	}
 	return nil, false

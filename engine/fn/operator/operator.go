@@ -44,8 +44,8 @@ func Functions() []def.Function {
 		list = append(list, binary(sign, op))
 	}
 	list = append(list, def.Function{Name: "||", Kind: def.Operator, Min: 2, Max: 2, Bind: bindConcat})
-	for i := range comparisons {
-		list = append(list, comparison(&comparisons[i]))
+	for _, c := range comparisons {
+		list = append(list, comparison(&c))
 	}
 	return append(list, castFunctions()...)
 }

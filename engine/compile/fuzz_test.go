@@ -197,8 +197,7 @@ func FuzzQuery(f *testing.F) {
 	for _, sql := range pool {
 		f.Add(sql)
 	}
-	d := newScope()
-	full := func() *scope { return d }
+	d := prepared(f)
 	f.Fuzz(func(t *testing.T, sql string) {
 		b, err := tsql.Parse(sql, tsql.Options{QuotedIdentifier: true})
 		if err != nil {
@@ -206,7 +205,7 @@ func FuzzQuery(f *testing.F) {
 		}
 		for _, s := range b.Statements {
 			if s, ok := s.(*ast.SelectStmt); ok {
-				_, _ = compile.Query(full(), s) // must not panic
+				_, _ = compile.Query(d, s) // must not panic
 			}
 		}
 	})

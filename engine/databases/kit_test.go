@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -132,19 +133,59 @@ func (r runtime) Scanning(db int) (bool, bool) {
 
 const strong = "Pa$$w0rd-of-a-test!"
 
-// newKit is a new server with a certificate "tde" in master.
+// template is a new server with a certificate "tde" in master, made once: master keys and certificates take their time under the race
+// detector. Each test gets a copy.
+type template struct {
+	dir     string
+	service *protect.Key
+}
+
+var made = sync.OnceValues(func() (*template, error) {
+	dir, err := os.MkdirTemp("", "latchkey-databases")
+	if err != nil {
+		return nil, err
+	}
+	x := &template{dir: dir, service: protect.Generate()}
+	ctx := context.Background()
+	if err := system.Make(ctx, system.Config{Dir: filepath.Join(dir, "system"), Service: x.service}); err != nil {
+		return nil, err
+	}
+	j, err := journal.Open(ctx, journal.Config{Dir: filepath.Join(dir, "catalog"), Key: x.service})
+	if err != nil {
+		return nil, err
+	}
+	cat, err := catalog.Open(ctx, catalog.Config{Store: j, Service: x.service, Clock: clock.NewFake(began)})
+	if err == nil {
+		_, err = cat.Do(ctx, sa(model.Master), &key.CreateMaster{Password: catalogtest.Secret(strong)})
+	}
+	if err == nil {
+		_, err = cat.Do(ctx, sa(model.Master), &key.CreateCertificate{Name: "tde", Subject: "s"})
+	}
+	return x, errors.Join(err, j.Close())
+})
+
+func TestMain(m *testing.M) {
+	status := m.Run()
+	if x, err := made(); err == nil {
+		_ = os.RemoveAll(x.dir)
+	}
+	os.Exit(status)
+}
+
+var began = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+// newKit is a copy of the template, running.
 func newKit(t testing.TB, change func(*databases.Config)) *kit {
 	t.Helper()
-	k := &kit{
-		t: t, fs: fsys.OS{}, dir: t.TempDir(), service: protect.Generate(), vault: newVault(),
-		clock: clock.NewFake(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)), change: change,
+	x, err := made()
+	if err != nil {
+		t.Fatal(err)
 	}
-	if err := system.Make(t.Context(), system.Config{FS: k.fs, Dir: filepath.Join(k.dir, "system"), Service: k.service}); err != nil {
+	k := &kit{t: t, fs: fsys.OS{}, dir: filepath.Join(t.TempDir(), "server"), service: x.service, vault: newVault(), clock: clock.NewFake(began), change: change}
+	if err := os.CopyFS(k.dir, os.DirFS(x.dir)); err != nil {
 		t.Fatal(err)
 	}
 	k.start()
-	k.do(model.Master, &key.CreateMaster{Password: catalogtest.Secret(strong)})
-	k.do(model.Master, &key.CreateCertificate{Name: "tde", Subject: "s"})
 	return k
 }
 

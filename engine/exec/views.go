@@ -4,22 +4,20 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"latchkey/engine/catalog/model"
-	"latchkey/engine/catalog/msg"
 	"latchkey/engine/compile/plan"
+	"latchkey/engine/exec/dmv"
 	"latchkey/engine/exec/env"
-	"latchkey/engine/exec/feature"
 	"latchkey/engine/fn"
 	"latchkey/engine/lite"
 	"latchkey/engine/schema"
 	"latchkey/engine/schema/sysview"
 	"latchkey/engine/sessions"
 	"latchkey/engine/sqltype"
-	"latchkey/engine/sqltype/collation"
 	"latchkey/engine/tsql/ast"
 )
 
@@ -215,16 +213,6 @@ func schemaRows(name string) func(context.Context, *Context, int, []sqltype.Valu
 	}
 }
 
-func dateTime(t time.Time) sqltype.Value {
-	if t.IsZero() {
-		return sqltype.NullValue
-	}
-	t = t.UTC()
-	days := int(time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, time.UTC).Sub(time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC)) / (24 * time.Hour))
-	ms := t.Sub(time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, time.UTC)).Milliseconds()
-	return sqltype.NewDateTime(days, (ms*3+5)/10)
-}
-
 func smallint(n int) sqltype.Value { return sqltype.NewInt(sqltype.SmallInt, int64(n)) }
 func integer(n int) sqltype.Value  { return sqltype.NewInt(sqltype.Int, int64(n)) }
 func bit(b bool) sqltype.Value     { return sqltype.NewBit(b) }
@@ -239,269 +227,35 @@ var (
 	tInt      = sqltype.Of(sqltype.Int)
 	tSmallInt = sqltype.Of(sqltype.SmallInt)
 	tBit      = sqltype.Of(sqltype.Bit)
-	tDateTime = sqltype.Of(sqltype.DateTime)
-	tName     = sqltype.Sized(sqltype.NVarChar, 128).Collated(collation.Default)
-	tText     = sqltype.Sized(sqltype.NVarChar, 4000).Collated(collation.Default)
+	tName     = sqltype.Sized(sqltype.NVarChar, 128)
+	tText     = sqltype.Sized(sqltype.NVarChar, 4000)
 )
 
-// sessionsSeen are the sessions that the caller may see: its own, or all with VIEW SERVER STATE.
-func (c *Context) sessionsSeen() []sessions.View {
-	all := c.s.server.cfg.Sessions.List()
-	if c.s.perm().Server("VIEW SERVER STATE") {
-		return all
-	}
-	for _, v := range all {
-		if v.ID == c.s.id {
-			return []sessions.View{v}
-		}
-	}
-	return nil
-}
-
-func status(v sessions.View) string {
-	if v.Running {
-		return "running"
-	}
-	return "sleeping"
-}
-
-// builtinViews are those of the executor itself.
+// builtinViews are those of package dmv.
 func builtinViews() []*SystemView {
-	name := func(c *Context, id int) sqltype.Value {
-		if l := c.s.server.cfg.Catalog.State().Logins.Get(id); l != nil {
-			return text(l.Name)
+	var out []*SystemView
+	for _, v := range dmv.All() {
+		n := &SystemView{Name: v.Name}
+		for _, c := range v.Columns {
+			n.Columns = append(n.Columns, Column(c))
 		}
-		return sqltype.NullValue
-	}
-	each := func(f func(c *Context, v sessions.View) []sqltype.Value) func(context.Context, *Context, int, []sqltype.Value) ([][]sqltype.Value, error) {
-		return func(_ context.Context, c *Context, _ int, _ []sqltype.Value) ([][]sqltype.Value, error) {
-			var rows [][]sqltype.Value
-			for _, v := range c.sessionsSeen() {
-				if r := f(c, v); r != nil {
-					rows = append(rows, r)
-				}
-			}
-			return rows, nil
+		n.Rows = func(_ context.Context, c *Context, _ int, _ []sqltype.Value) ([][]sqltype.Value, error) {
+			return v.Rows(c.s.running())
 		}
+		out = append(out, n)
 	}
-	return []*SystemView{
-		{
-			Name: "sys.dm_exec_sessions",
-			Columns: []Column{
-				{"session_id", tSmallInt},
-				{"login_time", tDateTime},
-				{"host_name", tName},
-				{"program_name", tName},
-				{"host_process_id", tInt},
-				{"client_interface_name", tName},
-				{"login_name", tName},
-				{"nt_domain", tName},
-				{"nt_user_name", tName},
-				{"status", tName},
-				{"cpu_time", tInt},
-				{"memory_usage", tInt},
-				{"total_elapsed_time", tInt},
-				{"last_request_start_time", tDateTime},
-				{"last_request_end_time", tDateTime},
-				{"reads", sqltype.Of(sqltype.BigInt)},
-				{"writes", sqltype.Of(sqltype.BigInt)},
-				{"logical_reads", sqltype.Of(sqltype.BigInt)},
-				{"is_user_process", tBit},
-				{"language", tName},
-				{"date_format", tName},
-				{"original_login_name", tName},
-				{"open_transaction_count", tInt},
-				{"database_id", tSmallInt},
-				{"authenticating_database_id", tInt},
-				{"row_count", sqltype.Of(sqltype.BigInt)},
-				{"transaction_isolation_level", tSmallInt},
-				{"lock_timeout", tInt},
-				{"deadlock_priority", tInt},
-			},
-			Rows: each(func(c *Context, v sessions.View) []sqltype.Value {
-				zero := sqltype.NewInt(sqltype.BigInt, 0)
-				iso, lock, dead := 2, int64(-1), 0
-				if v.ID == c.s.id {
-					iso, lock, dead = int(c.s.set.Isolation), c.s.set.LockTimeout, c.s.set.DeadlockPriority
-					v.Transactions = c.s.tx.Count()
-				}
-				return []sqltype.Value{
-					smallint(v.ID), dateTime(v.Connected), orNull(v.Host), orNull(v.Program), integer(v.Process), orNull(v.Library), name(c, v.Login),
-					sqltype.NullValue, sqltype.NullValue, text(status(v)), integer(0), integer(2), integer(0), dateTime(v.Began), dateTime(v.Ended), zero, zero,
-					zero, bit(true), text("us_english"), text("mdy"), text(v.LoginName), integer(v.Transactions), smallint(v.Database), integer(1), zero,
-					smallint(iso), integer(int(lock)), integer(dead),
-				}
-			}),
-		},
-		{
-			Name: "sys.dm_exec_connections",
-			Columns: []Column{
-				{"session_id", tInt},
-				{"connect_time", tDateTime},
-				{"net_transport", tName},
-				{"protocol_type", tName},
-				{"encrypt_option", tName},
-				{"auth_scheme", tName},
-				{"node_affinity", tSmallInt},
-				{"client_net_address", tName},
-				{"client_tcp_port", tInt},
-				{"local_net_address", tName},
-				{"local_tcp_port", tInt},
-				{"last_read", tDateTime},
-				{"last_write", tDateTime},
-			},
-			Rows: each(func(_ *Context, v sessions.View) []sqltype.Value {
-				host, port := v.Remote, 0
-				if i := strings.LastIndexByte(v.Remote, ':'); i >= 0 {
-					host = strings.Trim(v.Remote[:i], "[]")
-					port, _ = strconv.Atoi(v.Remote[i+1:])
-				}
-				enc := "FALSE"
-				if v.Encrypted {
-					enc = "TRUE"
-				}
-				return []sqltype.Value{
-					integer(v.ID), dateTime(v.Connected), text("TCP"), text("TSQL"), text(enc), text("SQL"), smallint(0), orNull(host), integer(port),
-					sqltype.NullValue, sqltype.NullValue, dateTime(v.Began), dateTime(v.Ended),
-				}
-			}),
-		},
-		{
-			Name: "sys.dm_exec_requests",
-			Columns: []Column{
-				{"session_id", tSmallInt},
-				{"request_id", tInt},
-				{"start_time", tDateTime},
-				{"status", tName},
-				{"command", tName},
-				{"database_id", tSmallInt},
-				{"user_id", tInt},
-				{"blocking_session_id", tSmallInt},
-				{"wait_type", tName},
-				{"wait_time", tInt},
-				{"open_transaction_count", tInt},
-				{"percent_complete", sqltype.Of(sqltype.Real)},
-				{"total_elapsed_time", tInt},
-			},
-			Rows: each(func(c *Context, v sessions.View) []sqltype.Value {
-				if !v.Running {
-					return nil
-				}
-				return []sqltype.Value{
-					smallint(v.ID), integer(0), dateTime(v.Began), text("running"), text(v.Command), smallint(v.Database), integer(1), smallint(0),
-					sqltype.NullValue, integer(0), integer(v.Transactions), sqltype.NewFloat(sqltype.Real, 0),
-					integer(int(c.s.server.cfg.Clock.Now().Sub(v.Began).Milliseconds())),
-				}
-			}),
-		},
-		{
-			Name: "sys.sysprocesses",
-			Columns: []Column{
-				{"spid", tSmallInt},
-				{"kpid", tSmallInt},
-				{"blocked", tSmallInt},
-				{"waittime", sqltype.Of(sqltype.BigInt)},
-				{"lastwaittype", tName},
-				{"dbid", tSmallInt},
-				{"uid", tSmallInt},
-				{"cpu", tInt},
-				{"physical_io", sqltype.Of(sqltype.BigInt)},
-				{"memusage", tInt},
-				{"login_time", tDateTime},
-				{"last_batch", tDateTime},
-				{"open_tran", tSmallInt},
-				{"status", tName},
-				{"hostname", tName},
-				{"program_name", tName},
-				{"hostprocess", tName},
-				{"cmd", tName},
-				{"loginame", tName},
-				{"net_address", tName},
-				{"net_library", tName},
-			},
-			Rows: each(func(c *Context, v sessions.View) []sqltype.Value {
-				cmd := "AWAITING COMMAND"
-				if v.Running {
-					cmd = v.Command
-				}
-				return []sqltype.Value{
-					smallint(v.ID), smallint(0), smallint(0), sqltype.NewInt(sqltype.BigInt, 0), text("MISCELLANEOUS"), smallint(v.Database), smallint(1),
-					integer(0), sqltype.NewInt(sqltype.BigInt, 0), integer(2), dateTime(v.Connected), dateTime(v.Began), smallint(v.Transactions),
-					text(status(v)), text(v.Host), text(v.Program), text(strconv.Itoa(v.Process)), text(cmd), name(c, v.Login), text(""), text("TCP/IP"),
-				}
-			}),
-		},
-		{
-			Name:    "sys.latchkey_features",
-			Columns: []Column{{"name", tName.NotNull()}, {"kind", tName.NotNull()}, {"supported", tBit.NotNull()}, {"remark", tText}},
-			Rows: func(context.Context, *Context, int, []sqltype.Value) ([][]sqltype.Value, error) {
-				var rows [][]sqltype.Value
-				for _, f := range feature.All() {
-					rows = append(rows, []sqltype.Value{text(f.Name), text(f.Kind), bit(f.Supported), orNull(f.Remark)})
-				}
-				return rows, nil
-			},
-		},
-		{
-			Name: "sys.dm_os_host_info",
-			Columns: []Column{
-				{"host_platform", tName},
-				{"host_distribution", tName},
-				{"host_release", tName},
-				{"host_service_pack_level", tName},
-				{"host_sku", tInt},
-				{"os_language_version", tInt},
-				{"host_architecture", tName},
-			},
-			Rows: func(context.Context, *Context, int, []sqltype.Value) ([][]sqltype.Value, error) {
-				return [][]sqltype.Value{{text("Linux"), text("Linux"), text(""), text(""), sqltype.NullValue, integer(0), text("X64")}}, nil
-			},
-		},
-		{
-			Name: "sys.dm_os_sys_info",
-			Columns: []Column{
-				{"cpu_count", tInt},
-				{"hyperthread_ratio", tInt},
-				{"physical_memory_kb", sqltype.Of(sqltype.BigInt)},
-				{"sqlserver_start_time", tDateTime},
-				{"virtual_machine_type", tInt},
-				{"virtual_machine_type_desc", tName},
-			},
-			Rows: func(_ context.Context, c *Context, _ int, _ []sqltype.Value) ([][]sqltype.Value, error) {
-				if !c.s.perm().Server("VIEW SERVER STATE") {
-					return nil, msg.List{msg.New(300, "VIEW SERVER STATE", "server", "master"), msg.New(297)}
-				}
-				return [][]sqltype.Value{{integer(cpus()), integer(1), sqltype.NewInt(sqltype.BigInt, 0), dateTime(c.s.server.started), integer(0), text("NONE")}}, nil
-			},
-		},
-		{
-			Name: "sys.servers",
-			Columns: []Column{
-				{"server_id", tInt},
-				{"name", tName},
-				{"product", tName},
-				{"provider", tName},
-				{"data_source", tText},
-				{"is_linked", tBit},
-				{"is_remote_login_enabled", tBit},
-				{"is_data_access_enabled", tBit},
-			},
-			Rows: func(_ context.Context, c *Context, _ int, _ []sqltype.Value) ([][]sqltype.Value, error) {
-				n := text(c.s.server.cfg.ServerName)
-				return [][]sqltype.Value{{integer(0), n, text("SQL Server"), text("SQLNCLI"), n, bit(false), bit(true), bit(false)}}, nil
-			},
-		},
-		{
-			Name: "sys.syslanguages",
-			Columns: []Column{
-				{"langid", tSmallInt}, {"dateformat", tName}, {"datefirst", sqltype.Of(sqltype.TinyInt)}, {"name", tName}, {"alias", tName}, {"lcid", tInt}, {"msglangid", tSmallInt},
-			},
-			Rows: func(context.Context, *Context, int, []sqltype.Value) ([][]sqltype.Value, error) {
-				return [][]sqltype.Value{
-					{smallint(0), text("mdy"), sqltype.NewInt(sqltype.TinyInt, 7), text("us_english"), text("English"), integer(1033), smallint(1033)},
-					{smallint(23), text("dmy"), sqltype.NewInt(sqltype.TinyInt, 1), text("British"), text("British English"), integer(2057), smallint(1033)},
-				}, nil
-			},
-		},
+	return out
+}
+
+// running is what package dmv shows to the session.
+func (s *Session) running() *dmv.Env {
+	cfg := &s.server.cfg
+	e := &dmv.Env{
+		State: cfg.Catalog.State(), Sessions: cfg.Sessions.List(), Self: s.id, Settings: &s.set, Open: s.tx.Count(),
+		ServerState: s.perm().Server("VIEW SERVER STATE"), Now: cfg.Clock.Now(), Started: s.server.started, ServerName: cfg.ServerName,
 	}
+	if !e.ServerState { // its own alone
+		e.Sessions = slices.DeleteFunc(e.Sessions, func(v sessions.View) bool { return v.ID != s.id })
+	}
+	return e
 }

@@ -19,12 +19,22 @@ import (
 
 // Host is the session.
 type Host interface {
+	Actor
+	Definitions
+}
+
+// Actor is who asks.
+type Actor interface {
 	Catalog() *catalog.Catalog
 	Caller() catalog.Caller
 	// Login is who logged in.
 	Login() int
 	// Perm answers what the caller may do in a database.
 	Perm(db int) *perm.Eval
+}
+
+// Definitions are what databases hold.
+type Definitions interface {
 	// Snapshot is what a database holds; the session's temporary database for tempdb's id. It may be nil for the latter.
 	Snapshot(ctx context.Context, db int) (*schema.Snapshot, error)
 	// Identity is the last value of a table's identity, false if it gave none.

@@ -16,11 +16,22 @@ import (
 
 // Sink is the connection's reply; *conn.Reply is one.
 type Sink interface {
+	Tokens
+	Values
+}
+
+// Tokens takes tokens and sends them.
+type Tokens interface {
 	Token(t tds.ServerToken) error
+	Flush() error
+	// Version is the client's.
+	Version() tds.Version
+}
+
+// Values takes rows and output parameters.
+type Values interface {
 	Row(e *sqlval.Rows, row []sqltype.Value) error
 	Output(name string, ordinal int, t sqltype.Type, v sqltype.Value) error
-	Flush() error
-	Version() tds.Version
 }
 
 // Result describes rows. It is immutable and may be kept with a plan.

@@ -106,7 +106,9 @@ var layout = []rule{
 	{"engine/backup/media", nil, "the form of backup files"},
 	{"engine/keystmt/...", []string{"engine/...", "keywrap", "ekm", "ekm/code"}, "the key-management dialect; keywrap for native keys in use"},
 	{"engine/...", []string{"engine/...", "ekm", "ekm/code"}, "the SQL engine"},
-	{"monitor", []string{"ekm/code"}, "pure: (check result, time) to (state, events)"},
+	{"monitor", []string{"ekm/code", "ekm/keystore"}, "pure: (check result, time) to (state, events)"},
+	{"monitor/activity", []string{"monitor"}, "files of events"},
+	{"monitor/watch", []string{"monitor"}, "runs checks that its caller makes; knows no engine and no network"},
 	{"ops/...", []string{"ops/...", "ekm/code"}, "runbooks over database/sql"},
 	{"dashboard", []string{"monitor"}, "one page and its JSON"},
 

@@ -45,7 +45,9 @@ func TestCauseOfEveryCode(t *testing.T) {
 }
 
 func TestOf(t *testing.T) {
-	wrap := func(err error) error { return fmt.Errorf("checking: %w", code.Wrap(code.DatabaseKey, "unwrapping", "x", err)) }
+	wrap := func(err error) error {
+		return fmt.Errorf("checking: %w", code.Wrap(code.DatabaseKey, "unwrapping", "x", err))
+	}
 	refused := func(reason string) error {
 		return wrap(code.Wrap(code.HTTPOperationForbidden, "unwrapping with", "key", &keystore.Failure{Class: keystore.Refused, Status: 403, Reason: reason, Detail: "d"}))
 	}

@@ -248,6 +248,11 @@ func TestPreparedHandles(t *testing.T) {
 	if err := c.QueryRowContext(t.Context(), "sp_execute", h, 21).Scan(&twice); err != nil || twice != 42 {
 		t.Errorf("%d, %v", twice, err)
 	}
+	var again int32
+	if err := c.QueryRowContext(t.Context(), "sp_prepexec", sql.Named("handle", sql.Out{Dest: &again}), sql.Named("params", "@a int"),
+		sql.Named("stmt", "SELECT @a * 3"), sql.Named("a", 5)).Scan(&twice); err != nil || twice != 15 {
+		t.Errorf("%d, %v", twice, err)
+	}
 	must(t, c, fmt.Sprint("EXEC sp_unprepare ", h))
 	if err := c.QueryRowContext(t.Context(), "sp_execute", h, 21).Scan(&twice); number(err) != 8179 {
 		t.Errorf("a handle that is gone: %v", err)

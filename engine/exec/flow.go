@@ -171,7 +171,7 @@ func (s *Session) raisError(ctx context.Context, f *frame, st *ast.RaisError) er
 		found := false
 		for _, m := range msg.All() {
 			if m.Code.Number() == n {
-				format, found = m.Text, true
+				format, found = systemFormat.Replace(m.Text), true
 				if severity < 0 {
 					e.Severity = uint8(m.Severity)
 				}
@@ -209,6 +209,9 @@ func (s *Session) raisError(ctx context.Context, f *frame, st *ast.RaisError) er
 	}
 	return nil
 }
+
+// systemFormat turns the inserts of the server's own messages into those of RAISERROR.
+var systemFormat = strings.NewReplacer("%.*ls", "%s", "%.*s", "%s", "%S_MSG", "%s", "%ls", "%s", "%hs", "%s", "%lx", "%x", "%ld", "%d")
 
 // throw is THROW, with arguments or within a CATCH without.
 func (s *Session) throw(ctx context.Context, f *frame, st *ast.Throw) error {

@@ -132,7 +132,7 @@ func (t *Tran) Commit(ctx context.Context) (last bool, err error) {
 	}
 	if t.began {
 		t.quiet()
-		if err := t.lease.Conn.Exec("COMMIT"); err != nil {
+		if err := t.lease.Conn.Run("COMMIT"); err != nil {
 			// A deferred check or a full disk: nothing was committed.
 			err = translate(err)
 			t.end(false)
@@ -174,7 +174,7 @@ func (t *Tran) to(i int) error {
 	}
 	t.quiet()
 	if s.sql == "" {
-		err := t.lease.Conn.Exec("ROLLBACK")
+		err := t.lease.Conn.Run("ROLLBACK")
 		t.unpin(err == nil)
 		return translate(err)
 	}
@@ -210,7 +210,7 @@ func (t *Tran) end(committed bool) {
 	sound := true
 	if t.began && !committed && t.lease != nil && !t.lease.Conn.GetAutocommit() {
 		t.quiet()
-		sound = t.lease.Conn.Exec("ROLLBACK") == nil
+		sound = t.lease.Conn.Run("ROLLBACK") == nil
 	}
 	t.unpin(sound)
 	t.count, t.id, t.name, t.doomed, t.lost, t.saves = 0, 0, "", false, false, nil
@@ -353,7 +353,7 @@ func (t *Tran) pin(ctx context.Context, db int, env *fn.Env, begin string) error
 	if err := t.prepare(ctx, l, env); err != nil {
 		return err
 	}
-	if err = t.lock(l.Conn, begin); err != nil {
+	if err = t.lock(ctx, l, begin); err != nil {
 		giveBack(l, t.detach(l.Conn, nil))
 		return err
 	}
@@ -361,11 +361,19 @@ func (t *Tran) pin(ctx context.Context, db int, env *fn.Env, begin string) error
 	return nil
 }
 
-func (t *Tran) lock(c *lite.Conn, begin string) error {
-	if err := c.LockTimeout(t.LockTimeout); err != nil {
+// immediate takes the database's write lock.
+const immediate = "BEGIN IMMEDIATE"
+
+func (t *Tran) lock(ctx context.Context, l *databases.Lease, begin string) error {
+	if begin == immediate {
+		if err := l.Write(ctx, t.LockTimeout); err != nil {
+			return translate(err)
+		}
+	}
+	if err := l.Conn.LockTimeout(t.LockTimeout); err != nil {
 		return err
 	}
-	return translate(c.Exec(begin))
+	return translate(l.Conn.Run(begin))
 }
 
 // Write borrows a connection to write to a database. temporary says that only the session's temporary database is written: then
@@ -382,18 +390,18 @@ func (t *Tran) Write(ctx context.Context, db int, env *fn.Env, temporary bool) (
 		if err := t.prepare(ctx, l, env); err != nil {
 			return nil, err
 		}
-		begin := "BEGIN IMMEDIATE"
+		begin := immediate
 		if temporary {
 			begin = "BEGIN"
 		}
-		if err := t.lock(l.Conn, begin); err != nil {
+		if err := t.lock(ctx, l, begin); err != nil {
 			giveBack(l, t.detach(l.Conn, nil))
 			return nil, err
 		}
 		return &Hold{Conn: l.Conn, DB: db, t: t, lease: l, own: true}, nil
 	}
 	if t.lease == nil {
-		if err := t.pin(ctx, db, env, "BEGIN IMMEDIATE"); err != nil {
+		if err := t.pin(ctx, db, env, immediate); err != nil {
 			return nil, err
 		}
 		t.writes = true
@@ -414,7 +422,7 @@ func (h *Hold) Savepoint() error {
 	if h.own || h.save {
 		return nil
 	}
-	if err := h.Conn.Exec("SAVEPOINT lk_statement"); err != nil {
+	if err := h.Conn.Run("SAVEPOINT lk_statement"); err != nil {
 		return translate(err)
 	}
 	h.save = true
@@ -460,11 +468,14 @@ func (h *Hold) Finish(failed error) error {
 		}
 		if h.save {
 			c.Use(context.Background(), &fn.Env{})
-			sql := "RELEASE lk_statement"
+			var err error
 			if failed != nil {
-				sql = "ROLLBACK TO lk_statement; RELEASE lk_statement"
+				err = c.Run("ROLLBACK TO lk_statement")
 			}
-			if err := c.Exec(sql); err != nil && failed == nil {
+			if e := c.Run("RELEASE lk_statement"); err == nil {
+				err = e
+			}
+			if err != nil && failed == nil {
 				failed = Translate(err)
 			}
 		}
@@ -473,11 +484,11 @@ func (h *Hold) Finish(failed error) error {
 	sound := true
 	if h.own && !c.GetAutocommit() {
 		if failed == nil {
-			failed = Translate(c.Exec("COMMIT"))
+			failed = Translate(c.Run("COMMIT"))
 		}
 		if !c.GetAutocommit() {
 			c.Use(context.Background(), &fn.Env{})
-			sound = c.Exec("ROLLBACK") == nil
+			sound = c.Run("ROLLBACK") == nil
 		}
 	}
 	sound = h.t.detach(c, h.attached) && sound

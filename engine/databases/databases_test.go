@@ -18,6 +18,7 @@ import (
 	"latchkey/engine/catalog/model"
 	"latchkey/engine/catalog/protect"
 	"latchkey/engine/databases"
+	"latchkey/engine/lite"
 	"latchkey/engine/sessions"
 	"latchkey/internal/fsys"
 )
@@ -374,6 +375,58 @@ func TestSingleUser(t *testing.T) {
 	}
 	if _, err := k.Use(t.Context(), other, sa(model.Master), "A"); err != nil {
 		t.Error(err)
+	}
+}
+
+// Those who write wait for each other, as long as they want to.
+func TestWritersTakeTurns(t *testing.T) {
+	k := newKit(t, nil)
+	id := k.create("A")
+	lease := func() *databases.Lease {
+		l, err := k.Lease(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(l.Release)
+		return l
+	}
+	a, b := lease(), lease()
+	for range 2 { // it may be asked for twice
+		if err := a.Write(t.Context(), -1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := b.Write(t.Context(), 0); !errors.Is(err, lite.ErrBusy) {
+		t.Errorf("without waiting: %v", err)
+	}
+	over := make(chan error, 1)
+	go func() { over <- b.Write(t.Context(), time.Second) }()
+	until(t, "it waits no longer", func() bool {
+		k.clock.Advance(time.Second)
+		select {
+		case err := <-over:
+			if !errors.Is(err, lite.ErrBusy) {
+				t.Errorf("after the time: %v", err)
+			}
+			return true
+		default:
+			return false
+		}
+	})
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := b.Write(ended, -1); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+	got := make(chan error)
+	go func() { got <- b.Write(t.Context(), -1) }()
+	a.Release()
+	if err := <-got; err != nil {
+		t.Fatal(err)
+	}
+	b.Discard()
+	if err := lease().Write(t.Context(), 0); err != nil {
+		t.Errorf("after all gave it back: %v", err)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"latchkey/engine/catalog/model"
 	"latchkey/engine/catalog/msg"
@@ -18,6 +19,7 @@ type Lease struct {
 	m    *Manager
 	e    *entry
 	p    *pool.Pool
+	turn bool // to write
 	once sync.Once
 }
 
@@ -40,6 +42,39 @@ func (m *Manager) Lease(ctx context.Context, id int) (*Lease, error) {
 	return &Lease{Conn: c, m: m, e: e, p: p}, nil
 }
 
+// Write waits for the turn to write, which Release and Discard give back, among all leases of the database that ask for it; call it before
+// BEGIN IMMEDIATE. A wait over timeout ends with lite.ErrBusy; less than 0 waits until ctx ends.
+func (l *Lease) Write(ctx context.Context, timeout time.Duration) error {
+	turn := l.p.Turn()
+	if l.turn {
+		return nil
+	}
+	select {
+	case turn <- struct{}{}:
+		l.turn = true
+		return nil
+	default:
+	}
+	if timeout == 0 {
+		return lite.ErrBusy
+	}
+	var over <-chan time.Time
+	if timeout > 0 {
+		t := l.m.cfg.Clock.NewTimer(timeout)
+		defer t.Stop()
+		over = t.C()
+	}
+	select {
+	case turn <- struct{}{}:
+		l.turn = true
+		return nil
+	case <-over:
+		return lite.ErrBusy
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
 // Release gives the connection back. A transaction that is still open is rolled back.
 func (l *Lease) Release() { l.once.Do(func() { l.end(true) }) }
 
@@ -49,6 +84,9 @@ func (l *Lease) Discard() { l.once.Do(func() { l.end(false) }) }
 func (l *Lease) end(sound bool) {
 	broken := l.p.DB.Failed()
 	l.p.Put(l.Conn, sound && broken == nil)
+	if l.turn {
+		<-l.p.Turn()
+	}
 	l.e.release()
 	if broken != nil {
 		l.m.renew(l.e, broken)

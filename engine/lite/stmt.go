@@ -37,6 +37,17 @@ func (c *Conn) Prepare(sql string) (*Stmt, error) {
 	return &Stmt{Stmt: s, conn: c, sql: sql}, nil
 }
 
+// Run runs one statement without results that is run often, such as BEGIN: it stays compiled.
+func (c *Conn) Run(sql string) error {
+	s, err := c.Prepare(sql)
+	if err != nil {
+		return err
+	}
+	err = s.Exec()
+	s.Release()
+	return err
+}
+
 // Err is the statement's error after Step was false, typed as Conn.Err does; nil at the end of the rows.
 func (s *Stmt) Err() error { return s.conn.Err(s.Stmt.Err()) }
 

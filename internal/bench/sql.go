@@ -18,6 +18,7 @@ import (
 
 	_ "github.com/microsoft/go-mssqldb" // the driver "sqlserver"
 
+	"latchkey/internal/clock"
 	"latchkey/internal/fsys"
 )
 
@@ -202,6 +203,24 @@ func sqlSubjects(s *server, p *postgres, encrypt bool) ([]*dialect, error) {
 	return list, nil
 }
 
+// connect opens n connections and leaves them to the pool: a login costs more than many queries.
+func (d *dialect) connect(ctx context.Context, n int) error {
+	var conns []*sql.Conn
+	for range n {
+		c, err := d.db.Conn(ctx)
+		if err != nil {
+			return err
+		}
+		conns = append(conns, c)
+	}
+	for _, c := range conns {
+		if err := c.Close(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (d *dialect) point(ctx context.Context) error {
 	var name string
 	var balance int64
@@ -278,6 +297,9 @@ func (b *bench) sqlRates(ctx context.Context, s *server, p *postgres, n int, enc
 		defer d.db.Close()
 		d.db.SetMaxOpenConns(n)
 		d.db.SetMaxIdleConns(n)
+		if err := d.connect(ctx, n); err != nil {
+			return fmt.Errorf("%s: %w", d.name, err)
+		}
 	}
 	for round := range sqlRounds {
 		for i := range list {
@@ -380,7 +402,9 @@ func (b *bench) sqlIdle(ctx context.Context, s *server, p *postgres) error {
 		var conns []*sql.Conn
 		for k := range all {
 			if k == first {
-				time.Sleep(time.Second)
+				if err := clock.Sleep(ctx, clock.System{}, time.Second); err != nil {
+					return err
+				}
 				if before, err = proportional(d.pids()); err != nil {
 					b.line("memory of idle connections", "not measured here", "")
 					return nil
@@ -397,7 +421,9 @@ func (b *bench) sqlIdle(ctx context.Context, s *server, p *postgres) error {
 				return fmt.Errorf("%s: %w", d.name, err)
 			}
 		}
-		time.Sleep(time.Second)
+		if err := clock.Sleep(ctx, clock.System{}, time.Second); err != nil {
+			return err
+		}
 		after, err := proportional(d.pids())
 		if err != nil {
 			return err

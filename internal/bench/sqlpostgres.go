@@ -23,6 +23,8 @@ import (
 	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
+
+	"latchkey/internal/clock"
 )
 
 // postgres is a private PostgreSQL with the settings that initdb makes (fsync on, 128 MB of shared buffers), and TLS.
@@ -114,7 +116,9 @@ func startPostgres(ctx context.Context) (_ *postgres, err error) {
 		if err = db.PingContext(ctx); err == nil {
 			return p, nil
 		}
-		time.Sleep(200 * time.Millisecond)
+		if err := clock.Sleep(ctx, clock.System{}, 200*time.Millisecond); err != nil {
+			return nil, err
+		}
 	}
 	return nil, fmt.Errorf("the server did not answer: %w", err)
 }

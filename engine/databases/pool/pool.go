@@ -17,6 +17,7 @@ import (
 type Pool struct {
 	DB    *tde.DB
 	slots chan struct{} // one for each connection that is out
+	turn  chan struct{} // of the one that writes
 
 	mu     sync.Mutex
 	idle   []*lite.Conn // the last one used is the last
@@ -25,7 +26,9 @@ type Pool struct {
 }
 
 // New makes an empty one that lends at most so many connections at once.
-func New(db *tde.DB, bound int) *Pool { return &Pool{DB: db, slots: make(chan struct{}, bound)} }
+func New(db *tde.DB, bound int) *Pool {
+	return &Pool{DB: db, slots: make(chan struct{}, bound), turn: make(chan struct{}, 1)}
+}
 
 // Get lends a connection, waiting until one is there or ctx ends.
 func (p *Pool) Get(ctx context.Context) (*lite.Conn, error) {
@@ -50,6 +53,10 @@ func (p *Pool) Get(ctx context.Context) (*lite.Conn, error) {
 	}
 	return c, nil
 }
+
+// Turn is where those who write wait for each other, in the order in which they came: sending takes the turn, receiving gives it back.
+// SQLite's lock decides in any case, but who waits for that alone asks again and again.
+func (p *Pool) Turn() chan struct{} { return p.turn }
 
 // Put takes one back: a sound one is kept for the next, its transaction rolled back; another is closed.
 func (p *Pool) Put(c *lite.Conn, sound bool) {

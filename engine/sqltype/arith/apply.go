@@ -51,24 +51,23 @@ func Apply(op Op, a, b sqltype.Value, t Operands) (sqltype.Value, error) {
 }
 
 func intApply(op Op, k sqltype.Kind, x, y int64) (sqltype.Value, error) {
-	over := sqltype.Overflow("expression", k)
 	var n int64
 	switch op {
 	case Add:
 		n = x + y
 		if (x > 0) == (y > 0) && (n > 0) != (x > 0) && x != 0 && y != 0 {
-			return sqltype.NullValue, over
+			return sqltype.NullValue, sqltype.Overflow("expression", k)
 		}
 	case Sub:
 		n = x - y
 		if (x >= 0) != (y >= 0) && (n >= 0) != (x >= 0) {
-			return sqltype.NullValue, over
+			return sqltype.NullValue, sqltype.Overflow("expression", k)
 		}
 	case Mul:
 		hi, lo := bits.Mul64(magnitude(x), magnitude(y))
 		neg := (x < 0) != (y < 0)
 		if hi != 0 || lo > 1<<63 || lo == 1<<63 && !neg {
-			return sqltype.NullValue, over
+			return sqltype.NullValue, sqltype.Overflow("expression", k)
 		}
 		n = int64(lo)
 		if neg {
@@ -83,7 +82,7 @@ func intApply(op Op, k sqltype.Kind, x, y int64) (sqltype.Value, error) {
 				n = x % y
 			}
 		case x == math.MinInt64 && y == -1:
-			return sqltype.NullValue, over
+			return sqltype.NullValue, sqltype.Overflow("expression", k)
 		default:
 			n = x / y
 		}
@@ -95,7 +94,7 @@ func intApply(op Op, k sqltype.Kind, x, y int64) (sqltype.Value, error) {
 		n = x ^ y
 	}
 	if lo, hi := sqltype.IntRange(k); n < lo || n > hi {
-		return sqltype.NullValue, over
+		return sqltype.NullValue, sqltype.Overflow("expression", k)
 	}
 	return sqltype.NewInt(k, n), nil
 }

@@ -188,10 +188,14 @@ func (e *Engine) openDatabases(ctx context.Context) error {
 }
 
 // openServer makes the listener's side.
-func (e *Engine) openServer(context.Context) error {
+func (e *Engine) openServer(ctx context.Context) error {
 	gate := authn.New(e.catalog)
+	open, err := e.opener(ctx, gate)
+	if err != nil {
+		return err
+	}
 	e.server = server.New(server.Config{
-		Catalog: e.catalog, Gate: gate, Sessions: e.sessions, Open: e.opener(gate),
+		Catalog: e.catalog, Gate: gate, Sessions: e.sessions, Open: open,
 		TLS: e.cfg.TLS, ForceEncryption: e.cfg.ForceEncryption, Name: e.cfg.Name, Limits: e.cfg.Limits, Clock: e.cfg.Clock, Log: e.log,
 	})
 	e.closing(e.server.Shutdown)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 
+	"latchkey/engine/backup/history"
 	"latchkey/engine/backup/statement"
 	"latchkey/engine/catalog"
 	"latchkey/engine/catalog/authn"
@@ -37,7 +38,7 @@ func (o *objects) FindSchema(ctx context.Context, caller catalog.Caller, name st
 }
 
 // opener makes what runs statements, and gives what opens its sessions.
-func (e *Engine) opener(gate *authn.Gate) func(context.Context, server.Login) (*conn.Accepted, error) {
+func (e *Engine) opener(ctx context.Context, gate *authn.Gate) (func(context.Context, server.Login) (*conn.Accepted, error), error) {
 	c := &e.cfg
 	found := &objects{} // the server is made behind the dialect that asks it
 	access := provider.Access{Catalog: e.catalog, Set: e.providers}
@@ -45,16 +46,21 @@ func (e *Engine) opener(gate *authn.Gate) func(context.Context, server.Login) (*
 		Catalog: e.catalog, Databases: plug.Databases{Manager: e.databases}, Providers: e.providers, Locks: gate, Objects: found,
 		Files: keyfile.Dir{FS: c.FS, Path: filepath.Join(c.Dir, fileDir)}, Clock: c.Clock, Retry: e.databases.Retry, Log: e.log,
 	})
+	past := &history.Log{Run: func(ctx context.Context, batch string) error { return found.s.Run(ctx, "msdb", batch) }}
 	sessions := exec.New(exec.Config{
 		Catalog: e.catalog, Databases: e.databases, Sessions: e.sessions,
 		Handlers: []exec.Handler{plug.Handler(dialect), statement.New(statement.Config{
 			FS: e.cfg.FS, Clock: e.cfg.Clock, Databases: e.databases, Folder: filepath.Join(e.cfg.Dir, backupDir), Server: e.cfg.Name, Version: "Latchkey",
+			History: past, Log: e.log,
 		})},
 		Procedures: append(plug.Procedures(dialect), e.procedures()...), Keys: plug.Keys(e.catalog, access), Properties: e.property,
 		Views: plug.Views(&keyview.Views{Catalog: e.catalog, Server: e.runtime, Access: access}),
 		Clock: c.Clock, Log: e.log, ServerName: c.Name,
 	})
 	found.s = sessions
+	if err := past.Prepare(ctx); err != nil {
+		e.log.Error("backups will not be in the history of msdb", "err", err) // a damaged msdb must not keep users from their databases
+	}
 	return func(ctx context.Context, l server.Login) (*conn.Accepted, error) {
 		s, err := sessions.Open(ctx, exec.Login{
 			Session: l.Session, Database: l.Database, ODBC: l.Request.Option2&login.Option2ODBC != 0, Language: l.Language,
@@ -69,7 +75,7 @@ func (e *Engine) opener(gate *authn.Gate) func(context.Context, server.Login) (*
 			}
 		}
 		return a, nil
-	}
+	}, nil
 }
 
 // property answers SERVERPROPERTY for what only the composer knows.

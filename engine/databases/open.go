@@ -93,6 +93,9 @@ func (m *Manager) openHeld(ctx context.Context, e *entry) error {
 	if emergency { // until SET ONLINE
 		state = model.Emergency
 	}
+	if err := dropUnused(ctx, db, d); err != nil {
+		m.cfg.Log.Error("the kept log of a database, which no backup continues, stays", "database", d.Name, "err", err)
+	}
 	e.opened(pool.New(db, m.cfg.Connections), state)
 	seen.State = &state
 	m.observe(ctx, d, seen)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"time"
 
 	"latchkey/engine/catalog"
@@ -180,7 +181,38 @@ func (m *Manager) Set(ctx context.Context, caller catalog.Caller, o database.Set
 	o.Act = func(ctx context.Context, d *model.Database) error { return m.become(ctx, d) }
 	r, err := m.cfg.Catalog.Do(ctx, caller, &o)
 	r.Notes = append(notes, r.Notes...)
+	if err == nil {
+		m.endLog(context.WithoutCancel(ctx), o)
+	}
 	return r, err
+}
+
+// endLog drops the kept log of a database that went to the SIMPLE recovery model. What a crash or a failure leaves goes when it is opened next.
+func (m *Manager) endLog(ctx context.Context, o database.Set) {
+	d := m.cfg.Catalog.State().FindDatabase(o.Name)
+	if d == nil || d.Recovery != model.RecoverySimple || !slices.ContainsFunc(o.Options, func(x database.Option) bool { return x.Name == "RECOVERY" }) {
+		return
+	}
+	e := m.entry(d.ID)
+	if e == nil {
+		return
+	}
+	p, _ := e.use()
+	if p == nil {
+		return
+	}
+	defer e.release()
+	if err := dropUnused(ctx, p.DB, d); err != nil {
+		m.cfg.Log.Error("the kept log of a database stays until it is opened next", "database", d.Name, "err", err)
+	}
+}
+
+// dropUnused drops a kept log that no backup continues.
+func dropUnused(ctx context.Context, db *tde.DB, d *model.Database) error {
+	if db.LogEnd() == 0 || d.Recovery != model.RecoverySimple && d.Backup != nil && d.Backup.FullLSN != 0 {
+		return nil
+	}
+	return db.DropLog(ctx)
 }
 
 // alone makes the database the caller's own if an option needs that, and gives the messages about it.

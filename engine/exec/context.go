@@ -76,6 +76,9 @@ func (c *Context) Info(m *msg.Error) {
 	c.s.info(c.f, &raise.Error{Number: m.Number, Severity: uint8(m.Severity), State: uint8(m.State), Text: m.Text})
 }
 
+// Flush sends what the client was told so far: for progress that it wants to see now.
+func (c *Context) Flush() { _ = c.s.out.Flush() } // a broken connection shows at the next token
+
 // Print tells the client a text, as PRINT does.
 func (c *Context) Print(text string) { c.s.print(c.f, text) }
 

@@ -134,6 +134,11 @@ func (s *Session) body(ctx context.Context, f *frame) error {
 
 // request is what all requests have around them.
 func (s *Session) request(ctx context.Context, out *conn.Reply, run func(context.Context) error) error {
+	return s.answer(ctx, out, run)
+}
+
+// answer is request for any reader.
+func (s *Session) answer(ctx context.Context, out reply.Sink, run func(context.Context) error) error {
 	s.out.Begin(out)
 	s.place.Begin("BATCH")
 	s.tries, s.depth, s.caught = 0, 0, s.caught[:0]

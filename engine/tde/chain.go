@@ -5,7 +5,9 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"slices"
 
+	"latchkey/engine/tde/header"
 	"latchkey/engine/tde/logchain"
 )
 
@@ -107,6 +109,35 @@ func (db *DB) CopyLog(ctx context.Context, w io.Writer, from uint64) (LogRange, 
 	}
 	r, err := c.Copy(ctx, w, from)
 	return r, mapped("copying the log", db.cfg.Path, err)
+}
+
+// LogKeys are the protectors of the keys that the kept log is sealed under, as they were when it was written; none if it is not kept. A restore of a backup of the log needs them.
+func (db *DB) LogKeys() ([]Protector, error) {
+	c := db.chain.Load()
+	if c == nil {
+		return nil, nil
+	}
+	if err := db.store.KeepNow(); err != nil {
+		return nil, mapped("reading the log's keys", db.cfg.Path, err)
+	}
+	heads, err := c.Heads()
+	if err != nil {
+		return nil, mapped("reading the log's keys", db.cfg.Path, err)
+	}
+	var out []Protector
+	for _, b := range heads {
+		h, err := header.Decode(b)
+		if err != nil {
+			return nil, mapped("reading the log's keys", db.cfg.Path, err)
+		}
+		for i := range h.Keys {
+			p := Protector{Thumbprint: h.Keys[i].Protector, URI: h.Keys[i].URI}
+			if !slices.Contains(out, p) {
+				out = append(out, p)
+			}
+		}
+	}
+	return out, nil
 }
 
 // TrimLog forgets what is kept up to the LSN last, because a backup holds it.

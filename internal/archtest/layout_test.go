@@ -103,6 +103,7 @@ var layout = []rule{
 	{"engine/errorlog", nil, "text files"},
 	{"engine/server", []string{"engine/catalog", "engine/catalog/authn", "engine/catalog/model", "engine/catalog/msg", "engine/sessions", "engine/tds", "engine/tds/conn"}, "listener and login; knows no SQL"},
 	{"engine/backup", []string{"engine/tde", "engine/backup/media", "ekm", "ekm/code"}, "backup sets"},
+	{"engine/backup/history", []string{"engine/backup/media"}, "rows about sets; who runs the statements is handed in"},
 	{"engine/backup/media", nil, "the form of backup files"},
 	{"engine/keystmt/...", []string{"engine/...", "keywrap", "ekm", "ekm/code"}, "the key-management dialect; keywrap for native keys in use"},
 	{"engine/...", []string{"engine/...", "ekm", "ekm/code"}, "the SQL engine"},

@@ -1,11 +1,13 @@
 package statement
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/hex"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -47,6 +49,14 @@ func (r *run) backup(s *ast.Backup) error {
 		return err
 	}
 	began := r.cfg.Clock.Now()
+	done, err := r.turn(r.ctx, p.db.ID)
+	if err != nil {
+		return err
+	}
+	defer done()
+	if p.db = r.Catalog().State().Databases.Get(p.db.ID); p.db == nil { // another backup may have changed it while this one waited
+		return msg.New(911, p.header.Database)
+	}
 	var set media.Set
 	if s.Log {
 		set, err = r.log(p)
@@ -56,6 +66,9 @@ func (r *run) backup(s *ast.Backup) error {
 	if err != nil {
 		return r.failed(p.target.Path, err)
 	}
+	r.remember(p.target.Path, func(ctx context.Context, first media.Set) error {
+		return r.cfg.History.Backup(ctx, p.target.Path, first, set)
+	})
 	bytes := set.Raw
 	logical := p.db.Name
 	for _, f := range p.db.Files {
@@ -246,10 +259,7 @@ func (r *run) protector(kind, name string) (media.KeyRef, error) {
 // describe fills what a set says of its database.
 func (p *plan) describe(r *run, st *model.State) {
 	h, db := &p.header, p.db
-	h.ID, h.Server, h.Software = newGUID(), r.cfg.Server, r.cfg.Version
-	if l := st.Logins.Get(r.Caller().Login); l != nil {
-		h.User = l.Name
-	}
+	h.ID, h.Server, h.Software, h.User = newGUID(), r.cfg.Server, r.cfg.Version, r.user()
 	h.Database, h.DatabaseID, h.Created = db.Name, hex.EncodeToString(db.GUID[:]), db.Created
 	h.Recovery = map[int]string{model.RecoveryFull: "FULL", model.RecoveryBulkLogged: "BULK_LOGGED", model.RecoverySimple: "SIMPLE"}[db.Recovery]
 	h.Collation, h.Compatibility = db.Collation, db.Compatibility
@@ -269,11 +279,13 @@ func (p *plan) describe(r *run, st *model.State) {
 // full is BACKUP DATABASE.
 func (r *run) full(p *plan) (set media.Set, err error) {
 	chain := p.db.Recovery != model.RecoverySimple && !p.copyOnly
+	fresh := false
 	err = r.cfg.Databases.Do(r.ctx, p.db.ID, func(db *tde.DB) error {
 		if chain && (db.LogEnd() == 0 || p.db.Backup == nil || p.db.Backup.FullLSN == 0) {
 			if err := db.KeepLog(r.ctx); err != nil {
 				return err
 			}
+			fresh = true
 		}
 		snap, err := db.Snapshot(r.ctx)
 		if err != nil {
@@ -294,8 +306,7 @@ func (r *run) full(p *plan) (set media.Set, err error) {
 		b.FullAt = set.Finished
 		if chain {
 			b.FullLSN = set.LastLSN
-			b.LogLSN = max(b.LogLSN, 1)
-			if b.LogLSN == 1 {
+			if fresh || b.LogLSN == 0 {
 				b.LogLSN = set.LastLSN
 			}
 		}
@@ -317,6 +328,9 @@ func (r *run) log(p *plan) (set media.Set, err error) {
 		}
 		p.header.BackupBase, p.header.Type = b.FullLSN, media.Log
 		p.header.FirstLSN = b.LogLSN + 1
+		if err := p.logKeys(db); err != nil {
+			return err
+		}
 		set, err = backup.Stream(r.ctx, p.target, p.header, func(w io.Writer) (media.End, error) {
 			got, err := db.CopyLog(r.ctx, w, b.LogLSN+1)
 			return media.End{LastLSN: max(got.Last, b.LogLSN), Keys: p.header.Keys}, err
@@ -330,6 +344,26 @@ func (r *run) log(p *plan) (set media.Set, err error) {
 		return db.TrimLog(set.LastLSN)
 	})
 	return set, err
+}
+
+// logKeys adds the keys that parts of the log were written under, before the protector changed.
+func (p *plan) logKeys(db *tde.DB) error {
+	keys, err := db.LogKeys()
+	if err != nil {
+		return err
+	}
+	for _, k := range keys {
+		t := upper([]byte(k.Thumbprint))
+		if slices.ContainsFunc(p.header.Keys, func(have media.KeyRef) bool { return have.Thumbprint == t }) {
+			continue
+		}
+		ref := media.KeyRef{Thumbprint: t, URI: k.URI, Kind: database.ByCertificate}
+		if k.URI != "" {
+			ref.Kind = database.ByAsymmetricKey
+		}
+		p.header.Keys = append(p.header.Keys, ref)
+	}
+	return nil
 }
 
 func (r *run) record(id int, change func(*model.Backup)) error {

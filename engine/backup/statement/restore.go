@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"latchkey/engine/backup"
+	"latchkey/engine/backup/history"
 	"latchkey/engine/backup/media"
 	"latchkey/engine/catalog/database"
 	"latchkey/engine/catalog/model"
@@ -157,6 +158,15 @@ func (r *run) restoreInto(s *ast.Restore, o *options, verb string, every int64) 
 	if err != nil {
 		return r.failed(path, err)
 	}
+	r.remember(path, func(ctx context.Context, first media.Set) error {
+		done := history.Restored{Database: name, User: r.user(), At: r.cfg.Clock.Now(), Replace: p.replace, Recovery: !p.noRecovery, StopAt: p.stopAt}
+		if db := r.Catalog().State().FindDatabase(name); db != nil && s.Kind != "LOG" {
+			for _, f := range db.Files {
+				done.Files = append(done.Files, f.Physical)
+			}
+		}
+		return r.cfg.History.Restore(ctx, path, first, set, done)
+	})
 	if len(p.files) > 0 {
 		r.Info(msg.New(4035, (set.Raw+8191)/8192, name, p.files[0].Name, set.Position))
 	}

@@ -149,8 +149,16 @@ func header(s media.Set) *table {
 		name string
 		on   bool
 	}{
-		{"HasBulkLoggedData", false}, {"IsSnapshot", false}, {"IsReadOnly", false}, {"IsSingleUser", false}, {"HasBackupChecksums", true}, {"IsDamaged", false},
-		{"BeginsLogChain", s.Type == media.Database && first != 0}, {"HasIncompleteMetaData", false}, {"IsForceOffline", false}, {"IsCopyOnly", s.CopyOnly},
+		{"HasBulkLoggedData", false},
+		{"IsSnapshot", false},
+		{"IsReadOnly", false},
+		{"IsSingleUser", false},
+		{"HasBackupChecksums", true},
+		{"IsDamaged", false},
+		{"BeginsLogChain", s.Type == media.Database && first != 0},
+		{"HasIncompleteMetaData", false},
+		{"IsForceOffline", false},
+		{"IsCopyOnly", s.CopyOnly},
 	} {
 		t.bit(b.name, b.on)
 	}

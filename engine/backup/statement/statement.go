@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
+	"latchkey/engine/backup/history"
 	"latchkey/engine/backup/media"
 	"latchkey/engine/catalog/model"
 	"latchkey/engine/catalog/msg"
@@ -28,20 +31,53 @@ type Config struct {
 	Folder    string // of backups whose name has no directory
 	Server    string // @@SERVERNAME
 	Version   string // of this program
+	// History is told what was done; nil keeps none.
+	History History
+	Log     *slog.Logger // nil for none
+}
+
+// History keeps what was backed up and restored; a *history.Log is one.
+type History interface {
+	Backup(ctx context.Context, path string, first, s media.Set) error
+	Restore(ctx context.Context, path string, first, s media.Set, r history.Restored) error
 }
 
 // Statements carries out statements. It is safe for concurrent use.
-type Statements struct{ cfg Config }
+type Statements struct {
+	cfg   Config
+	mu    sync.Mutex
+	turns map[int]chan struct{} // one backup of a database at a time
+}
 
 // New makes a Statements.
 func New(cfg Config) *Statements {
 	if cfg.FS == nil {
 		cfg.FS = fsys.OS{}
 	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
 	if cfg.Clock == nil {
 		cfg.Clock = clock.System{}
 	}
-	return &Statements{cfg}
+	return &Statements{cfg: cfg, turns: make(map[int]chan struct{})}
+}
+
+// turn waits until no other backup of the database is under way.
+func (s *Statements) turn(ctx context.Context, id int) (done func(), err error) {
+	s.mu.Lock()
+	c := s.turns[id]
+	if c == nil {
+		c = make(chan struct{}, 1)
+		s.turns[id] = c
+	}
+	s.mu.Unlock()
+	select {
+	case c <- struct{}{}:
+		return func() { <-c }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // Statement takes BACKUP and RESTORE.
@@ -231,6 +267,7 @@ func (r *run) stats(n int64) func(done, of int64) {
 		for told+n <= percent {
 			told += n
 			r.Info(msg.New(3211, told))
+			r.Flush()
 		}
 	}
 }
@@ -256,6 +293,30 @@ func (r *run) may(db *model.Database, permission string) error {
 		return msg.New(262, permission, db.Name)
 	}
 	return nil
+}
+
+// remember tells the history of what is done and cannot be undone: message 3009 if it cannot be told.
+func (r *run) remember(path string, tell func(ctx context.Context, first media.Set) error) {
+	if r.cfg.History == nil {
+		return
+	}
+	ctx := context.WithoutCancel(r.ctx)
+	sets, err := media.List(ctx, r.cfg.FS, path)
+	if err == nil && len(sets) > 0 {
+		err = tell(ctx, sets[0])
+	}
+	if err != nil {
+		r.cfg.Log.Error("the history of backups in msdb was not told of a backup or restore, which is done", "file", path, "err", err)
+		r.Info(msg.New(3009))
+	}
+}
+
+// user is the caller's login.
+func (r *run) user() string {
+	if l := r.Catalog().State().Logins.Get(r.Caller().Login); l != nil {
+		return l.Name
+	}
+	return ""
 }
 
 // done is message 3014 with the pages, the time and the rate.

@@ -289,6 +289,11 @@ func set(tx *catalog.Tx, d *model.Database, o Option) error {
 		if d.Recovery == 0 {
 			return failed(msg.New(5058, o.Name, d.Name))
 		}
+		if d.Recovery == model.RecoverySimple && d.Backup != nil { // the log ends; another model begins one with the next full backup
+			b := *d.Backup
+			b.FullLSN, b.LogLSN = 0, 0
+			d.Backup = &b
+		}
 	case "PAGE_VERIFY":
 		v, ok := map[string]int{"NONE": 0, "TORN_PAGE_DETECTION": 1, "CHECKSUM": 2}[o.Value]
 		if !ok {

@@ -238,3 +238,43 @@ SELECT CONVERT(sysname, DB_NAME()) AS PROCEDURE_QUALIFIER, CONVERT(sysname, SCHE
 FROM sys.objects o JOIN sys.parameters p ON p.object_id = o.object_id
 WHERE o.name LIKE @procedure_name AND (@procedure_owner IS NULL OR SCHEMA_NAME(o.schema_id) LIKE @procedure_owner) AND (@column_name IS NULL OR p.name LIKE @column_name) ORDER BY 1, 2, 3, 18
 GO
+CREATE PROCEDURE sp_delete_backuphistory @oldest_date datetime AS
+IF ISNULL(IS_SRVROLEMEMBER(N'sysadmin'), 0) <> 1
+BEGIN
+ RAISERROR(15247, 16, 1)
+ RETURN 1
+END
+SET NOCOUNT ON
+SET XACT_ABORT ON
+DECLARE @old TABLE (id int NOT NULL PRIMARY KEY)
+INSERT INTO @old SELECT backup_set_id FROM msdb.dbo.backupset WHERE backup_finish_date < @oldest_date
+BEGIN TRANSACTION
+DELETE FROM msdb.dbo.restorefile WHERE restore_history_id IN (SELECT h.restore_history_id FROM msdb.dbo.restorehistory h WHERE h.backup_set_id IN (SELECT id FROM @old))
+DELETE FROM msdb.dbo.restorehistory WHERE backup_set_id IN (SELECT id FROM @old)
+DELETE FROM msdb.dbo.latchkey_backupkey WHERE backup_set_id IN (SELECT id FROM @old)
+DELETE FROM msdb.dbo.backupfile WHERE backup_set_id IN (SELECT id FROM @old)
+DELETE FROM msdb.dbo.backupset WHERE backup_set_id IN (SELECT id FROM @old)
+DELETE FROM msdb.dbo.backupmediafamily WHERE media_set_id NOT IN (SELECT s.media_set_id FROM msdb.dbo.backupset s)
+DELETE FROM msdb.dbo.backupmediaset WHERE media_set_id NOT IN (SELECT s.media_set_id FROM msdb.dbo.backupset s)
+COMMIT
+GO
+CREATE PROCEDURE sp_delete_database_backuphistory @database_name sysname AS
+IF ISNULL(IS_SRVROLEMEMBER(N'sysadmin'), 0) <> 1
+BEGIN
+ RAISERROR(15247, 16, 1)
+ RETURN 1
+END
+SET NOCOUNT ON
+SET XACT_ABORT ON
+DECLARE @old TABLE (id int NOT NULL PRIMARY KEY)
+INSERT INTO @old SELECT backup_set_id FROM msdb.dbo.backupset WHERE database_name = @database_name
+BEGIN TRANSACTION
+DELETE FROM msdb.dbo.restorefile WHERE restore_history_id IN (SELECT h.restore_history_id FROM msdb.dbo.restorehistory h WHERE h.backup_set_id IN (SELECT id FROM @old))
+DELETE FROM msdb.dbo.restorehistory WHERE backup_set_id IN (SELECT id FROM @old)
+DELETE FROM msdb.dbo.latchkey_backupkey WHERE backup_set_id IN (SELECT id FROM @old)
+DELETE FROM msdb.dbo.backupfile WHERE backup_set_id IN (SELECT id FROM @old)
+DELETE FROM msdb.dbo.backupset WHERE backup_set_id IN (SELECT id FROM @old)
+DELETE FROM msdb.dbo.backupmediafamily WHERE media_set_id NOT IN (SELECT s.media_set_id FROM msdb.dbo.backupset s)
+DELETE FROM msdb.dbo.backupmediaset WHERE media_set_id NOT IN (SELECT s.media_set_id FROM msdb.dbo.backupset s)
+COMMIT
+GO

@@ -317,6 +317,26 @@ func (c *Chain) send(w io.Writer, first uint64) (Info, error) {
 	return i, err
 }
 
+// Heads are the different heads of the segments, oldest first.
+func (c *Chain) Heads() ([][]byte, error) {
+	c.files.RLock()
+	defer c.files.RUnlock()
+	c.mu.Lock()
+	segs := append([]seg(nil), c.segs...)
+	c.mu.Unlock()
+	var out [][]byte
+	for _, s := range segs {
+		i, err := c.info(s.first)
+		if err != nil {
+			return nil, err
+		}
+		if n := len(out); n == 0 || !bytes.Equal(out[n-1], i.Head) {
+			out = append(out, i.Head)
+		}
+	}
+	return out, nil
+}
+
 // Trim removes the segments whose frames are all at or below last: a backup holds them.
 func (c *Chain) Trim(last uint64) error {
 	c.files.Lock()

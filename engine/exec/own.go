@@ -1,0 +1,70 @@
+package exec
+
+import (
+	"context"
+	"fmt"
+
+	"latchkey/engine/catalog/model"
+	"latchkey/engine/exec/unit"
+	"latchkey/engine/sessions"
+	"latchkey/engine/sqltype"
+	"latchkey/engine/tds"
+	"latchkey/engine/tds/sqlval"
+)
+
+// Run runs a batch in a database as the server itself: for what it keeps in tables of its own. Results go nowhere; the error is the first message that is one.
+func (s *Server) Run(ctx context.Context, database, batch string) error {
+	id, release, err := s.cfg.Sessions.Reserve()
+	if err != nil {
+		return err
+	}
+	defer release()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	login := s.cfg.Catalog.State().Logins.Get(model.SA)
+	if login == nil {
+		return fmt.Errorf("there is no login %d", model.SA)
+	}
+	place := s.cfg.Sessions.Open(id, sessions.Who{Login: model.SA, LoginName: login.Name, Program: "Latchkey", Library: "internal"}, cancel)
+	n, err := s.Open(ctx, Login{Session: place, Database: database, ODBC: true})
+	if err != nil {
+		place.Close()
+		return err
+	}
+	defer n.Close()
+	told := &silent{}
+	err = n.answer(ctx, told, func(ctx context.Context) error {
+		u, err := s.units.Get(unit.Key{Text: batch, QuotedIdentifier: true})
+		if err != nil {
+			return n.refuse(nil, err)
+		}
+		return n.body(ctx, n.newFrame(nil, u))
+	})
+	if err == nil {
+		err = told.failed
+	}
+	return err
+}
+
+// silent is an answer that nobody reads but for its first error.
+type silent struct{ failed error }
+
+// Token keeps the first error.
+func (s *silent) Token(t tds.ServerToken) error {
+	if m, ok := t.(*tds.Message); ok && !m.Info && s.failed == nil {
+		s.failed = fmt.Errorf("message %d, line %d: %s", m.Number, m.Line, m.Text)
+	}
+	return nil
+}
+
+// Row drops a row.
+func (*silent) Row(*sqlval.Rows, []sqltype.Value) error { return nil }
+
+// Output drops a parameter.
+func (*silent) Output(string, int, sqltype.Type, sqltype.Value) error { return nil }
+
+// Flush does nothing.
+func (*silent) Flush() error { return nil }
+
+// Version is the newest.
+func (*silent) Version() tds.Version { return tds.V74 }

@@ -54,10 +54,10 @@ func dateTime(t time.Time) sqltype.Value {
 	if t.IsZero() {
 		return sqltype.NullValue
 	}
-	t = t.UTC()
-	days := int(time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, time.UTC).Sub(time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC)) / (24 * time.Hour))
-	ms := t.Sub(time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, time.UTC)).Milliseconds()
-	return sqltype.NewDateTime(days, (ms*3+5)/10)
+	const epoch = 719162 // days from 0001-01-01 to 1970-01-01
+	ms := t.UnixMilli()
+	days := ms / 86_400_000
+	return sqltype.NewDateTime(int(days)+epoch, ((ms-days*86_400_000)*3+5)/10)
 }
 
 func smallint(n int) sqltype.Value { return sqltype.NewInt(sqltype.SmallInt, int64(n)) }
@@ -251,6 +251,36 @@ func All() []*View {
 					text(status(v)), text(v.Host), text(v.Program), text(strconv.Itoa(v.Process)), text(cmd), name(e, v.Login), text(""), text("TCP/IP"),
 				}
 			}),
+		},
+		{
+			Name: "sys.sysdatabases",
+			Columns: []Column{
+				{"name", tName},
+				{"dbid", tSmallInt},
+				{"sid", sqltype.Sized(sqltype.VarBinary, 85)},
+				{"mode", tSmallInt},
+				{"status", tInt},
+				{"status2", tInt},
+				{"crdate", tDateTime},
+				{"category", tInt},
+				{"cmptlevel", sqltype.Of(sqltype.TinyInt)},
+				{"filename", tText},
+				{"version", tSmallInt},
+			},
+			Rows: func(e *Env) ([][]sqltype.Value, error) {
+				var rows [][]sqltype.Value
+				for id, d := range e.State.Databases.All(0) {
+					file := ""
+					if len(d.Files) > 0 {
+						file = d.Files[0].Physical
+					}
+					rows = append(rows, []sqltype.Value{
+						text(d.Name), smallint(id), sqltype.NewBytes(sqltype.VarBinary, string(d.OwnerSID)), smallint(0), integer(65536), integer(0),
+						dateTime(d.Created), integer(0), sqltype.NewInt(sqltype.TinyInt, int64(d.Compatibility)), orNull(file), smallint(957),
+					})
+				}
+				return rows, nil
+			},
 		},
 		{
 			Name:    "sys.latchkey_features",

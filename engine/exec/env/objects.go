@@ -190,7 +190,10 @@ func (o Objects) Property(ctx context.Context, function string, args []sqltype.V
 	case "TYPEPROPERTY":
 		return o.typeProperty(ctx, args)
 	}
-	if len(args) < 2 || !args[0].Kind().IsInteger() {
+	if function == "INDEX_COL" {
+		return o.indexColumn(ctx, args)
+	}
+	if len(args) == 0 || !args[0].Kind().IsInteger() || len(args) == 1 && function != "OBJECT_DEFINITION" {
 		return null, nil
 	}
 	snap, x, err := o.find(ctx, db, int(args[0].Int()))
@@ -206,6 +209,8 @@ func (o Objects) Property(ctx context.Context, function string, args []sqltype.V
 		return null, nil
 	}
 	switch function {
+	case "OBJECT_DEFINITION":
+		return definition(x), nil
 	case "OBJECTPROPERTY", "OBJECTPROPERTYEX":
 		return objectProperty(x, strings.ToUpper(args[1].Text()), function == "OBJECTPROPERTYEX"), nil
 	case "COLUMNPROPERTY":
@@ -218,6 +223,59 @@ func (o Objects) Property(ctx context.Context, function string, args []sqltype.V
 		}
 	}
 	return null, nil
+}
+
+// definition is the text of a module, a constraint or a default; NULL for others.
+func definition(x schema.Object) sqltype.Value {
+	switch x := x.(type) {
+	case *schema.View:
+		return text(x.Text)
+	case *schema.Procedure:
+		return text(x.Text)
+	case *schema.Function:
+		return text(x.Text)
+	case *schema.Trigger:
+		return text(x.Text)
+	case *schema.Check:
+		return text(x.Text)
+	case *schema.Default:
+		return text(x.Text)
+	}
+	return sqltype.NullValue
+}
+
+// indexColumn is INDEX_COL: the name of a column of an index, by the table's name and two numbers.
+func (o Objects) indexColumn(ctx context.Context, args []sqltype.Value) (sqltype.Value, error) {
+	if len(args) < 3 {
+		return sqltype.NullValue, nil
+	}
+	db, t, err := o.table(ctx, args[0].Text())
+	if err != nil || t == nil {
+		return sqltype.NullValue, err
+	}
+	snap, err := o.Host.Snapshot(ctx, db)
+	if err != nil || snap == nil || !o.visible(db, snap, t) {
+		return sqltype.NullValue, err
+	}
+	column := func(keys []schema.KeyColumn) sqltype.Value {
+		if n := int(args[2].Int()); n >= 1 && n <= len(keys) {
+			if c := t.ColumnByID(keys[n-1].Column); c != nil {
+				return text(c.Name)
+			}
+		}
+		return sqltype.NullValue
+	}
+	for _, k := range t.Keys() {
+		if k.IndexID == int(args[1].Int()) {
+			return column(k.Columns), nil
+		}
+	}
+	for _, i := range t.Indexes {
+		if i.ID == int(args[1].Int()) {
+			return column(i.Columns), nil
+		}
+	}
+	return sqltype.NullValue, nil
 }
 
 // table finds a table by a name of up to two parts.
@@ -294,169 +352,4 @@ func (o Objects) typeProperty(ctx context.Context, args []sqltype.Value) (sqltyp
 		return number(1), nil
 	}
 	return sqltype.NullValue, nil
-}
-
-func objectProperty(x schema.Object, name string, ex bool) sqltype.Value {
-	k := x.Kind()
-	t, table := x.(*schema.Table)
-	switch name {
-	case "BASETYPE":
-		if ex {
-			return text(k.Code())
-		}
-		return sqltype.NullValue
-	case "SCHEMAID":
-		return number(x.Meta().SchemaID)
-	case "OWNERID":
-		return number(1)
-	case "ISMSSHIPPED", "ISSYSTEMTABLE", "ISENCRYPTED", "ISREPLPROC", "ISDETERMINISTIC":
-		return number(0)
-	case "ISUSERTABLE":
-		return truth(k == schema.TableKind)
-	case "ISTABLE":
-		return truth(table)
-	case "ISVIEW":
-		return truth(k == schema.ViewKind)
-	case "ISPROCEDURE":
-		return truth(k == schema.ProcedureKind)
-	case "ISEXECUTED":
-		return truth(k >= schema.ViewKind && k <= schema.TriggerKind)
-	case "ISSCALARFUNCTION":
-		return truth(k == schema.ScalarFunction)
-	case "ISINLINEFUNCTION":
-		return truth(k == schema.InlineFunction)
-	case "ISTABLEFUNCTION":
-		return truth(k == schema.TableFunction || k == schema.InlineFunction)
-	case "ISTRIGGER":
-		return truth(k == schema.TriggerKind)
-	case "ISCONSTRAINT":
-		return truth(k >= schema.PrimaryKeyKind && k <= schema.DefaultKind)
-	case "ISPRIMARYKEY":
-		return truth(k == schema.PrimaryKeyKind)
-	case "ISUNIQUECNST":
-		return truth(k == schema.UniqueKind)
-	case "ISFOREIGNKEY":
-		return truth(k == schema.ForeignKeyKind)
-	case "ISCHECKCNST":
-		return truth(k == schema.CheckKind)
-	case "ISDEFAULTCNST":
-		return truth(k == schema.DefaultKind)
-	case "ISANSINULLSON", "EXECISANSINULLSON", "ISQUOTEDIDENTON", "EXECISQUOTEDIDENTON":
-		return number(1)
-	}
-	if !table {
-		return sqltype.NullValue
-	}
-	switch name {
-	case "TABLEHASPRIMARYKEY":
-		return truth(t.Key != nil)
-	case "TABLEHASUNIQUECNST":
-		return truth(len(t.Uniques) > 0)
-	case "TABLEHASFOREIGNKEY":
-		return truth(len(t.Foreign) > 0)
-	case "TABLEHASCHECKCNST":
-		return truth(len(t.Checks) > 0)
-	case "TABLEHASIDENTITY":
-		return truth(t.Identity() != nil)
-	case "TABLEHASINDEX":
-		return truth(len(t.Indexes)+len(t.Keys()) > 0)
-	case "TABLEHASNONCLUSTINDEX":
-		return truth(len(t.Indexes) > 0)
-	case "TABLEHASCLUSTINDEX":
-		for _, key := range t.Keys() {
-			if key.Clustered {
-				return number(1)
-			}
-		}
-		for _, i := range t.Indexes {
-			if i.Clustered {
-				return number(1)
-			}
-		}
-		return number(0)
-	case "TABLEHASROWGUIDCOL", "TABLEHASDEFAULTCNST", "TABLEHASTIMESTAMP":
-		for _, c := range t.Columns {
-			if name == "TABLEHASROWGUIDCOL" && c.RowGUID || name == "TABLEHASDEFAULTCNST" && c.Default != nil ||
-				name == "TABLEHASTIMESTAMP" && c.Type.Kind == sqltype.RowVersion {
-				return number(1)
-			}
-		}
-		return number(0)
-	case "TABLETEMPORALTYPE", "TABLEISMEMORYOPTIMIZED", "TABLEHASTEXTIMAGE", "TABLEHASVARDECIMALSTORAGEFORMAT", "TABLEHASACTIVEFULLTEXTINDEX":
-		return number(0)
-	}
-	return sqltype.NullValue
-}
-
-func columnProperty(snap *schema.Snapshot, x schema.Object, column, name string) sqltype.Value {
-	for _, c := range columnsOf(x) {
-		if !snap.Same(c.Name, column) {
-			continue
-		}
-		p, s := c.Type.Digits()
-		switch name {
-		case "ALLOWSNULL":
-			return truth(c.Type.Nullable)
-		case "COLUMNID":
-			return number(c.ID)
-		case "ISIDENTITY":
-			return truth(c.Identity != nil)
-		case "ISCOMPUTED":
-			return truth(c.Computed != nil)
-		case "ISROWGUIDCOL":
-			return truth(c.RowGUID)
-		case "ISHIDDEN", "ISSPARSE", "ISCOLUMNSET", "GENERATEDALWAYSTYPE", "ISFULLTEXTINDEXED", "ISIDNOTFORREPL":
-			return number(0)
-		case "PRECISION":
-			if c.Type.Kind.IsText() || c.Type.Kind.IsBinary() {
-				return number(c.Type.Length)
-			}
-			return number(p)
-		case "SCALE":
-			return number(s)
-		case "CHARMAXLEN":
-			if c.Type.Kind.IsText() || c.Type.Kind.IsBinary() {
-				return number(c.Type.Length)
-			}
-			return sqltype.NullValue
-		case "USESANSITRIM":
-			return number(1)
-		}
-		return sqltype.NullValue
-	}
-	return sqltype.NullValue
-}
-
-func indexProperty(snap *schema.Snapshot, x schema.Object, index, name string) sqltype.Value {
-	t, ok := x.(*schema.Table)
-	if !ok {
-		return sqltype.NullValue
-	}
-	found, id, unique, clustered, disabled := false, 0, false, false, false
-	for _, k := range t.Keys() {
-		if snap.Same(k.Name, index) {
-			found, id, unique, clustered = true, k.IndexID, true, k.Clustered
-		}
-	}
-	for _, i := range t.Indexes {
-		if snap.Same(i.Name, index) {
-			found, id, unique, clustered, disabled = true, i.ID, i.Unique, i.Clustered, i.Disabled
-		}
-	}
-	if !found {
-		return sqltype.NullValue
-	}
-	switch name {
-	case "INDEXID":
-		return number(id)
-	case "ISUNIQUE":
-		return truth(unique)
-	case "ISCLUSTERED":
-		return truth(clustered)
-	case "ISDISABLED":
-		return truth(disabled)
-	case "ISHYPOTHETICAL", "ISSTATISTICS", "ISAUTOSTATISTICS", "ISFULLTEXTKEY", "ISCOLUMNSTORE":
-		return number(0)
-	}
-	return sqltype.NullValue
 }

@@ -77,6 +77,7 @@ const table = `
 - statement|CREATE TRIGGER|
 + statement|CREATE SCHEMA|
 + statement|CREATE SEQUENCE|
+- clause|NEXT VALUE FOR|
 + statement|CREATE SYNONYM|
 + statement|CREATE TYPE|alias and table types
 - statement|CREATE ASSEMBLY|no code of .NET runs here

@@ -24,6 +24,7 @@ type entry struct {
 	state    int
 	reason   error
 	pool     *pool.Pool    // nil unless it is open
+	barred   bool          // its key is refused: it stays closed
 	renewing bool          // it is being closed to be opened anew
 	users    int           // leases and attachments
 	idle     chan struct{} // closed when users comes to 0; nil unless somebody waits for that

@@ -24,7 +24,7 @@ func (m *Manager) pending() []*entry {
 	defer m.mu.Unlock()
 	var out []*entry
 	for _, e := range m.entries {
-		if e.info().State == model.RecoveryPending {
+		if e.info().State == model.RecoveryPending && !e.isBarred() {
 			out = append(out, e)
 		}
 	}

@@ -39,9 +39,11 @@ type Config struct {
 	Service  *protect.Key // the service master key
 	Sessions *sessions.Registry
 	// Keys reaches the keys and certificates that protect users' databases; nil means that none can be had.
-	Keys  tde.Keys
-	Clock clock.Clock  // nil means the machine's
-	Log   *slog.Logger // the error log; nil discards
+	Keys tde.Keys
+	// Policy decides about databases whose key is refused.
+	Policy Policy
+	Clock  clock.Clock  // nil means the machine's
+	Log    *slog.Logger // the error log; nil discards
 
 	// Connections bounds the connections to one database; who wants one more waits. 0 means DefaultConnections.
 	Connections int
@@ -100,10 +102,11 @@ func (c *Config) defaults() {
 
 // Manager holds the databases of a server open. It is safe for concurrent use.
 type Manager struct {
-	cfg    Config
-	keys   *unwrap.Keys
-	memory *memfs.FS // of tempdb and of sessions' temporary tables
-	opens  chan struct{}
+	cfg      Config
+	keys     *unwrap.Keys
+	canaries *unwrap.Keys // of checks, which wait for nobody who opens databases
+	memory   *memfs.FS    // of tempdb and of sessions' temporary tables
+	opens    chan struct{}
 
 	mu      sync.Mutex
 	entries map[int]*entry
@@ -124,7 +127,7 @@ func New(cfg Config) *Manager {
 	cfg.defaults()
 	ctx, cancel := context.WithCancel(context.Background())
 	return &Manager{
-		ctx: ctx, cancel: cancel, cfg: cfg, keys: unwrap.New(cfg.Keys, cfg.Unwraps), memory: memfs.New(cfg.TempBytes), opens: make(chan struct{}, cfg.Opens),
+		ctx: ctx, cancel: cancel, cfg: cfg, keys: unwrap.New(cfg.Keys, cfg.Unwraps), canaries: unwrap.New(cfg.Keys, cfg.Unwraps), memory: memfs.New(cfg.TempBytes), opens: make(chan struct{}, cfg.Opens),
 		entries: make(map[int]*entry), started: make(chan struct{}), retry: make(chan struct{}, 1),
 	}
 }
@@ -151,6 +154,9 @@ func (m *Manager) Start(ctx context.Context) error {
 		e := m.newEntry(id, m.path(d))
 		if d.State == model.Offline || d.State == model.Restoring {
 			e.settle(d.State, nil)
+		} else if may := m.cfg.Policy.Serves; may != nil && !may(d) {
+			e.bar(true)
+			e.settle(model.RecoveryPending, ErrBarred)
 		} else {
 			users = append(users, e)
 		}

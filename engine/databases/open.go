@@ -66,6 +66,9 @@ func (m *Manager) openHeld(ctx context.Context, e *entry) error {
 		return msg.New(911, fmt.Sprint(e.id))
 	}
 	was := e.info()
+	if e.isBarred() {
+		return msg.New(945, d.Name).Because(was.Reason)
+	}
 	before, emergency := was.Reason, d.State == model.Emergency
 	e.begin()
 	began := m.cfg.Clock.Now()

@@ -161,6 +161,9 @@ func (m *Manager) Drop(ctx context.Context, caller catalog.Caller, name string) 
 
 // Rename is ALTER DATABASE ... MODIFY NAME.
 func (m *Manager) Rename(ctx context.Context, caller catalog.Caller, o database.Rename) (catalog.Result, error) {
+	if d := m.cfg.Catalog.State().FindDatabase(o.Name); d != nil && m.Barred(d.ID) {
+		return catalog.Result{}, barred(d.Name, nil)
+	}
 	return m.cfg.Catalog.Do(ctx, caller, &o)
 }
 
@@ -174,6 +177,9 @@ type Termination struct {
 // Set is ALTER DATABASE ... SET options, but for ENCRYPTION.
 func (m *Manager) Set(ctx context.Context, caller catalog.Caller, o database.Set, t Termination) (catalog.Result, error) {
 	o.Act = nil
+	if done, err := m.revalidate(ctx, caller, &o); done || err != nil {
+		return catalog.Result{}, err
+	}
 	notes, err := m.alone(ctx, caller, o, t)
 	if err != nil {
 		return catalog.Result{}, err

@@ -106,7 +106,7 @@ var layout = []rule{
 	{"engine/backup/history", []string{"engine/backup/media"}, "rows about sets; who runs the statements is handed in"},
 	{"engine/backup/media", nil, "the form of backup files"},
 	{"engine/keystmt/...", []string{"engine/...", "keywrap", "ekm", "ekm/code"}, "the key-management dialect; keywrap for native keys in use"},
-	{"engine/...", []string{"engine/...", "ekm", "ekm/code"}, "the SQL engine"},
+	{"engine/...", []string{"engine/...", "ekm", "ekm/code", "monitor", "monitor/..."}, "the SQL engine"},
 	{"monitor", []string{"ekm/code", "ekm/keystore"}, "pure: (check result, time) to (state, events)"},
 	{"monitor/activity", []string{"monitor"}, "files of events"},
 	{"monitor/watch", []string{"monitor"}, "runs checks that its caller makes; knows no engine and no network"},

@@ -27,7 +27,6 @@ const maxScript = 256 << 20
 type sqlFlags struct {
 	data, database, input, query string
 	options                      sqlscript.Options
-	quiet                        bool
 }
 
 func sqlCommand() *command {

@@ -267,8 +267,9 @@ func (s *Session) enterModule(ctx context.Context, parent, in *frame) (outcome, 
 	case stop:
 		out.sig = sig
 		return out, nil
-	case jump:
-		return out, raise.New(133, sig.label)
+	}
+	if err := astray(sig); err != nil {
+		return out, err
 	}
 	if now := s.tx.Count(); now != count {
 		if _, err := s.failed(ctx, parent, nil, raise.New(266, count, now)); err != nil {

@@ -55,6 +55,23 @@ func (s *Session) list(ctx context.Context, f *frame, list []ast.Statement) (sig
 	return signal{}, nil
 }
 
+// astray is the error of a jump that came to the end of its batch or module without a target.
+func astray(sig signal) error {
+	var e *raise.Error
+	switch sig.kind {
+	case breaks:
+		e = raise.New(135)
+	case continues:
+		e = raise.New(136)
+	case jump:
+		e = raise.New(1026)
+	default:
+		return nil
+	}
+	e.Bind = true
+	return e
+}
+
 func labelIn(list []ast.Statement, label string) int {
 	for i, s := range list {
 		if holds(s, label) {

@@ -125,6 +125,11 @@ func (s *Session) body(ctx context.Context, f *frame) error {
 	s.frame = f
 	sig, err := s.list(ctx, f, f.unit.Statements)
 	s.frame = nil
+	if err == nil {
+		if lost := astray(sig); lost != nil {
+			err = s.refuse(f, lost)
+		}
+	}
 	if err == nil && sig.kind == stop {
 		err = errStop
 	}

@@ -69,7 +69,6 @@ func (t *temporary) snapshot(ctx context.Context, c *lite.Conn) (*schema.Snapsho
 
 // temporaryObject finds #t.
 func (w *work) temporaryObject(name ast.ObjectName) (*plan.Object, error) {
-	w.private = true
 	if strings.HasPrefix(name.Name(), "##") {
 		return nil, raise.Unsupported("GLOBAL TEMPORARY TABLE")
 	}

@@ -119,6 +119,8 @@ func texts(number int) (text, bool) {
 		return text{13, 51, "Transaction (Process ID %d) was deadlocked on lock resources with another process and has been chosen as the deadlock victim. Rerun the transaction."}, true
 	case 1222:
 		return text{16, 56, "Lock request time out period exceeded."}, true
+	case 1026:
+		return text{15, 1, "GOTO cannot be used to jump into a TRY or CATCH scope."}, true
 	case 1087:
 		return text{15, 2, "Must declare the table variable \"%s\"."}, true
 	case 2715:

@@ -86,6 +86,8 @@ type Writer struct {
 	pending tds.Done
 	held    bool
 	rows    *sqlval.Rows
+	encodes *Result     // what rows is for
+	as      tds.Version // and for which client
 	open    bool
 	count   uint64
 	capture func(*Result, []sqltype.Value) error
@@ -96,7 +98,7 @@ type Writer struct {
 func New(s Sink) *Writer { return &Writer{sink: s} }
 
 // Begin prepares a Writer for another answer.
-func (w *Writer) Begin(s Sink) { *w = Writer{sink: s} }
+func (w *Writer) Begin(s Sink) { *w = Writer{sink: s, rows: w.rows, encodes: w.encodes, as: w.as} }
 
 // Version is the client's.
 func (w *Writer) Version() tds.Version { return w.sink.Version() }
@@ -144,8 +146,11 @@ func (w *Writer) Rows(r *Result) error {
 	if err := w.release(); err != nil {
 		return err
 	}
-	w.rows = sqlval.NewRows(r.types, w.sink.Version())
-	return w.sink.Token(r.Metadata(w.sink.Version()))
+	v := w.sink.Version()
+	if w.encodes != r || w.as != v { // the same result as before has its encoder already
+		w.rows, w.encodes, w.as = sqlval.NewRows(r.types, v), r, v
+	}
+	return w.sink.Token(r.Metadata(v))
 }
 
 // Open reports whether a result was begun and not ended.

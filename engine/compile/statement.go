@@ -238,6 +238,13 @@ func (s *Statement) Plan(sql string, cols []plan.Column) (*plan.Plan, error) {
 	return s.c.Plan(sql, cols)
 }
 
+// Track notes from here on which columns of a source are named, in its Use, for a source that no permission was asked for.
+func (s *Statement) Track(src *Source) {
+	if src.Use == nil {
+		src.Use = &names.Use{Columns: map[string]bool{}}
+	}
+}
+
 // Need notes that the statement uses an object with a permission.
 func (s *Statement) Need(o *plan.Object, permission string, columns ...string) {
 	s.c.Need(o, permission, columns...)

@@ -56,6 +56,7 @@ func compileDelete(c row.Config, st *ast.Delete) (*Plan, error) {
 		p.Columns = d.output.Client()
 		d.whole = true
 	}
+	f.reads(s, d.output)
 	rowid := src.Alias + ".rowid"
 	list := []string{rowid}
 	if d.whole {

@@ -77,6 +77,9 @@ func compileInsert(c row.Config, st *ast.Insert) (*Plan, error) {
 			return nil, plan.Unsupported("OUTPUT of an expression over columns that are not inserted's", st.Pos)
 		}
 		p.Columns = ins.output.Client()
+		if ins.output.Reads() {
+			s.Need(o, "SELECT")
+		}
 	}
 	whole := ins.source
 	if whole == nil {
@@ -121,6 +124,10 @@ func insertThrough(c row.Config, st *ast.Insert, via *through.Target) (*Plan, er
 func (p *Plan) use(o *plan.Object, whole *plan.Plan, out *row.Output) {
 	p.Uses, p.Objects = whole.Uses, whole.Objects
 	p.Objects = addObject(p.Objects, o)
+	for _, u := range out.Uses() {
+		p.Uses = append(p.Uses[:len(p.Uses):len(p.Uses)], u)
+		p.Objects = addObject(p.Objects, u.Object)
+	}
 	if out != nil && out.Into != nil {
 		p.Uses = append(p.Uses[:len(p.Uses):len(p.Uses)], plan.Use{Object: out.Into.Object, Permission: "INSERT"})
 		p.Objects = addObject(p.Objects, out.Into.Object)

@@ -63,6 +63,7 @@ func compileMerge(c row.Config, st *ast.Merge) (*Plan, error) {
 		return nil, err
 	}
 	src := s.Open(o, sourceName(st.Target), targetAlias)
+	s.Track(src)
 	on, err := s.Condition(st.On)
 	if err != nil {
 		return nil, err
@@ -78,6 +79,9 @@ func compileMerge(c row.Config, st *ast.Merge) (*Plan, error) {
 	limit, err := s.Top(st.Top)
 	if err != nil {
 		return nil, err
+	}
+	if b.m.output.Reads() || len(src.Use.Columns) > 0 {
+		s.Need(o, "SELECT")
 	}
 	sql, err := b.query(using, o.Source+" AS "+targetAlias, on.SQL)
 	if err != nil {

@@ -90,6 +90,7 @@ func compileFrom(c row.Config, pos token.Pos, with *ast.With, dst ast.TableSourc
 			return nil, nil, err
 		}
 		f.src = s.Open(o, sourceName(dst), targetAlias)
+		s.Track(f.src)
 		own := o.Source + " AS " + targetAlias
 		if f.text != "" {
 			own += ", " + f.text
@@ -171,6 +172,13 @@ func (f *sources) need(s *compile.Statement, permission string, columns ...strin
 	s.Need(f.src.Object, permission, columns...)
 }
 
+// reads notes SELECT on the target where its columns are read: by a condition, by a value or by OUTPUT.
+func (f *sources) reads(s *compile.Statement, out *row.Output) {
+	if out.Reads() || f.via == nil && f.src.Use != nil && len(f.src.Use.Columns) > 0 {
+		f.need(s, "SELECT")
+	}
+}
+
 // sourceName is how T-SQL calls a table source.
 func sourceName(t ast.TableSource) string {
 	switch t := t.(type) {
@@ -219,6 +227,7 @@ func compileUpdate(c row.Config, st *ast.Update) (*Plan, error) {
 		p.Columns = u.output.Client()
 		u.whole = true
 	}
+	f.reads(s, u.output)
 	if u.apply, err = row.NewUpdater(c, t, b.Columns); err != nil {
 		return nil, err
 	}

@@ -39,6 +39,9 @@ func (r *run) restore(s *ast.Restore) error {
 	default:
 		return refuse(verb)
 	}
+	if err := r.mayRead(); err != nil { // before the file is looked at: whether it is there is nobody else's
+		return err
+	}
 	path, err := r.device(verb, s.From)
 	if err != nil {
 		return err
@@ -49,9 +52,6 @@ func (r *run) restore(s *ast.Restore) error {
 	}
 	o.ignore("MOVE", "LOADHISTORY")
 	if err := o.rest(verb); err != nil {
-		return err
-	}
-	if err := r.mayRead(); err != nil {
 		return err
 	}
 	switch s.Kind {
@@ -77,6 +77,20 @@ func (r *run) mayRead() error {
 	e := r.Caller().Eval(r.Catalog().State())
 	if !e.Server("CREATE ANY DATABASE") {
 		return msg.New(262, "CREATE DATABASE", "master")
+	}
+	return nil
+}
+
+// mayRestore asks whether the caller may restore over a database or make one, before the file is looked at: messages 262 and 3110.
+func (r *run) mayRestore(name string) error {
+	st, caller := r.Catalog().State(), r.Caller()
+	db := st.FindDatabase(name)
+	if db == nil {
+		return r.mayRead()
+	}
+	e := caller.Eval(st)
+	if caller.Database = db.ID; !e.Server("CREATE ANY DATABASE") && !caller.Eval(st).Database("CONTROL") {
+		return msg.New(3110, name)
 	}
 	return nil
 }
@@ -124,6 +138,9 @@ func (r *run) restoreInto(s *ast.Restore, o *options, verb string, every int64) 
 			return err
 		}
 		return r.recover(name, verb)
+	}
+	if err := r.mayRestore(name); err != nil {
+		return err
 	}
 	path, err := r.device(verb, s.From)
 	if err != nil {

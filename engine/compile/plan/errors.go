@@ -109,6 +109,7 @@ var texts = map[int]text{
 	5335:  {16, 1, "The data type %s cannot be used as an operand to the UNION, INTERSECT or EXCEPT operators because it is not comparable."},
 	8154:  {16, 1, "The table '%s' is ambiguous."},
 	8167:  {16, 1, "The type of column \"%s\" conflicts with the type of other columns specified in the UNPIVOT list."},
+	10705: {15, 1, "Subqueries are not allowed in the OUTPUT clause."},
 	10703: {15, 1, "Too many grouping sets. The maximum number is 4096."},
 	10734: {15, 1, "Variable assignment is not allowed in a statement containing a top level UNION, INTERSECT or EXCEPT operator."},
 	240:   {16, 1, "Types don't match between the anchor and the recursive part in column \"%s\" of recursive query \"%s\"."},

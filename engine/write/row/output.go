@@ -60,7 +60,20 @@ type Output struct {
 	cols []*schema.Column // of into that are given
 	// computed columns are read back after the row is written.
 	reread bool
-	then   *Output // the second clause, to the client
+	uses   []plan.Use // of the query over the images
+	reads  bool       // a column of an image is named
+	then   *Output    // the second clause, to the client
+}
+
+// Reads reports that a column of the target is shown, which asks for SELECT on it.
+func (o *Output) Reads() bool { return o != nil && (o.reads || o.then.Reads()) }
+
+// Uses is what the clause needs besides the statement's own query.
+func (o *Output) Uses() []plan.Use {
+	if o == nil {
+		return nil
+	}
+	return append(o.uses[:len(o.uses):len(o.uses)], o.then.Uses()...)
 }
 
 // NeedsSource reports that the statement's query has to compute something.
@@ -94,7 +107,7 @@ func imageObject(t *Target, alias string) *plan.Object {
 // CompileOutput compiles OUTPUT. main is the statement's own compile.Statement with its sources in scope, for items over other columns.
 func CompileOutput(c Config, main *compile.Statement, st *ast.Output, t *Target, action *plan.Object, verb string) (*Output, error) {
 	o := &Output{t: t}
-	var mainImages []*compile.Source
+	var mainImages, images []*compile.Source
 	ins, del := imageObject(t, insertedAlias), imageObject(t, deletedAlias)
 	open := func(s *compile.Statement) (out []*compile.Source) {
 		if verb != "DELETE" {
@@ -103,6 +116,10 @@ func CompileOutput(c Config, main *compile.Statement, st *ast.Output, t *Target,
 		if verb != "INSERT" {
 			out = append(out, s.Open(del, "deleted", deletedAlias))
 		}
+		for _, src := range out {
+			s.Track(src)
+		}
+		images = append(images, out...)
 		if action != nil {
 			out = append(out, s.Open(action, ActionAlias, ActionAlias))
 		}
@@ -128,6 +145,9 @@ func CompileOutput(c Config, main *compile.Statement, st *ast.Output, t *Target,
 		for _, x := range list {
 			if it.Variable != "" {
 				return nil, plan.Unsupported("OUTPUT with a variable", token.Pos{})
+			}
+			if x.Flags&bound.HasSubquery != 0 {
+				return nil, plan.Fail(token.Pos{}, 10705)
 			}
 			item := outputItem{column: x.Column, typ: x.Type, post: -1, main: -1}
 			if item.column.Name == ActionColumn {
@@ -155,11 +175,15 @@ func CompileOutput(c Config, main *compile.Statement, st *ast.Output, t *Target,
 	for _, src := range mainImages {
 		main.Hide(src)
 	}
+	for _, src := range images {
+		o.reads = o.reads || len(src.Use.Columns) > 0
+	}
 	if len(texts) > 0 {
 		var err error
 		if o.post, err = o.overImages(post, texts, verb, action); err != nil {
 			return nil, err
 		}
+		o.uses = o.post.Uses
 	}
 	if st.Into != nil {
 		if err := o.compileInto(c, st); err != nil {

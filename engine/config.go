@@ -41,6 +41,7 @@ type Config struct {
 	ForceEncryption bool
 	Limits          server.Limits
 	Databases       Databases
+	Monitor         Monitor
 }
 
 // Admin is a login and its password, which Open destroys.

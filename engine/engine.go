@@ -24,6 +24,8 @@ import (
 	"latchkey/engine/server"
 	"latchkey/engine/servicekey"
 	"latchkey/engine/sessions"
+	"latchkey/monitor/activity"
+	"latchkey/monitor/watch"
 )
 
 // Engine is an open server. It is safe for concurrent use.
@@ -37,6 +39,8 @@ type Engine struct {
 	providers *provider.Set
 	sessions  *sessions.Registry
 	databases *databases.Manager
+	activity  *activity.Log
+	watch     *watch.Watch
 	runtime   *keyview.Server // what the catalogue and its views ask of the others
 	server    *server.Server
 	adminMade bool
@@ -176,15 +180,22 @@ func (e *Engine) AdminMade() bool { return e.adminMade }
 // openDatabases opens the system databases and begins with the others.
 func (e *Engine) openDatabases(ctx context.Context) error {
 	c, d := &e.cfg, e.cfg.Databases
+	if err := e.openMonitor(); err != nil {
+		return err
+	}
 	e.databases = databases.New(databases.Config{
 		FS: c.FS, Dir: filepath.Join(c.Dir, dataDir), System: filepath.Join(c.Dir, systemDir), Catalog: e.catalog, Service: e.key, Sessions: e.sessions,
 		Keys: &provider.Keys{Catalog: e.catalog, Set: e.providers}, Clock: c.Clock, Log: e.log,
 		Connections: d.Connections, Unwraps: d.Unwraps, Opens: d.Opens, CacheBytes: d.CacheBytes, TempBytes: d.TempBytes, ScanRate: d.ScanRate,
-		RetryFirst: d.RetryFirst, RetryMost: d.RetryMost, StartWait: d.StartWait,
+		RetryFirst: d.RetryFirst, RetryMost: d.RetryMost, StartWait: d.StartWait, Policy: e.policy(),
 	})
 	e.runtime.Databases = e.databases
 	e.closing(e.databases.Close)
-	return e.databases.Start(ctx)
+	if err := e.databases.Start(ctx); err != nil {
+		return err
+	}
+	e.startMonitor()
+	return nil
 }
 
 // openServer makes the listener's side.
@@ -213,9 +224,6 @@ func (e *Engine) Ready() <-chan struct{} { return e.databases.Started() }
 
 // Databases lists the databases by id, with what keeps each from being online.
 func (e *Engine) Databases() []databases.Info { return e.databases.All() }
-
-// Retry tries the databases that are RECOVERY_PENDING now.
-func (e *Engine) Retry() { e.databases.Retry() }
 
 // Close ends the server: idle sessions at once, the others when they have finished or when ctx ends; then the databases and the
 // catalogue. What it could not wait for is in the error. Nothing acknowledged is lost in any case.

@@ -44,7 +44,7 @@ func (e *Engine) opener(ctx context.Context, gate *authn.Gate) (func(context.Con
 	access := provider.Access{Catalog: e.catalog, Set: e.providers}
 	dialect := keystmt.New(keystmt.Config{
 		Catalog: e.catalog, Databases: plug.Databases{Manager: e.databases}, Providers: e.providers, Locks: gate, Objects: found,
-		Files: keyfile.Dir{FS: c.FS, Path: filepath.Join(c.Dir, fileDir)}, Clock: c.Clock, Retry: e.databases.Retry, Log: e.log,
+		Files: keyfile.Dir{FS: c.FS, Path: filepath.Join(c.Dir, fileDir)}, Clock: c.Clock, Retry: e.Retry, Log: e.log,
 	})
 	past := &history.Log{Run: func(ctx context.Context, batch string) error { return found.s.Run(ctx, "msdb", batch) }}
 	sessions := exec.New(exec.Config{
@@ -54,7 +54,7 @@ func (e *Engine) opener(ctx context.Context, gate *authn.Gate) (func(context.Con
 			History: past, Log: e.log,
 		})},
 		Procedures: append(plug.Procedures(dialect), e.procedures()...), Keys: plug.Keys(e.catalog, access), Properties: e.property,
-		Views: plug.Views(&keyview.Views{Catalog: e.catalog, Server: e.runtime, Access: access}),
+		Views: append(plug.Views(&keyview.Views{Catalog: e.catalog, Server: e.runtime, Access: access}), e.monitorViews()...),
 		Clock: c.Clock, Log: e.log, ServerName: c.Name,
 	})
 	found.s = sessions

@@ -161,7 +161,7 @@ func (w *Watch) settle(ctx context.Context, m *machine, r monitor.Result) {
 	w.mu.Unlock()
 	var err error
 	switch serves := status.State.Serves(); {
-	case !serves && s.Open:
+	case !serves && (s.Open || s.Failed.Cause != monitor.Granted):
 		err = w.cfg.Target.Close(ctx, s, status.Closed)
 	case serves && !s.Open && r.Cause == monitor.Granted:
 		err = w.cfg.Target.Open(ctx, s)

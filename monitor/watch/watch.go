@@ -20,7 +20,8 @@ type Subject struct {
 	Name string // for people
 	Key  string // who have the same share a check; "" is a key of its own
 	Open bool   // it serves
-	// Failed is why it did not open although its machine let it; Granted if nothing of its key kept it.
+	// Failed is why it did not open although its machine let it; Granted if nothing of its key kept it. Target.Close is called for such a
+	// one too, and ends that.
 	Failed monitor.Result
 }
 

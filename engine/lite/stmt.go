@@ -2,6 +2,7 @@ package lite
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/ncruces/go-sqlite3"
@@ -13,6 +14,7 @@ type Stmt struct {
 	conn *Conn
 	sql  string
 	used uint64
+	fail error // the last step found no memory
 }
 
 // errOne refuses what is not one statement.
@@ -48,11 +50,47 @@ func (c *Conn) Run(sql string) error {
 	return err
 }
 
+// Step goes to the next row; false at the end and after an error, which Err has.
+func (s *Stmt) Step() (row bool) {
+	defer noMemory(&s.fail)
+	s.fail = nil
+	return s.Stmt.Step()
+}
+
 // Err is the statement's error after Step was false, typed as Conn.Err does; nil at the end of the rows.
-func (s *Stmt) Err() error { return s.conn.Err(s.Stmt.Err()) }
+func (s *Stmt) Err() error {
+	if s.fail != nil {
+		return s.fail
+	}
+	return s.conn.Err(s.Stmt.Err())
+}
 
 // Exec runs the statement to its end and resets it.
-func (s *Stmt) Exec() error { return s.conn.Err(s.Stmt.Exec()) }
+func (s *Stmt) Exec() (err error) {
+	defer noMemory(&err)
+	return s.conn.Err(s.Stmt.Exec())
+}
+
+// reset resets the statement whatever its last step met; the driver panics where that was a lack of memory.
+func (s *Stmt) reset() (err error) {
+	defer noMemory(&err)
+	_ = s.Reset() // repeats the error of the last step
+	return s.ClearBindings()
+}
+
+// noMemory turns the driver's panic about memory into ErrMemory: SQLite itself gave up the one statement and is in order.
+func noMemory(err *error) {
+	switch p := recover().(type) {
+	case nil:
+	case error:
+		if p.Error() != "sqlite3: out of memory" { // the driver does not export it
+			panic(p)
+		}
+		*err = fmt.Errorf("%w: %w", ErrMemory, p)
+	default:
+		panic(p)
+	}
+}
 
 // Release resets the statement, forgets its parameters and puts it back into the cache. Call it once, also after errors.
 func (s *Stmt) Release() {
@@ -60,8 +98,7 @@ func (s *Stmt) Release() {
 		return
 	}
 	c := s.conn
-	_ = s.Reset() // repeats the error of the last step
-	if s.ClearBindings() != nil || c.idle[s.sql] != nil {
+	if s.reset() != nil || c.idle[s.sql] != nil {
 		_ = s.Close()
 		s.Stmt = nil
 		return

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"net"
 	"path/filepath"
+	"time"
 
 	"latchkey/agent/loader"
 	"latchkey/app/agentd"
@@ -90,6 +91,10 @@ func StartEngine(ctx context.Context, p EngineStart, c *EngineConfig) (_ *Engine
 		lookup = func(string) (string, bool) { return "", false }
 	}
 	l := c.Limits
+	profile, err := c.Monitor.profile()
+	if err != nil {
+		return nil, err
+	}
 	var libraries provider.Loader
 	if c.Provider.Loader != "" {
 		libraries = loader.New(loader.Config{Program: c.Provider.Loader, Log: p.Log})
@@ -103,6 +108,7 @@ func StartEngine(ctx context.Context, p EngineStart, c *EngineConfig) (_ *Engine
 			Connections: l.DatabaseConnections, Unwraps: l.Unwraps, CacheBytes: l.CacheMebibytes << 20, TempBytes: l.TempMebibytes << 20,
 			ScanRate: l.ScanMebibytes << 20,
 		},
+		Monitor: engine.Monitor{Profile: profile, Timeout: time.Duration(c.Monitor.TimeoutSeconds) * time.Second},
 	}, agentd.Config{FS: p.FS, Clock: p.Clock, Log: p.Log, LookupEnv: lookup}, c.settings())
 	if err != nil {
 		return nil, err

@@ -234,6 +234,19 @@ func TestCancel(t *testing.T) {
 		t.Errorf("the transaction after attentions: %d, %d rows, %v", open, rows, err)
 	}
 	must(t, c, "ROLLBACK")
+	// Under XACT_ABORT an attention ends the transaction, and the client hears of it.
+	must(t, c, "SET XACT_ABORT ON; BEGIN TRAN; DELETE n WHERE i = 2")
+	ctx, cancel := context.WithCancel(t.Context())
+	timer := time.AfterFunc(100*time.Millisecond, cancel)
+	_, err = c.ExecContext(ctx, "WAITFOR DELAY '01:00:00'")
+	timer.Stop()
+	cancel()
+	if !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	if err := c.QueryRowContext(t.Context(), "SELECT @@TRANCOUNT, COUNT(*) FROM n").Scan(&open, &rows); err != nil || open != 0 || rows != 2000 {
+		t.Errorf("under XACT_ABORT: %d transactions, %d rows, %v", open, rows, err)
+	}
 }
 
 func TestPreparedHandles(t *testing.T) {

@@ -41,6 +41,7 @@ type Session struct {
 
 	tx      *tran.Tran
 	defined []*generation // changes of definitions under way
+	untold  uint64        // descriptor of a transaction that an attention ended
 	out     reply.Writer
 	tmp     temporary
 	env     fn.Env
@@ -147,6 +148,9 @@ func (s *Session) answer(ctx context.Context, out reply.Sink, run func(context.C
 	s.out.Begin(out)
 	s.place.Begin("BATCH")
 	s.tries, s.depth, s.caught = 0, 0, s.caught[:0]
+	if err := s.tellRollback(); err != nil {
+		return err
+	}
 	err := run(ctx)
 	if err == errStop {
 		err = nil
@@ -177,12 +181,26 @@ func (s *Session) endBatch(ctx context.Context) error {
 	return nil
 }
 
-// cancelled is what an attention leaves: the transaction stays unless XACT_ABORT is on.
+// cancelled is what an attention leaves: the transaction stays, unless XACT_ABORT is on or SQLite rolled it back with the change that
+// was interrupted. Its answer is cut short, so the client is told with the next one.
 func (s *Session) cancelled(ctx context.Context) {
-	ctx = context.WithoutCancel(ctx)
-	if s.tx.Count() > 0 && (s.set.Has(setting.XactAbort) || s.tx.Lost()) {
-		_, _ = s.tx.Rollback(ctx, "")
+	if s.tx.Count() == 0 || !s.set.Has(setting.XactAbort) && !s.tx.Lost() {
+		return
 	}
+	s.untold = s.tx.Descriptor()
+	if _, err := s.tx.Rollback(context.WithoutCancel(ctx), ""); err != nil {
+		s.server.cfg.Log.Error("rolling back behind an attention", "session", s.id, "error", err)
+	}
+}
+
+// tellRollback tells the client of a transaction that ended with an attention.
+func (s *Session) tellRollback() error {
+	if s.untold == 0 {
+		return nil
+	}
+	id := s.untold
+	s.untold = 0
+	return s.out.Token(&tds.EnvChange{Type: tds.EnvRollback, OldBytes: tds.Descriptor(id)})
 }
 
 // Reset makes the session as after its login.

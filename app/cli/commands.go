@@ -13,6 +13,7 @@ func commands() []*command {
 		sqlCommand(),
 		setupCommand(),
 		rotateCommand(),
+		retireCommand(),
 		agentCommand(),
 		doctorCommand(),
 		explainCommand(),

@@ -148,3 +148,16 @@ func (db *DB) TrimLog(last uint64) error {
 	}
 	return mapped("trimming the log", db.cfg.Path, c.Trim(last))
 }
+
+// Protectors are those of all keys in the header: of the newest, and while a scan runs of the one before.
+func (db *DB) Protectors() []Protector {
+	h := db.header()
+	var out []Protector
+	for i := range h.Keys {
+		p := Protector{Thumbprint: h.Keys[i].Protector, URI: h.Keys[i].URI}
+		if !slices.Contains(out, p) {
+			out = append(out, p)
+		}
+	}
+	return out
+}

@@ -128,12 +128,7 @@ func (h *eventHandler) WithGroup(string) slog.Handler { return h }
 
 // Install makes the service, to be started at boot, and the source of its events. It changes a service of that name that is there.
 func Install(c ServiceConfig) error {
-	if c.Name == "" {
-		c.Name = ServiceName
-	}
-	if c.Account == "" {
-		c.Account = `NT SERVICE\` + c.Name
-	}
+	c.fill()
 	m, err := mgr.Connect()
 	if err != nil {
 		return fmt.Errorf("opening the service manager: %w; run this as an administrator", err)
@@ -168,6 +163,15 @@ func Install(c ServiceConfig) error {
 		return fmt.Errorf("registering the source %q of events: %w", EventSource, err)
 	}
 	return tellLibrary(c)
+}
+
+func (c *ServiceConfig) fill() {
+	if c.Name == "" {
+		c.Name = ServiceName
+	}
+	if c.Account == "" {
+		c.Account = `NT SERVICE\` + c.Name
+	}
 }
 
 // libraryKey is where the library of SQL Server looks for what only an administrator may say: who may own the pipe (AgentOwner, a SID) and

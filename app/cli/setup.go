@@ -13,6 +13,7 @@ import (
 
 	"latchkey/app/running"
 	"latchkey/internal/secret"
+	"latchkey/ops/install"
 	"latchkey/ops/rotate"
 	"latchkey/ops/runbook"
 	"latchkey/ops/setup"
@@ -112,18 +113,23 @@ func (c *call) ekmSecret(r *running.Info) (*secret.Bytes, error) {
 func setupCommand() *command {
 	var b bookFlags
 	var o setup.Options
+	var i installFlags
 	return &command{
 		name: "setup", args: "[DSN]", short: "set up a key of a vault on a SQL Server, and encrypt databases with it",
 		long: `Looks at the server and prints the statements that are missing, as a script; --apply runs them in order, takes back what it did if one fails, looks
 again and waits for encryption to end. What is there already is left, so it can be run again.
 
 The server is the DSN's, that of --data, or $SQLSERVER_DSN, as for latchkey sql. The credential's secret, 32 hexadecimal digits of the client id and the client secret, is taken
-from $LATCHKEY_EKM_SECRET (latchkey env has it for a running latchkey up).`,
+from $LATCHKEY_EKM_SECRET (latchkey env has it for a running latchkey up).
+
+With --install it first installs, on this machine, the library that SQL Server loads, this program, and the agent: on Linux as units of systemd, on Windows as a
+service with its source of events and its access to the registry. That is shown, done and taken back like the rest.`,
 		flags: func(f *flag.FlagSet) {
 			b.flags(f)
+			i.flags(f)
 			f.StringVar(&o.Vault, "vault", "", "the vault, `NAME` or host; default that of a running latchkey up")
 			f.StringVar(&o.Key, "key", "", "the key in it, `NAME` or NAME/VERSION; default that of a running latchkey up")
-			f.StringVar(&o.File, "file", "", "the provider's library as the server sees it, `PATH`; default the documented one on Windows, which our server takes as a name")
+			f.StringVar(&o.File, "file", "", "the provider's library as the server sees it, `PATH`; default the one that --install puts, else the documented one on Windows, which our server takes as a name")
 			f.StringVar(&o.Algorithm, "algorithm", "AES_256", "of databases' keys: AES_128, AES_192 or AES_256")
 			f.StringVar(&o.Provider, "provider", "", "`NAME` of the provider; default AzureKeyVault_EKM")
 			f.StringVar(&o.Credential, "credential", "", "`NAME` of the credential")
@@ -131,6 +137,17 @@ from $LATCHKEY_EKM_SECRET (latchkey env has it for a running latchkey up).`,
 			f.StringVar(&o.Login, "key-login", "", "`NAME` of the login made from the key")
 		},
 		run: func(ctx context.Context, c *call) error {
+			if err := i.check(c.args); err != nil {
+				return err
+			}
+			here, library, err := i.plan(ctx, c)
+			if err != nil {
+				return err
+			}
+			if i.only {
+				return i.alone(ctx, c, here, library, b.apply)
+			}
+			o.File = or(o.File, library)
 			k, err := c.book(ctx, &b)
 			if err != nil {
 				return err
@@ -148,9 +165,13 @@ from $LATCHKEY_EKM_SECRET (latchkey env has it for a running latchkey up).`,
 				return err
 			}
 			if !b.apply {
-				return showPlan(c, steps)
+				if err := install.Show(c.Stdout, here); err != nil {
+					return err
+				}
+				return showPlan(c, steps, install.Left(here), len(here))
 			}
-			if err := k.runner.Apply(ctx, steps); err != nil {
+			err = i.apply(ctx, c, here, func() error { return k.runner.Apply(ctx, steps) })
+			if err != nil {
 				return err
 			}
 			err = setup.Verify(ctx, k.server, o, c.Clock, func(d string, percent float64) {
@@ -175,17 +196,17 @@ func or(s, def string) string {
 	return s
 }
 
-func showPlan(c *call, steps []runbook.Step) error {
+// showPlan shows steps that come after others, of which so many are left.
+func showPlan(c *call, steps []runbook.Step, left, of int) error {
 	if err := runbook.Show(c.Stdout, steps); err != nil {
 		return err
 	}
-	left := 0
 	for _, s := range steps {
 		if !s.Done {
 			left++
 		}
 	}
-	fmt.Fprintf(c.Stderr, "latchkey: %d of %d steps are left; --apply does them\n", left, len(steps))
+	fmt.Fprintf(c.Stderr, "latchkey: %d of %d steps are left; --apply does them\n", left, of+len(steps))
 	return nil
 }
 
@@ -224,7 +245,7 @@ changed. Server and secret are found as for latchkey setup.`,
 				return err
 			}
 			if !b.apply {
-				return showPlan(c, plan.All(o))
+				return showPlan(c, plan.All(o), 0, 0)
 			}
 			err = rotate.Apply(ctx, k.runner, plan, o, func(done, of int) {
 				fmt.Fprintf(c.Stderr, "latchkey: %d of %d databases\n", done, of)

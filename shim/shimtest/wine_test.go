@@ -41,6 +41,7 @@ func TestWindowsPackages(t *testing.T) { // not parallel: the registry's branch 
 	for _, c := range []struct{ pkg, run string }{
 		{"latchkey/connector/keymap", "^TestRegistry$"},
 		{"latchkey/agent/peer", "^TestPipe"},
+		{"latchkey/app/agentd", "^(TestProtectDirectory|TestGrantKeymap|TestMessageFile)$"},
 		{"latchkey/internal/secret", "."},
 	} {
 		cmd := exec.Command("go", "test", "-count=1", "-v", "-exec", runner, "-run", c.run, c.pkg)

@@ -105,7 +105,7 @@ func wait(t *testing.T, what string, so func() bool) {
 		if time.Now().After(end) {
 			t.Fatalf("in vain until %s", what)
 		}
-		time.Sleep(5 * time.Millisecond)
+		<-time.After(5 * time.Millisecond)
 	}
 }
 
@@ -140,7 +140,7 @@ func TestKeyTakenAway(t *testing.T) {
 		for n := 2; ctx.Err() == nil; n++ {
 			if _, err := writer.ExecContext(t.Context(), fmt.Sprintf("INSERT dbo.t VALUES (%d)", n)); err != nil {
 				failed.Add(1)
-				time.Sleep(time.Millisecond)
+				<-time.After(time.Millisecond)
 				continue
 			}
 			rows.Add(1)

@@ -47,10 +47,14 @@ func TestEngineConfig(t *testing.T) {
 		`{"data": "/d", "listen": ["1433"]}`:     "not HOST:PORT",
 		`{"data": "/d", "tls": {"cert": "c"}}`:   "belong together",
 		`{"data": "/d", "tls": {}}`:              "ownNames",
-		`{` + good + `, "limits": {"connections": -1}}`:    "connections: -1",
-		`{` + good + `, "limits": {"unwraps": 99999999}}`:  "unwraps",
-		`{` + good + `, "serviceKeyDir": "k"}`:             "serviceKeyDir",
-		`{` + good + `, "provider": {"algorithm": "RSA"}}`: "RSA-OAEP-256",
+		`{` + good + `, "limits": {"connections": -1}}`:                        "connections: -1",
+		`{` + good + `, "limits": {"unwraps": 99999999}}`:                      "unwraps",
+		`{` + good + `, "serviceKeyDir": "k"}`:                                 "serviceKeyDir",
+		`{` + good + `, "monitor": {"profile": "azure", "windowSeconds": -1}}`: "",
+		`{` + good + `, "monitor": {"profile": "x"}}`:                          "known are latchkey",
+		`{` + good + `, "monitor": {"pollSeconds": 1}}`:                        "is longer than poll",
+		`{` + good + `, "monitor": {"tries": -1}}`:                             "tries",
+		`{` + good + `, "provider": {"algorithm": "RSA"}}`:                     "RSA-OAEP-256",
 	} {
 		err := readEngine(t, text)
 		switch {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"latchkey/engine/catalog"
@@ -24,6 +25,7 @@ import (
 	"latchkey/engine/server"
 	"latchkey/engine/servicekey"
 	"latchkey/engine/sessions"
+	"latchkey/engine/tde"
 	"latchkey/monitor/activity"
 	"latchkey/monitor/watch"
 )
@@ -41,6 +43,7 @@ type Engine struct {
 	databases *databases.Manager
 	activity  *activity.Log
 	watch     *watch.Watch
+	canaries  sync.Map // messages of the last check, by subject
 	runtime   *keyview.Server // what the catalogue and its views ask of the others
 	server    *server.Server
 	adminMade bool
@@ -100,6 +103,9 @@ func (e *Engine) openFolder(ctx context.Context) error {
 		other = c.Log.Handler()
 	}
 	e.log = slog.New(e.errors.Handler(other))
+	if err := tde.Sweep(); err != nil {
+		e.log.Warn("what killed processes left in memory stays", "err", err)
+	}
 	e.log.Info("Latchkey's database server is starting", "process", c.PID, "folder", c.Dir)
 	fresh := !has.catalog && !has.system
 	if e.key, err = servicekey.Open(c.FS, c.ServiceKeyDir, fresh); err != nil {

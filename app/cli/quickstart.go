@@ -32,23 +32,26 @@ stops. Exit code 0 only if every proof held. Nothing is left behind without --ke
 
 func (c *call) quickstart(ctx context.Context, data string, keep bool) (err error) {
 	c.tuneGC()
-	dir, err := c.emptyDir(data)
+	dir, made, err := c.emptyDir(data)
 	if err != nil {
 		return err
+	}
+	server, backups := filepath.Join(dir, "server"), filepath.Join(dir, "backups")
+	if keep {
+		server = dir
 	}
 	defer func() {
 		if keep {
 			fmt.Fprintf(c.Stderr, "latchkey: kept in %s; go on with: latchkey up --data '%s'\n", dir, dir)
 			return
 		}
-		err = errors.Join(err, os.RemoveAll(dir))
+		for _, d := range []string{server, backups} {
+			err = errors.Join(err, os.RemoveAll(d))
+		}
+		if made {
+			err = errors.Join(err, os.Remove(dir))
+		}
 	}()
-	server := filepath.Join(dir, "server")
-	backups := filepath.Join(dir, "backups")
-	if keep {
-		server = dir
-		backups = filepath.Join(dir, "backups")
-	}
 	for _, d := range []string{server, backups} {
 		if err := c.FS.MkdirAll(d, 0o700); err != nil {
 			return fmt.Errorf("making the directory: %w", err)
@@ -74,23 +77,23 @@ func (c *call) quickstart(ctx context.Context, data string, keep bool) (err erro
 	}, quickstart.Config{FS: c.FS, Clock: c.Clock, Out: c.Stdout})
 }
 
-// emptyDir is the directory of --data, or a temporary one.
-func (c *call) emptyDir(data string) (string, error) {
+// emptyDir is the directory of --data, or a temporary one. made says that it was not there before.
+func (c *call) emptyDir(data string) (dir string, made bool, err error) {
 	if data == "" {
-		return os.MkdirTemp("", "latchkey-quickstart-")
+		dir, err = os.MkdirTemp("", "latchkey-quickstart-")
+		return dir, true, err
 	}
-	dir, err := filepath.Abs(data)
-	if err != nil {
-		return "", err
+	if dir, err = filepath.Abs(data); err != nil {
+		return "", false, err
 	}
 	entries, err := c.FS.ReadDir(dir)
 	if err == nil && len(entries) > 0 {
-		return "", usagef("--data: %q is not empty", dir)
+		return "", false, usagef("--data: %q is not empty", dir)
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return "", err
+		return "", false, err
 	}
-	return dir, nil
+	return dir, err != nil, nil
 }
 
 // quick is the server of a quickstart.

@@ -158,3 +158,6 @@ func (db *DB) checkpoint(ctx context.Context) error {
 func (db *DB) Checkpoint(ctx context.Context) error {
 	return mapped("checkpointing", db.cfg.Path, db.checkpoint(ctx))
 }
+
+// Sweep removes what killed processes left in memory outside of database files: the indexes of their logs. Call it once when a server starts.
+func Sweep() error { return sealvfs.SweepIndexes() }

@@ -73,10 +73,11 @@ type Store struct {
 
 	overlay sync.Map // page number -> its image on disk, while a scan writes it in place
 
-	indexDir string
-	index    atomic.Pointer[os.FileInfo] // of the index, once a connection made it
-	mainName string
-	vfsName  string
+	indexDir  string
+	indexLock io.Closer
+	index     atomic.Pointer[os.FileInfo] // of the index, once a connection made it
+	mainName  string
+	vfsName   string
 }
 
 type stripe struct {
@@ -101,22 +102,10 @@ func Open(cfg Config) (*Store, error) {
 	if s.log, err = openWAL(s); err != nil {
 		return nil, err
 	}
-	if s.indexDir, err = indexDir(); err != nil {
+	if s.indexDir, s.indexLock, err = indexDir(); err != nil {
 		return nil, err
 	}
 	return s, nil
-}
-
-// indexDir makes the directory for the log's index, in memory if there is such a place.
-func indexDir() (string, error) {
-	for _, base := range []string{"/dev/shm", ""} {
-		if dir, err := os.MkdirTemp(base, "latchkey-index-"); err == nil {
-			return dir, nil
-		} else if base == "" {
-			return "", fmt.Errorf("making a place for the log's index: %w", err)
-		}
-	}
-	return "", errors.New("no temporary directory")
 }
 
 // Close closes the files. Connections must be closed before.
@@ -128,10 +117,8 @@ func (s *Store) Close() error {
 	}
 	s.cache.Wipe()
 	s.log.ring.Wipe()
-	if rerr := os.RemoveAll(s.indexDir); err == nil {
-		err = rerr
-	}
-	return err
+	rerr := os.RemoveAll(s.indexDir)
+	return errors.Join(err, rerr, s.indexLock.Close())
 }
 
 // SetPolicy says from now on which pages may be read.

@@ -1,0 +1,63 @@
+package sealvfs
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"latchkey/internal/fsys"
+)
+
+const (
+	indexPrefix = "latchkey-index-"
+	indexLock   = "lock"
+)
+
+// indexBases are where indexes may lie, the best place first: in memory.
+func indexBases() []string { return []string{"/dev/shm", os.TempDir()} }
+
+// indexDir makes the directory for the log's index, in memory if there is such a place. The lock tells that its owner lives.
+func indexDir() (dir string, lock io.Closer, err error) {
+	for _, base := range indexBases() {
+		if dir, err = os.MkdirTemp(base, indexPrefix); err != nil {
+			continue
+		}
+		if lock, err = (fsys.OS{}).Lock(filepath.Join(dir, indexLock)); err == nil {
+			return dir, lock, nil
+		}
+		_ = os.RemoveAll(dir)
+	}
+	return "", nil, fmt.Errorf("making a place for the log's index: %w", err)
+}
+
+// SweepIndexes removes the directories that processes left which were killed: those whose lock nobody has. Call it once when a server starts.
+func SweepIndexes() error {
+	var errs []error
+	for _, base := range indexBases() {
+		entries, err := os.ReadDir(base)
+		if err != nil {
+			continue
+		}
+		for _, e := range entries {
+			if e.IsDir() && strings.HasPrefix(e.Name(), indexPrefix) {
+				errs = append(errs, sweepIndex(filepath.Join(base, e.Name())))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func sweepIndex(dir string) error {
+	if _, err := os.Stat(filepath.Join(dir, indexLock)); err != nil {
+		return nil // it is just being made
+	}
+	lock, err := (fsys.OS{}).Lock(filepath.Join(dir, indexLock))
+	if err != nil {
+		return nil // its owner lives, or it is another user's
+	}
+	defer lock.Close()
+	return os.RemoveAll(dir)
+}

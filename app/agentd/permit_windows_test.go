@@ -11,7 +11,11 @@ import (
 )
 
 func TestProtectDirectory(t *testing.T) {
-	dir := t.TempDir()
+	dir, err := os.MkdirTemp("", "latchkey-protect")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) }) // Wine cannot always remove what has an access list
 	if ok, err := agentd.DirectoryProtected(dir); err != nil || ok {
 		t.Errorf("before: %v, %v", ok, err)
 	}

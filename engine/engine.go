@@ -43,7 +43,7 @@ type Engine struct {
 	databases *databases.Manager
 	activity  *activity.Log
 	watch     *watch.Watch
-	canaries  sync.Map // messages of the last check, by subject
+	canaries  sync.Map        // messages of the last check, by subject
 	runtime   *keyview.Server // what the catalogue and its views ask of the others
 	server    *server.Server
 	adminMade bool

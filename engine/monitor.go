@@ -114,7 +114,9 @@ func (k keys) Subjects() []watch.Subject {
 
 // Check unwraps the database's own key.
 func (k keys) Check(ctx context.Context, s watch.Subject) monitor.Result {
-	return monitor.Of(k.e.databases.Canary(ctx, databaseID(s.ID)))
+	err := k.e.databases.Canary(ctx, databaseID(s.ID))
+	k.e.canaries.Store(s.ID, msg.Messages(err))
+	return monitor.Of(err)
 }
 
 // Close bars a database.
@@ -139,6 +141,9 @@ func (e *Engine) policy() databases.Policy {
 			case err != nil:
 				return err
 			case r.Cause != monitor.Granted:
+				if list, ok := e.canaries.Load(subjectID(d)); ok && len(list.([]*msg.Error)) > 0 {
+					return msg.List(list.([]*msg.Error))
+				}
 				return (&msg.Error{Number: 50000, Severity: 16, State: 1, Text: monitor.Message(r)})
 			}
 			return nil

@@ -185,7 +185,7 @@ func TestKeyTakenAway(t *testing.T) {
 	refused(t, db, "945", "SELECT * FROM Shop.dbo.t")
 	refused(t, db, "945 5069", "ALTER DATABASE Shop SET READ_ONLY")
 	refused(t, db, "945 5069", "ALTER DATABASE Shop MODIFY NAME = Other")
-	refused(t, db, "50000 945 5069", "ALTER DATABASE Shop SET ONLINE")
+	refused(t, db, "33049 945 5069", "ALTER DATABASE Shop SET ONLINE")
 	if err := r.connect(t, "dba", password, "Shop").PingContext(t.Context()); err == nil || !strings.Contains(err.Error(), "Shop") {
 		t.Errorf("a new connection: %v", err)
 	}

@@ -164,15 +164,15 @@ FROM msdb.dbo.latchkey_backupkey AS k JOIN msdb.dbo.backupset AS s ON s.backup_s
 WHERE k.purpose = 'DATABASE' ORDER BY s.backup_set_id`)
 }
 
-// objects are those of master that name the key.
+// objects are those of master that name the key. A login's SID ends in the thumbprint of the key that it was made from; the key's own sid is not shown for providers' keys.
 func (l *look) objects(ctx context.Context) error {
 	if err := l.each(ctx, AsymmetricKey, "SELECT name, thumbprint, 'of master' FROM master.sys.asymmetric_keys ORDER BY name"); err != nil {
 		return err
 	}
-	if err := l.each(ctx, Login, `SELECT p.name, a.thumbprint, CONCAT('from asymmetric key ', a.name) FROM sys.server_principals AS p JOIN master.sys.asymmetric_keys AS a ON a.sid = p.sid ORDER BY p.name`); err != nil {
+	if err := l.each(ctx, Login, `SELECT p.name, a.thumbprint, CONCAT('from asymmetric key ', a.name) FROM sys.server_principals AS p JOIN master.sys.asymmetric_keys AS a ON p.type = 'K' AND (a.sid = p.sid OR SUBSTRING(p.sid, 13, 32) = a.thumbprint) ORDER BY p.name`); err != nil {
 		return err
 	}
-	return l.each(ctx, Credential, `SELECT c.name, a.thumbprint, CONCAT('of login ', p.name) FROM sys.server_principals AS p JOIN master.sys.asymmetric_keys AS a ON a.sid = p.sid
+	return l.each(ctx, Credential, `SELECT c.name, a.thumbprint, CONCAT('of login ', p.name) FROM sys.server_principals AS p JOIN master.sys.asymmetric_keys AS a ON p.type = 'K' AND (a.sid = p.sid OR SUBSTRING(p.sid, 13, 32) = a.thumbprint)
 JOIN sys.server_principal_credentials AS m ON m.principal_id = p.principal_id JOIN sys.credentials AS c ON c.credential_id = m.credential_id ORDER BY c.name`)
 }
 

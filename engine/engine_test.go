@@ -220,3 +220,14 @@ func TestReadErrorLog(t *testing.T) {
 		t.Error("a login without rights read the log")
 	}
 }
+
+// Large constants that are folded into a smaller one leave no place in SQLite's text; they are no error.
+func TestLargeConstants(t *testing.T) {
+	r := start(t, config(t.TempDir()))
+	db := r.connect(t, "dba", password, "")
+	var a, b int
+	err := db.QueryRowContext(t.Context(), "SELECT LEN(STR(1, 8000, 20)), LEN(a) FROM (SELECT REPLICATE('x', 8000) AS a) AS x WHERE REPLICATE('a', 8000) NOT LIKE '%b'").Scan(&a, &b)
+	if err != nil || a != 8000 || b != 8000 {
+		t.Errorf("%d, %d, %v", a, b, err)
+	}
+}

@@ -1,6 +1,8 @@
 package cell
 
 import (
+	"errors"
+
 	"encoding/hex"
 	"fmt"
 	"math"
@@ -15,6 +17,14 @@ import (
 
 // Bind gives parameter i (from 1) of a statement a value of type t.
 func Bind(s *sqlite3.Stmt, i int, t sqltype.Type, v sqltype.Value) error {
+	err := bind(s, i, t, v)
+	if err != nil && errors.Is(err, sqlite3.RANGE) && i > s.BindCount() {
+		return nil // a constant that went into a larger one: its place is not in the text any more
+	}
+	return err
+}
+
+func bind(s *sqlite3.Stmt, i int, t sqltype.Type, v sqltype.Value) error {
 	r, err := Encode(t, v)
 	if err != nil {
 		return err

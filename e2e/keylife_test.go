@@ -181,7 +181,11 @@ func TestBackupsSurviveKills(t *testing.T) {
 	bak, trn := filepath.Join(media, "a.bak"), filepath.Join(media, "a.trn")
 	execAll(t, db, "CREATE DATABASE Shop",
 		"USE Shop; CREATE TABLE dbo.t (a int NOT NULL PRIMARY KEY, b nvarchar(400)); INSERT INTO dbo.t SELECT value, REPLICATE(N'row', 100) FROM GENERATE_SERIES(1, 8000)",
-		"USE Shop; CREATE DATABASE ENCRYPTION KEY WITH ALGORITHM = AES_256 ENCRYPTION BY SERVER ASYMMETRIC KEY LatchkeyDemoKey", "ALTER DATABASE Shop SET ENCRYPTION ON",
+		"USE Shop; CREATE DATABASE ENCRYPTION KEY WITH ALGORITHM = AES_256 ENCRYPTION BY SERVER ASYMMETRIC KEY LatchkeyDemoKey", "ALTER DATABASE Shop SET ENCRYPTION ON")
+	for number(t, db, "SELECT encryption_state FROM sys.dm_database_encryption_keys WHERE database_id = DB_ID(N'Shop')") != 3 {
+		waitALittle() // a backup amid the scan is restored amid it, and cannot be replaced before its end
+	}
+	execAll(t, db,
 		"BACKUP DATABASE Shop TO DISK = '"+bak+"'", "INSERT INTO Shop.dbo.t SELECT value, N'x' FROM GENERATE_SERIES(10001, 12000)", "BACKUP LOG Shop TO DISK = '"+trn+"'")
 	rounds := 6
 	if os.Getenv("LATCHKEY_LONG") == "1" {
@@ -202,7 +206,7 @@ func TestBackupsSurviveKills(t *testing.T) {
 		select {
 		case err = <-finished:
 			finished <- err
-		case <-time.After(time.Duration(rand.IntN(900)) * time.Millisecond):
+		case <-time.After(time.Duration(rand.IntN(250)) * time.Millisecond):
 		}
 		s.kill(t)
 		err = <-finished

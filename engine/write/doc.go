@@ -11,7 +11,5 @@
 // [Run.Row] as they are written.
 //
 // A statement may name a view or common table expression over one table (package through). Package row has what is done to single
-// rows.
-//
-// What is not supported is refused by name (message 40517).
+// rows. What is not supported is refused by name (message 40517).
 package write

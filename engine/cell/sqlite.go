@@ -1,9 +1,8 @@
 package cell
 
 import (
-	"errors"
-
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"math"
 	"strconv"

@@ -16,13 +16,14 @@ import (
 	_ "github.com/microsoft/go-mssqldb"
 
 	"latchkey/engine"
+	"latchkey/internal/clock"
 	"latchkey/internal/secret"
 )
 
-// benchBackup backs a database up and restores it, beside a plain copy of its file on the same disk, each made durable. 256 MB, or 1 GB with LATCHKEY_LONG=1.
+// benchBackup backs a database up and restores it, beside a plain copy of its file on the same disk, each made durable. 256 MB; 1 GB with `go run ./internal/bench backup long`.
 func benchBackup(ctx context.Context, b *bench) (err error) {
 	megabytes := 256
-	if os.Getenv("LATCHKEY_LONG") == "1" {
+	if b.long {
 		megabytes = 1024
 	}
 	dir := filepath.Join(b.scratch, "backup")
@@ -83,10 +84,7 @@ func benchBackup(ctx context.Context, b *bench) (err error) {
 		for watch.Err() == nil {
 			now, _ := resident()
 			top = max(top, now)
-			select {
-			case <-watch.Done():
-			case <-time.After(20 * time.Millisecond):
-			}
+			_ = clock.Sleep(watch, clock.System{}, 20*time.Millisecond)
 		}
 		most <- top
 	}()

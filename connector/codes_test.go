@@ -583,11 +583,15 @@ func faults() []fault {
 
 // provokedElsewhere are codes that are no errors of the provider's, and where they come from.
 func provokedElsewhere() map[code.Code]string {
-	return map[code.Code]string{
+	list := map[code.Code]string{
 		code.Success:            "a call that worked",
 		code.InsufficientBuffer: "the C interface's two-call protocol; see shim",
 		code.ProviderError:      "a panic caught at the C interface; see shim and agent",
 	}
+	for n := 5001; n <= 5007; n++ {
+		list[code.In(code.Provider, n)] = "the library, when its agent cannot answer; see shim/shimtest and agent"
+	}
+	return list
 }
 
 func TestEachCodeIsProvokedByARealFault(t *testing.T) {

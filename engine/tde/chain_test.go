@@ -370,7 +370,7 @@ func TestKeptLogUnderFaults(t *testing.T) {
 	count := &fsys.Nth{Kinds: fsys.OpChange}
 	var none *fullBackup
 	must(t, run(fsys.NewFaulty(newMem(t), count.Hook), newStory(), &none))
-	step := 9
+	step := 8 * raced
 	if long() {
 		step = 1
 	}

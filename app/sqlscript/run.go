@@ -137,6 +137,9 @@ func (r *Runner) command(line string, number int) (more bool, err error) {
 			return false, nil
 		}
 	}
+	if r := []rune(line); len(r) > 40 { // a file that is no script has lines of any length
+		line = string(r[:40]) + "..."
+	}
 	return false, fmt.Errorf("line %d: %q is not supported; known are :setvar NAME VALUE, :on error exit|ignore, :exit, :quit", number, line)
 }
 

@@ -137,7 +137,7 @@ func (r *run) restoreInto(s *ast.Restore, o *options, verb string, every int64) 
 		if err := o.rest(verb); err != nil {
 			return err
 		}
-		return r.recover(name, verb)
+		return r.recover(name)
 	}
 	if err := r.mayRestore(name); err != nil {
 		return err
@@ -320,7 +320,7 @@ func (r *run) restoreLog(p into) error {
 }
 
 // recover opens a database that was left restoring.
-func (r *run) recover(name, _ string) error {
+func (r *run) recover(name string) error {
 	db, err := r.restoring(name)
 	if err != nil {
 		return err

@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/ncruces/go-sqlite3"
+
 	"latchkey/engine/tde/header"
 	"latchkey/engine/tde/scan"
 	"latchkey/internal/clock"
@@ -13,6 +15,8 @@ import (
 
 const (
 	checkpointRetry = 20 * time.Millisecond
+	checkpointPause = 500 * time.Millisecond
+	checkpointWait  = 40 * time.Millisecond // how long one try keeps writers out at most
 	positionEvery   = time.Second // how often a scan's position is made durable; pages that it rewrote are told anyway
 )
 
@@ -251,20 +255,24 @@ func (db *DB) runScan(ctx context.Context, h *header.Header) error {
 // finish ends a scan that has passed all pages. The order matters: what the old state left in the log and in the journal is gone
 // for good before the header says so, and only what the header no longer names is forgotten.
 func (db *DB) finish(ctx context.Context, h *header.Header) error {
-	for { // a snapshot's pages may still need the old key
+	for wait := checkpointRetry; ; wait = longer(wait) {
 		db.freeze.Lock()
-		if db.snaps.Load() == 0 {
+		err := error(sqlite3.BUSY)
+		if db.snaps.Load() == 0 { // a snapshot's pages may still need the old key
+			err = db.tryCheckpoint()
+		}
+		if err == nil {
 			break
 		}
-		db.freeze.Unlock()
-		if err := sleep(ctx, db.cfg.Clock, checkpointRetry); err != nil {
+		db.freeze.Unlock() // a backup may begin while a reader keeps the log
+		if !errors.Is(err, sqlite3.BUSY) {
+			return err
+		}
+		if err := sleep(ctx, db.cfg.Clock, wait); err != nil {
 			return err
 		}
 	}
 	defer db.freeze.Unlock()
-	if err := db.checkpoint(ctx); err != nil {
-		return err
-	}
 	if err := db.store.SyncLog(); err != nil {
 		return err
 	}

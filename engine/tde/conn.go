@@ -135,24 +135,31 @@ func (c *Conn) Exec(sql string) error { return c.Err(c.Conn.Exec(sql)) }
 
 // checkpoint copies the log back and empties it, waiting for readers that need it.
 func (db *DB) checkpoint(ctx context.Context) error {
-	for {
-		db.keeper.Lock()
-		c := db.keeper.c
-		if c == nil {
-			db.keeper.Unlock()
-			return ErrClosed
-		}
-		_, _, err := c.WALCheckpoint("main", checkpointTruncate)
-		err = c.Err(err)
-		db.keeper.Unlock()
-		if !errors.Is(err, sqlite3.BUSY) {
+	for wait := checkpointRetry; ; wait = longer(wait) {
+		if err := db.tryCheckpoint(); !errors.Is(err, sqlite3.BUSY) {
 			return err
 		}
-		if err := sleep(ctx, db.cfg.Clock, checkpointRetry); err != nil {
+		if err := sleep(ctx, db.cfg.Clock, wait); err != nil {
 			return err
 		}
 	}
 }
+
+// tryCheckpoint is [sqlite3.BUSY] if a reader still needs the log. SQLite keeps writers out while it waits for readers, so the
+// keeper waits for checkpointWait only, and the pauses between two tries grow: a reader that stays for hours costs writers little.
+func (db *DB) tryCheckpoint() error {
+	db.keeper.Lock()
+	defer db.keeper.Unlock()
+	c := db.keeper.c
+	if c == nil {
+		return ErrClosed
+	}
+	_, _, err := c.WALCheckpoint("main", checkpointTruncate)
+	return c.Err(err)
+}
+
+// longer is the pause after a pause of d.
+func longer(d time.Duration) time.Duration { return min(2*d, checkpointPause) }
 
 // Checkpoint copies the log back into the file and empties it, waiting for readers that still need it.
 func (db *DB) Checkpoint(ctx context.Context) error {

@@ -196,6 +196,9 @@ func (db *DB) open(ctx context.Context, keys Keys) error {
 	if db.keeper.c, err = db.connect(ctx); err != nil {
 		return err
 	}
+	if err := db.keeper.c.BusyTimeout(checkpointWait); err != nil {
+		return err
+	}
 	if err := db.store.PinIndex(); err != nil {
 		return err
 	}

@@ -17,7 +17,7 @@ const (
 	checkpointRetry = 20 * time.Millisecond
 	checkpointPause = 500 * time.Millisecond
 	checkpointWait  = 40 * time.Millisecond // how long one try keeps writers out at most
-	positionEvery   = time.Second // how often a scan's position is made durable; pages that it rewrote are told anyway
+	positionEvery   = time.Second           // how often a scan's position is made durable; pages that it rewrote are told anyway
 )
 
 func sleep(ctx context.Context, c clock.Clock, d time.Duration) error { return clock.Sleep(ctx, c, d) }

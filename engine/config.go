@@ -56,9 +56,9 @@ type Admin struct {
 
 // Databases bounds what databases may take; see databases.Config for the fields and their defaults.
 type Databases struct {
-	Connections, Unwraps, Opens      int
-	CacheBytes, TempBytes, ScanRate  int64
-	RetryFirst, RetryMost, StartWait time.Duration
+	Connections, Unwraps, Opens               int
+	CacheBytes, TempBytes, ScanRate           int64
+	RetryFirst, RetryMost, StartWait, BarWait time.Duration
 }
 
 // The folder.

@@ -193,7 +193,7 @@ func (e *Engine) openDatabases(ctx context.Context) error {
 		FS: c.FS, Dir: filepath.Join(c.Dir, dataDir), System: filepath.Join(c.Dir, systemDir), Catalog: e.catalog, Service: e.key, Sessions: e.sessions,
 		Keys: &provider.Keys{Catalog: e.catalog, Set: e.providers}, Clock: c.Clock, Log: e.log,
 		Connections: d.Connections, Unwraps: d.Unwraps, Opens: d.Opens, CacheBytes: d.CacheBytes, TempBytes: d.TempBytes, ScanRate: d.ScanRate,
-		RetryFirst: d.RetryFirst, RetryMost: d.RetryMost, StartWait: d.StartWait, Policy: e.policy(),
+		RetryFirst: d.RetryFirst, RetryMost: d.RetryMost, StartWait: d.StartWait, BarWait: d.BarWait, Policy: e.policy(),
 	})
 	e.runtime.Databases = e.databases
 	e.closing(e.databases.Close)

@@ -26,6 +26,7 @@ type moody struct {
 	*keystmttest.Library
 	mu      sync.Mutex
 	err     error
+	hold    chan struct{} // if set, unwraps wait until it is closed
 	unwraps atomic.Int64
 }
 
@@ -51,8 +52,15 @@ type moodySession struct {
 func (s *moodySession) Unwrap(ctx context.Context, t ekm.Thumbprint, w ekm.Wrapped) (*secret.Bytes, error) {
 	s.m.unwraps.Add(1)
 	s.m.mu.Lock()
-	err := s.m.err
+	err, hold := s.m.err, s.m.hold
 	s.m.mu.Unlock()
+	if hold != nil {
+		select {
+		case <-hold:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -77,14 +77,12 @@ func (e *entry) bar(on bool) {
 	e.barred = on
 }
 
-const (
-	leaveBound = 5 * time.Second  // for the sessions in a database to end
-	killBound  = 20 * time.Second // for others with a transaction in it
-)
+// killBound is how long sessions that were ended may take to let a database go.
+const killBound = 20 * time.Second
 
 // Bar closes a database because its key is refused, and keeps it closed until [Manager.Unbar]: nobody is let in, the sessions in it are
-// ended and their transactions rolled back; nothing that was committed is lost. Where sessions of other databases use it still after a
-// few seconds, all sessions with an open transaction or a statement under way are ended. DROP DATABASE is all that can be done to it then.
+// ended and their transactions rolled back; nothing that was committed is lost. Sessions of other databases that use it still after a
+// few seconds, in a statement or a transaction, are ended too, and no others. DROP DATABASE is all that can be done to it then.
 func (m *Manager) Bar(ctx context.Context, id int, why error) error {
 	e := m.entry(id)
 	if e == nil {
@@ -93,13 +91,12 @@ func (m *Manager) Bar(ctx context.Context, id int, why error) error {
 	e.bar(true)
 	reason := fmt.Errorf("%w: %w", ErrBarred, why)
 	ended := m.cfg.Sessions.KillOthers(id, 0)
-	bound, cancel := context.WithTimeout(ctx, leaveBound)
+	bound, cancel := context.WithTimeout(ctx, m.cfg.BarWait)
 	err := e.close(bound, model.RecoveryPending, reason)
 	cancel()
 	if err != nil && ctx.Err() == nil && e.info().Leases > 0 {
-		for _, s := range m.cfg.Sessions.List() {
-			if s.Transactions > 0 || s.Database == id || s.Running {
-				_ = m.cfg.Sessions.Kill(s.ID, 0) // it may have ended meanwhile
+		for _, s := range e.holders() {
+			if m.cfg.Sessions.Kill(s, 0) == nil { // else it has ended meanwhile
 				ended++
 			}
 		}

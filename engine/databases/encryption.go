@@ -9,6 +9,7 @@ import (
 	"latchkey/engine/catalog"
 	"latchkey/engine/catalog/database"
 	"latchkey/engine/catalog/msg"
+	"latchkey/engine/sessions"
 	"latchkey/engine/tde"
 )
 
@@ -40,7 +41,7 @@ func (m *Manager) with(ctx context.Context, id int, f func(*tde.DB) error) error
 	if err != nil {
 		return err
 	}
-	defer e.release()
+	defer e.release(sessions.Of(ctx))
 	err = f(p.DB)
 	m.Report(id, err)
 	return err

@@ -26,13 +26,13 @@ type entry struct {
 	pool     *pool.Pool    // nil unless it is open
 	barred   bool          // its key is refused: it stays closed
 	renewing bool          // it is being closed to be opened anew
-	users    int           // leases and attachments
+	users    map[int]int   // leases and attachments by session; 0 is the server itself
 	idle     chan struct{} // closed when users comes to 0; nil unless somebody waits for that
 	settled  chan struct{} // closed unless it is being opened
 }
 
 func (m *Manager) newEntry(id int, path string) *entry {
-	return &entry{id: id, path: path, turn: make(chan struct{}, 1), state: model.Recovering, settled: make(chan struct{})}
+	return &entry{users: make(map[int]int), id: id, path: path, turn: make(chan struct{}, 1), state: model.Recovering, settled: make(chan struct{})}
 }
 
 // take waits for the turn to open or close it; give it back by calling the result.
@@ -90,22 +90,24 @@ func (e *entry) ready() <-chan struct{} {
 	return e.settled
 }
 
-// use counts a user of the open database; nil and the state if it is not open.
-func (e *entry) use() (*pool.Pool, int) {
+// use counts a user of the open database, a session or 0; nil and the state if it is not open.
+func (e *entry) use(session int) (*pool.Pool, int) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.pool == nil {
 		return nil, e.state
 	}
-	e.users++
+	e.users[session]++
 	return e.pool, e.state
 }
 
-func (e *entry) release() {
+func (e *entry) release(session int) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.users--
-	if e.users == 0 && e.idle != nil {
+	if e.users[session]--; e.users[session] == 0 {
+		delete(e.users, session)
+	}
+	if len(e.users) == 0 && e.idle != nil {
 		close(e.idle)
 		e.idle = nil
 	}
@@ -114,7 +116,24 @@ func (e *entry) release() {
 func (e *entry) info() Info {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return Info{ID: e.id, State: e.state, Reason: e.reason, Path: e.path, Leases: e.users}
+	n := 0
+	for _, k := range e.users {
+		n += k
+	}
+	return Info{ID: e.id, State: e.state, Reason: e.reason, Path: e.path, Leases: n}
+}
+
+// holders are the sessions that use the open database.
+func (e *entry) holders() []int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	out := make([]int, 0, len(e.users))
+	for s := range e.users {
+		if s != 0 {
+			out = append(out, s)
+		}
+	}
+	return out
 }
 
 func (e *entry) status() (tde.Status, bool) {
@@ -148,7 +167,7 @@ func (e *entry) closeHeld(ctx context.Context, state int, reason error) error {
 	}
 	e.pool, e.state = nil, state
 	var idle chan struct{}
-	if e.users > 0 {
+	if len(e.users) > 0 {
 		idle = make(chan struct{})
 		e.idle = idle
 	}

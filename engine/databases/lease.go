@@ -10,6 +10,7 @@ import (
 	"latchkey/engine/catalog/msg"
 	"latchkey/engine/databases/pool"
 	"latchkey/engine/lite"
+	"latchkey/engine/sessions"
 	"latchkey/engine/tde"
 )
 
@@ -19,6 +20,7 @@ type Lease struct {
 	m    *Manager
 	e    *entry
 	p    *pool.Pool
+	who  int  // the session
 	turn bool // to write
 	once sync.Once
 }
@@ -30,16 +32,17 @@ func (m *Manager) Lease(ctx context.Context, id int) (*Lease, error) {
 	if err != nil {
 		return nil, err
 	}
+	who := sessions.Of(ctx)
 	c, err := p.Get(ctx)
 	if err != nil {
-		e.release()
+		e.release(who)
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
 		m.Report(id, err)
 		return nil, fmt.Errorf("connecting to database %d: %w", id, err)
 	}
-	return &Lease{Conn: c, m: m, e: e, p: p}, nil
+	return &Lease{Conn: c, m: m, e: e, p: p, who: who}, nil
 }
 
 // Write waits for the turn to write, which Release and Discard give back, among all leases of the database that ask for it; call it before
@@ -87,7 +90,7 @@ func (l *Lease) end(sound bool) {
 	if l.turn {
 		<-l.p.Turn()
 	}
-	l.e.release()
+	l.e.release(l.who)
 	if broken != nil {
 		l.m.renew(l.e, broken)
 	}
@@ -97,6 +100,7 @@ func (l *Lease) end(sound bool) {
 type Attached struct {
 	DB   *tde.DB
 	e    *entry
+	who  int
 	once sync.Once
 }
 
@@ -106,13 +110,13 @@ func (m *Manager) Attach(ctx context.Context, id int) (*Attached, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Attached{DB: p.DB, e: e}, nil
+	return &Attached{DB: p.DB, e: e, who: sessions.Of(ctx)}, nil
 }
 
 // Release lets the database go. It must be detached before.
-func (a *Attached) Release() { a.once.Do(a.e.release) }
+func (a *Attached) Release() { a.once.Do(func() { a.e.release(a.who) }) }
 
-// acquire finds an open database and counts a user, who must call release.
+// acquire finds an open database and counts its user, which is the session of ctx, who must call release.
 func (m *Manager) acquire(ctx context.Context, id int) (*entry, *pool.Pool, error) {
 	e := m.entry(id)
 	if e == nil {
@@ -121,7 +125,7 @@ func (m *Manager) acquire(ctx context.Context, id int) (*entry, *pool.Pool, erro
 	if err := m.await(ctx, e); err != nil {
 		return nil, nil, err
 	}
-	p, state := e.use()
+	p, state := e.use(sessions.Of(ctx))
 	if p == nil {
 		return nil, nil, unavailable(state, m.name(id))
 	}

@@ -61,6 +61,8 @@ type Config struct {
 	RetryFirst, RetryMost time.Duration
 	// StartWait is how long a session waits for a database that is being opened before it gets message 922; 0 means 10 s, less than a login may take.
 	StartWait time.Duration
+	// BarWait is how long those who use a database that is barred from elsewhere have to finish, before they are ended; 0 means 5 s.
+	BarWait time.Duration
 }
 
 func (c *Config) defaults() {
@@ -93,7 +95,7 @@ func (c *Config) defaults() {
 	for _, d := range []struct {
 		v  *time.Duration
 		to time.Duration
-	}{{&c.RetryFirst, 5 * time.Second}, {&c.RetryMost, 2 * time.Minute}, {&c.StartWait, 10 * time.Second}} {
+	}{{&c.RetryFirst, 5 * time.Second}, {&c.RetryMost, 2 * time.Minute}, {&c.StartWait, 10 * time.Second}, {&c.BarWait, 5 * time.Second}} {
 		if *d.v <= 0 {
 			*d.v = d.to
 		}
@@ -226,6 +228,20 @@ func (m *Manager) All() []Info {
 	}
 	slices.SortFunc(out, func(a, b Info) int { return a.ID - b.ID })
 	return out
+}
+
+// State is what a database is in; false if there is none of this id. One that is tried again after it did not open stays
+// RECOVERY_PENDING meanwhile, so that a glance does not tell of hope at every attempt.
+func (m *Manager) State(id int) (state int, ok bool) {
+	e := m.entry(id)
+	if e == nil {
+		return 0, false
+	}
+	i := e.info()
+	if i.State == model.Recovering && i.Reason != nil {
+		return model.RecoveryPending, true
+	}
+	return i.State, true
 }
 
 // Status tells of a database's encryption; false if it is not open.

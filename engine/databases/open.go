@@ -57,8 +57,8 @@ func (m *Manager) open(ctx context.Context, e *entry) error {
 }
 
 func (m *Manager) openHeld(ctx context.Context, e *entry) error {
-	if p, _ := e.use(); p != nil {
-		e.release()
+	if p, _ := e.use(0); p != nil {
+		e.release(0)
 		return nil
 	}
 	d := m.cfg.Catalog.State().Databases.Get(e.id)

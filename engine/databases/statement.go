@@ -203,11 +203,11 @@ func (m *Manager) endLog(ctx context.Context, o database.Set) {
 	if e == nil {
 		return
 	}
-	p, _ := e.use()
+	p, _ := e.use(0)
 	if p == nil {
 		return
 	}
-	defer e.release()
+	defer e.release(0)
 	if err := dropUnused(ctx, p.DB, d); err != nil {
 		m.cfg.Log.Error("the kept log of a database stays until it is opened next", "database", d.Name, "err", err)
 	}

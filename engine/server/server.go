@@ -169,7 +169,7 @@ func (s *Server) accept(socket net.Conn) {
 		_ = socket.Close()
 		return
 	}
-	ctx, cancel := context.WithCancelCause(s.ctx)
+	ctx, cancel := context.WithCancelCause(sessions.With(s.ctx, spid))
 	c := &client{s: s, socket: socket, from: from, spid: spid, cancel: cancel, waiting: true}
 	if why := s.admit(c); why != "" {
 		cancel(errOver)

@@ -32,6 +32,18 @@ var (
 	ErrKilled = errors.New("session was killed")
 )
 
+// number is the key of a session's number in a context.
+type number struct{}
+
+// With gives a context that carries a session's number, for whoever must know for whom something is held.
+func With(ctx context.Context, id int) context.Context { return context.WithValue(ctx, number{}, id) }
+
+// Of is the session that a context is of; 0 for work of the server itself.
+func Of(ctx context.Context) int {
+	id, _ := ctx.Value(number{}).(int)
+	return id
+}
+
 // Who says who a session is and where it comes from. It does not change.
 type Who struct {
 	Login     int    // server principal id, as logged in

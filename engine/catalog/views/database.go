@@ -32,17 +32,18 @@ func (c *ctx) databases() ([]row, error) {
 		if !all && d.ID > model.TempDB && d.ID != c.Caller.Database && !c.owns(d) {
 			continue
 		}
+		state := c.stateOf(d)
 		r := row{
 			"name": d.Name, "database_id": d.ID, "owner_sid": d.OwnerSID, "create_date": d.Created, "compatibility_level": d.Compatibility,
-			"user_access": d.UserAccess, "user_access_desc": name(accessNames, d.UserAccess), "is_read_only": d.ReadOnly, "state": d.State,
-			"state_desc": database.StateName(d.State), "recovery_model": d.Recovery, "recovery_model_desc": recoveryNames[d.Recovery],
+			"user_access": d.UserAccess, "user_access_desc": name(accessNames, d.UserAccess), "is_read_only": d.ReadOnly, "state": state,
+			"state_desc": database.StateName(state), "recovery_model": d.Recovery, "recovery_model_desc": recoveryNames[d.Recovery],
 			"page_verify_option": d.PageVerify, "page_verify_option_desc": pageVerifyNames[d.PageVerify], "is_encrypted": d.Encrypted,
 			"snapshot_isolation_state": 0, "snapshot_isolation_state_desc": "OFF", "log_reuse_wait": 0, "log_reuse_wait_desc": "NOTHING",
 			"containment": d.Containment, "containment_desc": "NONE", "target_recovery_time_in_seconds": d.TargetRecovery, "delayed_durability": 0,
 			"delayed_durability_desc": "DISABLED", "service_broker_guid": guid(d.GUID), "catalog_collation_type": 0,
 			"catalog_collation_type_desc": "DATABASE_DEFAULT", "physical_database_name": d.Name, "is_cleanly_shutdown": false,
 		}
-		if d.State == model.Online {
+		if state == model.Online {
 			r["collation_name"] = d.Collation
 		}
 		r["is_master_key_encrypted_by_server"] = c.serviceProtects(d.ID)
@@ -54,6 +55,22 @@ func (c *ctx) databases() ([]row, error) {
 		out = append(out, r)
 	}
 	return out, nil
+}
+
+// stateOf is what a database is in now: the catalogue has what was found last, and knows of no opening under way.
+func (c *ctx) stateOf(d *model.Database) int {
+	if s, ok := c.Runtime.DatabaseState(d.ID); ok {
+		return s
+	}
+	return d.State
+}
+
+// fileState is the state of a database's files: sys.master_files has no word for EMERGENCY, in which they can be read.
+func fileState(s int) int {
+	if s == model.Emergency {
+		return model.Online
+	}
+	return s
 }
 
 func (c *ctx) owns(d *model.Database) bool {
@@ -123,6 +140,7 @@ func (c *ctx) masterFiles() ([]row, error) {
 		if !all && !c.owns(d) {
 			continue
 		}
+		state := fileState(c.stateOf(d))
 		for _, f := range d.Files {
 			kind, desc, space := 0, "ROWS", 1
 			if f.Log {
@@ -130,7 +148,7 @@ func (c *ctx) masterFiles() ([]row, error) {
 			}
 			out = append(out, row{
 				"database_id": d.ID, "file_id": f.ID, "file_guid": guid(f.GUID), "type": kind, "type_desc": desc, "data_space_id": space, "name": f.Name,
-				"physical_name": f.Physical, "state": 0, "state_desc": "ONLINE", "size": f.Pages, "max_size": f.MaxPages, "growth": f.Growth,
+				"physical_name": f.Physical, "state": state, "state_desc": database.StateName(state), "size": f.Pages, "max_size": f.MaxPages, "growth": f.Growth,
 				"is_media_read_only": false, "is_read_only": d.ReadOnly, "is_sparse": false, "is_percent_growth": f.Percent, "is_name_reserved": false,
 			})
 		}

@@ -18,6 +18,8 @@ var ErrNoView = errors.New("no such view")
 type Runtime interface {
 	// Encryption is the state of a database's encryption; false if the database has no key or is not open.
 	Encryption(db int) (Encryption, bool)
+	// DatabaseState is the state that a database is in, as model has them; false if only the catalogue knows.
+	DatabaseState(db int) (int, bool)
 	// ProviderSessions are the open sessions with providers.
 	ProviderSessions() []ProviderSession
 	// OpenKeys are the symmetric keys that the caller's session has open.
@@ -124,5 +126,6 @@ func (c *ctx) need(permission string) error {
 type idle struct{}
 
 func (idle) Encryption(int) (Encryption, bool)   { return Encryption{}, false }
+func (idle) DatabaseState(int) (int, bool)       { return 0, false }
 func (idle) ProviderSessions() []ProviderSession { return nil }
 func (idle) OpenKeys() []OpenKey                 { return nil }

@@ -112,6 +112,8 @@ func TestEveryView(t *testing.T) {
 // running is a server with a session and a scan at 40 percent.
 type running struct{}
 
+func (running) DatabaseState(int) (int, bool) { return 0, false }
+
 func (running) Encryption(int) (views.Encryption, bool) {
 	return views.Encryption{State: 2, Scan: 1, Percent: 40, Opened: time.Date(2025, 12, 3, 0, 0, 0, 0, time.UTC)}, true
 }

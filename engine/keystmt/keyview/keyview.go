@@ -33,6 +33,7 @@ type Sessions interface {
 // Databases tells of open databases; *databases.Manager does.
 type Databases interface {
 	Status(id int) (tde.Status, bool)
+	State(id int) (state int, ok bool)
 	Scanning(id int) (scan, protector bool)
 }
 
@@ -97,6 +98,14 @@ func (s session) Encryption(db int) (views.Encryption, bool) {
 		e.ScanTime = later(st.Set, st.Regenerated)
 	}
 	return e, true
+}
+
+// DatabaseState is what a database is in.
+func (s session) DatabaseState(db int) (int, bool) {
+	if s.Databases == nil {
+		return 0, false
+	}
+	return s.Databases.State(db)
 }
 
 func later(a, b time.Time) time.Time {

@@ -29,6 +29,9 @@ func (tx *Tx) DeleteKey(name string) (*akv.DeletedKeyBundle, error) {
 		if l.version.Val.Managed {
 			return keyspec.Forbidden(akv.InnerKeyManaged, "Operation \"delete\" is not allowed as this object's lifetime is managed by Key Vault.")
 		}
+		if err := tx.Needed(b, of(l.head.Val.Name, "")); err != nil {
+			return err
+		}
 		head := *l.head.Val
 		head.ReadyAt = 0
 		head.Deleted = &keydb.Deletion{
@@ -49,6 +52,9 @@ func (tx *Tx) DeleteKey(name string) (*akv.DeletedKeyBundle, error) {
 				return err
 			}
 			*b = *tx.s.db.Batch()
+			if err := tx.Needed(b, of(l.head.Val.Name, "")); err != nil {
+				return err
+			}
 		}
 		b.MoveHead(tx.Vault.ID, l.head.Val, l.head.Rev, &head)
 		tx.Object = tx.view().KID(head.Name, "")
@@ -143,6 +149,9 @@ func (tx *Tx) PurgeKey(name string) error {
 		}
 		if tx.Vault.PurgeProtect {
 			return keyspec.Forbidden("", "Operation \"purge\" is not allowed because purge protection is enabled for this vault. Key Vault service will automatically purge it after the retention period has passed.")
+		}
+		if err := tx.Needed(b, of(l.head.Val.Name, "")); err != nil {
+			return err
 		}
 		b.DeleteHead(tx.Vault.ID, l.head.Val, l.head.Rev)
 		b.Garbage(tx.Vault.ID, l.head.Val.Key, tx.Now)

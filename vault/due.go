@@ -6,9 +6,9 @@ import (
 	"slices"
 	"time"
 
-	"latchkey/vault/door"
-
+	"latchkey/akv"
 	"latchkey/internal/clock"
+	"latchkey/vault/door"
 	"latchkey/vault/keydb"
 	"latchkey/vault/rotation"
 )
@@ -132,6 +132,17 @@ func (s *Service) system(ctx context.Context, op door.Op, v keydb.Entry[keydb.Va
 func (s *Service) purgeDue(ctx context.Context, v keydb.Entry[keydb.Vault], h keydb.Entry[keydb.Head]) error {
 	return s.system(ctx, door.OpKeyPurgeIfDue, v, h.Val, func(tx *Tx) error {
 		b := s.db.Batch()
+		if needed := new(akv.Error); errors.As(tx.Needed(b, of(h.Val.Name, "")), &needed) {
+			// It would be lost for good under a server that says that it needs it: the purge waits, a day at a time.
+			tx.Name = "KeyPurgePostponed"
+			head, gone := *h.Val, *h.Val.Deleted
+			gone.Purge = tx.Now.Unix() + int64(day.Seconds())
+			head.Deleted = &gone
+			head.Due = rotation.Next(&head, nil)
+			b.PutHead(v.Val.ID, &head, h.Rev, h.Val.Due)
+			s.log.Warn("a deleted key is not purged: a server needs it", "vault", v.Val.ID, "key", h.Val.Name, "why", needed.Message)
+			return tx.Commit(b)
+		}
 		b.DeleteHead(v.Val.ID, h.Val, h.Rev)
 		b.Garbage(v.Val.ID, h.Val.Key, tx.Now)
 		return tx.Commit(b)

@@ -1,6 +1,8 @@
 package vault
 
 import (
+	"strings"
+
 	"latchkey/akv"
 	"latchkey/internal/secret"
 	"latchkey/keywrap"
@@ -169,6 +171,11 @@ func (tx *Tx) UpdateKey(name, version string, r *akv.UpdateKey) (*akv.KeyBundle,
 		}
 		next.Updated = tx.Now.Unix()
 		head := l.head.Val
+		if now := tx.Now.Unix(); keyspec.Opens(l.version.Val, now) && !keyspec.Opens(next, now) {
+			if err := tx.Needed(b, of(head.Name, next.ID)); err != nil {
+				return err
+			}
+		}
 		b.CheckHead(tx.Vault.ID, head.Name, false, l.head.Rev)
 		if head.Current == next.ID {
 			changed := *head
@@ -188,4 +195,11 @@ func (tx *Tx) UpdateKey(name, version string, r *akv.UpdateKey) (*akv.KeyBundle,
 
 func sameTime(a, b *int64) bool {
 	return a == b || a != nil && b != nil && *a == *b
+}
+
+// of picks the uses of a key's version, of all its versions with "".
+func of(name, version string) func(akv.Use) bool {
+	return func(u akv.Use) bool {
+		return strings.EqualFold(u.Key, name) && (version == "" || strings.EqualFold(u.Version, version))
+	}
 }

@@ -165,6 +165,9 @@ func (tx *Tx) nameFree(b *keydb.Batch, name string) error {
 	case tx.Now.Unix() < h.Val.Deleted.Purge:
 		return deletedRecoverable(h.Val.Name)
 	}
+	if err := tx.Needed(b, of(h.Val.Name, "")); err != nil {
+		return err
+	}
 	b.DeleteHead(tx.Vault.ID, h.Val, h.Rev)
 	b.Garbage(tx.Vault.ID, h.Val.Key, tx.Now)
 	return nil

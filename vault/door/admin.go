@@ -378,6 +378,11 @@ func (s *Door) PurgeVault(ctx context.Context, a Actor, id string) error {
 			if again.Val.Deleted == nil {
 				return vaultError(http.StatusConflict, "ConflictError", "The vault %q was recovered meanwhile; some of its keys may be purged.", id)
 			}
+			dependents, _, err := tx.DB.Dependents(tx.Ctx, id)
+			if err != nil {
+				return err
+			}
+			b.DeleteDependents(id, dependents)
 			b.DeleteVault(id, again.Rev)
 			return nil
 		})

@@ -36,7 +36,10 @@ type Call struct {
 	Key        string // name in the path, "" if the route has none
 	KeyVersion string // version in the path, "" for the current one
 	Scope      string // of the role routes of a Managed HSM
-	Address    string // method and path as sent, cut short: for the audit record of an address that is no route
+	Dependent  string // id in the path of a dependent
+	// Force is the reason why what a server still needs is to be taken from it all the same; "" refuses that.
+	Force   string
+	Address string // method and path as sent, cut short: for the audit record of an address that is no route
 
 	Addr          netip.Addr
 	RequestID     string
@@ -49,6 +52,7 @@ type Call struct {
 	Region     string
 	Assignment string // what allowed it
 	RBAC       bool
+	Known      bool // the caller has a token that is good here
 }
 
 // Tx is one operation behind the door. It is used by one goroutine and ends with the function that it was given to.
@@ -65,8 +69,9 @@ type Tx struct {
 	Name      string // in the audit record, instead of the operation's
 
 	s        *Door
-	recorded bool // the record of a change was written ahead
-	charged  bool // it counted against the limits
+	note     string // in the record of a success
+	recorded bool   // the record of a change was written ahead
+	charged  bool   // it counted against the limits
 	after    []func()
 }
 
@@ -127,6 +132,7 @@ func (tx *Tx) enter() error {
 	if err := token.CheckTenant(tx.Principal, v.Val.TenantID); err != nil {
 		return err
 	}
+	c.Known = true
 	access, err := tx.DB.Access(tx.Ctx, c.Vault)
 	if err != nil {
 		return err
@@ -172,7 +178,7 @@ func (tx *Tx) leave(err error) error {
 		}
 		return nil
 	case api == nil:
-		if err := tx.record(audit.Success, http.StatusOK, ""); err != nil {
+		if err := tx.record(audit.Success, http.StatusOK, tx.note); err != nil {
 			return tx.unrecorded(err)
 		}
 		for _, f := range tx.after {
@@ -271,7 +277,7 @@ func (tx *Tx) CommitRev(b *keydb.Batch) (rev int64, err error) {
 		return 0, code.Wrap(code.VaultSealed, "preparing a change", tx.vaultID(), err)
 	}
 	if !tx.recorded {
-		if err := tx.record(audit.Success, http.StatusOK, ""); err != nil {
+		if err := tx.record(audit.Success, http.StatusOK, tx.note); err != nil {
 			return 0, tx.unrecorded(err)
 		}
 		tx.recorded = true

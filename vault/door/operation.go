@@ -36,6 +36,9 @@ const (
 	OpKeyRotationPolicySet
 	OpKeyGetAttestation
 	OpRandomBytes
+	OpDependentPut
+	OpDependentList
+	OpDependentDelete
 	OpRoleDefinitionGet
 	OpRoleDefinitionList
 	OpRoleDefinitionPut
@@ -128,6 +131,9 @@ var operations = [...]Operation{
 	OpKeyRotationPolicySet: keyOp("KeyRotationPolicySet", throttle.Other, true),
 	OpKeyGetAttestation:    keyOp("KeyGetAttestation", throttle.Other, false),
 	OpRandomBytes:          keyOp("RandomBytesGet", throttle.None, false),
+	OpDependentPut:         keyOp("DependentPut", throttle.Other, true),
+	OpDependentList:        keyOp("DependentList", throttle.Other, false),
+	OpDependentDelete:      keyOp("DependentDelete", throttle.Other, true),
 
 	OpRoleDefinitionGet:    roleOp("RoleDefinitionGet", rbac.HSMRoleDefinitionsRead, false),
 	OpRoleDefinitionList:   roleOp("RoleDefinitionList", rbac.HSMRoleDefinitionsRead, false),

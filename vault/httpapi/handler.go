@@ -97,6 +97,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	rq.call.CorrelationID = clip(r.Header.Get("X-Ms-Client-Request-Id"), 128)
 	rq.call.Client = clip(r.UserAgent(), 256)
+	rq.call.Force = strings.TrimSpace(clip(r.Header.Get(akv.HeaderForceReason), akv.MaxForceReason))
 	rq.call.Address = clip(r.Method+" "+r.URL.Path, 256)
 	if r.TLS == nil {
 		rq.fail(PlainHTTP())
@@ -179,6 +180,9 @@ func (rq *request) headers() http.Header {
 	h["Cache-Control"] = headerNoCache
 	h["Strict-Transport-Security"] = headerHSTS
 	h["X-Content-Type-Options"] = headerNosniff
+	if rq.call.Known {
+		h[akv.HeaderExtensions] = headerExtensions
+	}
 	if rq.call.Region != "" {
 		h["X-Ms-Keyvault-Region"] = []string{rq.call.Region}
 	}
@@ -208,15 +212,16 @@ func (rq *request) headers() http.Header {
 
 // Values of headers that never change. Nobody may write to them: net/http only reads.
 var (
-	headerNoCache   = []string{"no-cache"}
-	headerPragma    = []string{"no-cache"}
-	headerExpires   = []string{"-1"}
-	headerHSTS      = []string{"max-age=31536000;includeSubDomains"}
-	headerNosniff   = []string{"nosniff"}
-	headerFrame     = []string{"SAMEORIGIN"}
-	headerCSP       = []string{"default-src 'self'"}
-	headerJSON      = []string{"application/json; charset=utf-8"}
-	headerRBACCache = []string{"ra_age=0;da_age=0;rd_age=0;brd_age=0;ra_notif_age=0;dec_lev=1;"}
+	headerNoCache    = []string{"no-cache"}
+	headerExtensions = []string{akv.ExtensionDependents}
+	headerPragma     = []string{"no-cache"}
+	headerExpires    = []string{"-1"}
+	headerHSTS       = []string{"max-age=31536000;includeSubDomains"}
+	headerNosniff    = []string{"nosniff"}
+	headerFrame      = []string{"SAMEORIGIN"}
+	headerCSP        = []string{"default-src 'self'"}
+	headerJSON       = []string{"application/json; charset=utf-8"}
+	headerRBACCache  = []string{"ra_age=0;da_age=0;rd_age=0;brd_age=0;ra_notif_age=0;dec_lev=1;"}
 )
 
 func networkInfo(a netip.Addr) string {

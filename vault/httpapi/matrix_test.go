@@ -45,6 +45,9 @@ var probes = []probe{
 	{"GET /keys/{name}/rotationpolicy", "GET", "/keys/k/rotationpolicy", nil},
 	{"PUT /keys/{name}/rotationpolicy", "PUT", "/keys/k/rotationpolicy", `{"lifetimeActions":[],"attributes":{"expiryTime":"P1D"}}`},
 	{"GET /keys/{name}/attestation", "GET", "/keys/k/attestation", nil},
+	{"GET /latchkey/dependents", "GET", "/latchkey/dependents", nil},
+	{"PUT /latchkey/dependents/{id}", "PUT", "/latchkey/dependents/x", `{}`},
+	{"DELETE /latchkey/dependents/{id}", "DELETE", "/latchkey/dependents/none", nil},
 }
 
 var hsmProbes = []probe{
@@ -60,30 +63,30 @@ var hsmProbes = []probe{
 }
 
 const (
-	reads  = "GET /keys/{name}|GET /keys|GET /keys/{name}/versions|GET /deletedkeys|GET /deletedkeys/{name}|GET /keys/{name}/attestation"
+	reads  = "GET /keys/{name}|GET /keys|GET /keys/{name}/versions|GET /deletedkeys|GET /deletedkeys/{name}|GET /keys/{name}/attestation|GET /latchkey/dependents"
 	policy = "GET /keys/{name}/rotationpolicy|PUT /keys/{name}/rotationpolicy"
-	usage  = "POST /keys/{name}/encrypt|POST /keys/{name}/decrypt|POST /keys/{name}/wrapkey|POST /keys/{name}/unwrapkey|POST /keys/{name}/sign|POST /keys/{name}/verify"
+	usage  = "POST /keys/{name}/encrypt|POST /keys/{name}/decrypt|POST /keys/{name}/wrapkey|POST /keys/{name}/unwrapkey|POST /keys/{name}/sign|POST /keys/{name}/verify|PUT /latchkey/dependents/{id}"
 	every  = "*"
 )
 
 // A17: what each built-in role of a vault may do.
 var vaultRoles = map[string]string{
-	"00482a5a-887f-4fb3-b363-3b7fe8e74483": every,                                                            // Administrator
-	"14b46e9e-c2b7-41b4-b07b-48a6ebf60603": every,                                                            // Crypto Officer
-	"12338af0-0e69-4776-bea7-57ae8d297424": reads + "|PATCH /keys/{name}|POST /keys/{name}/backup|" + usage,  // Crypto User
-	"e147488a-f6f5-4113-8e2d-b22465e65bf6": reads + "|POST /keys/{name}/wrapkey|POST /keys/{name}/unwrapkey", // Crypto Service Encryption User
-	"08bbd89e-9f13-488c-ac41-acfcb10c90ab": "POST /keys/{name}/release",                                      // Crypto Service Release User
-	"21090545-7ca7-4776-b22c-e363652d74d2": reads + "|GET /keys/{name}/rotationpolicy",                       // Reader: vaults/*/read
-	"a68e7c17-0ab2-4c09-9a58-125dae29748c": "",                                                               // Purge Operator: vaults, not keys
-	"db79e9a7-68ee-4b58-9aeb-b90e7c24fcba": reads,                                                            // Certificate User
-	"a4417e6f-fecd-4de8-b567-7b0420556985": "",                                                               // Certificates Officer
-	"4633458b-17de-408a-b874-0445c86b69e6": "",                                                               // Secrets User
-	"8b54135c-b56d-4d72-a534-26097cfdc8d8": "",                                                               // Data Access Administrator
-	"f25e0fa2-a7c8-4377-a976-54943a77a395": "",                                                               // Contributor
+	"00482a5a-887f-4fb3-b363-3b7fe8e74483": every,                                                                                          // Administrator
+	"14b46e9e-c2b7-41b4-b07b-48a6ebf60603": every,                                                                                          // Crypto Officer
+	"12338af0-0e69-4776-bea7-57ae8d297424": reads + "|PATCH /keys/{name}|POST /keys/{name}/backup|" + usage,                                // Crypto User
+	"e147488a-f6f5-4113-8e2d-b22465e65bf6": reads + "|POST /keys/{name}/wrapkey|POST /keys/{name}/unwrapkey|PUT /latchkey/dependents/{id}", // Crypto Service Encryption User
+	"08bbd89e-9f13-488c-ac41-acfcb10c90ab": "POST /keys/{name}/release",                                                                    // Crypto Service Release User
+	"21090545-7ca7-4776-b22c-e363652d74d2": reads + "|GET /keys/{name}/rotationpolicy",                                                     // Reader: vaults/*/read
+	"a68e7c17-0ab2-4c09-9a58-125dae29748c": "",                                                                                             // Purge Operator: vaults, not keys
+	"db79e9a7-68ee-4b58-9aeb-b90e7c24fcba": reads,                                                                                          // Certificate User
+	"a4417e6f-fecd-4de8-b567-7b0420556985": "",                                                                                             // Certificates Officer
+	"4633458b-17de-408a-b874-0445c86b69e6": "",                                                                                             // Secrets User
+	"8b54135c-b56d-4d72-a534-26097cfdc8d8": "",                                                                                             // Data Access Administrator
+	"f25e0fa2-a7c8-4377-a976-54943a77a395": "",                                                                                             // Contributor
 }
 
 const (
-	hsmReads   = "GET /keys/{name}|GET /keys|GET /keys/{name}/versions|GET /keys/{name}/attestation|GET /keys/{name}/rotationpolicy"
+	hsmReads   = "GET /keys/{name}|GET /keys|GET /keys/{name}/versions|GET /keys/{name}/attestation|GET /keys/{name}/rotationpolicy|GET /latchkey/dependents"
 	hsmDeleted = "GET /deletedkeys|GET /deletedkeys/{name}|POST /deletedkeys/{name}/recover|DELETE /deletedkeys/{name}"
 	roleReads  = "GET roleDefinitions|GET roleDefinitions/{id}|GET roleAssignments|GET roleAssignments/{id}"
 	roleAll    = roleReads + "|PUT roleDefinitions/{id}|DELETE roleDefinitions/{id}|PUT roleAssignments/{id}|DELETE roleAssignments/{id}"
@@ -93,11 +96,11 @@ const (
 var hsmRoles = map[string]string{
 	"a290e904-7015-4bba-90c8-60543313cdb4": roleAll, // Administrator: no key actions
 	"515eb02d-2335-4d2d-92f2-b1cbdf9c3778": hsmDeleted + "|" + roleAll,
-	"21dbd100-6940-42c2-9190-5d6cb909625b": hsmReads + "|PUT /keys/{name}/rotationpolicy|PATCH /keys/{name}|POST /keys/{name}/create|DELETE /keys/{name}|PUT /keys/{name}|POST /keys/{name}/rotate|POST /keys/{name}/backup|POST /keys/restore|POST /keys/{name}/release|POST /rng|" + usage + "|" + roleReads,
+	"21dbd100-6940-42c2-9190-5d6cb909625b": hsmReads + "|PUT /keys/{name}/rotationpolicy|PATCH /keys/{name}|POST /keys/{name}/create|DELETE /keys/{name}|DELETE /latchkey/dependents/{id}|PUT /keys/{name}|POST /keys/{name}/rotate|POST /keys/{name}/backup|POST /keys/restore|POST /keys/{name}/release|POST /rng|" + usage + "|" + roleReads,
 	"4bd23610-cdcf-4971-bdee-bdc562cc28e4": roleAll,
 	// The published table marks deletedKeys/delete for the auditor, a slip for read.
 	"2c18b078-7c48-4d3a-af88-5a3a1b3f82b3": hsmReads + "|GET /deletedkeys|GET /deletedkeys/{name}|" + roleReads,
-	"33413926-3206-4cdd-b39a-83574fe37a17": hsmReads + "|POST /keys/{name}/wrapkey|POST /keys/{name}/unwrapkey",
+	"33413926-3206-4cdd-b39a-83574fe37a17": hsmReads + "|POST /keys/{name}/wrapkey|POST /keys/{name}/unwrapkey|PUT /latchkey/dependents/{id}",
 	"21dbd100-6940-42c2-9190-5d6cb909625c": "POST /keys/{name}/release",
 	"7b127d3c-77bd-4e3e-bbe0-dbb8971fa7f8": "POST /keys/{name}/backup",
 	"6efe6056-5259-49d2-8b3d-d3d73544b20b": "POST /keys/restore",
@@ -113,6 +116,7 @@ var permissions = map[string]string{
 	"POST /keys/{name}/sign": "sign", "POST /keys/{name}/verify": "verify", "POST /keys/{name}/release": "release",
 	"POST /keys/{name}/rotate": "rotate", "GET /keys/{name}/rotationpolicy": "getrotationpolicy",
 	"PUT /keys/{name}/rotationpolicy": "setrotationpolicy", "GET /keys/{name}/attestation": "get",
+	"GET /latchkey/dependents": "list", "PUT /latchkey/dependents/{id}": "unwrapKey", "DELETE /latchkey/dependents/{id}": "delete",
 }
 
 func allows(table, route string) bool {

@@ -6,6 +6,7 @@ import (
 
 	"latchkey/akv"
 	"latchkey/vault"
+	"latchkey/vault/dependents"
 	"latchkey/vault/door"
 	"latchkey/vault/roles"
 )
@@ -32,6 +33,7 @@ const (
 	bodyImport  = 128 << 10 // private keys, release policies
 	bodyRelease = 256 << 10 // attestation tokens
 	bodyRestore = 9 << 20   // backup blobs in base64
+	bodyUses    = 1 << 20   // what a server needs
 )
 
 // Routes lists the routes, for documentation and tests.
@@ -112,6 +114,7 @@ func routes() []Route {
 			return tx.Random(b)
 		})},
 	}
+	all = append(all, dependentRoutes()...)
 	verbs := []Route{
 		{Method: "POST", Path: "encrypt", Op: door.OpKeyEncrypt, handle: keyOp((*vault.Tx).Encrypt)},
 		{Method: "POST", Path: "decrypt", Op: door.OpKeyDecrypt, handle: keyOp((*vault.Tx).Decrypt)},
@@ -166,6 +169,22 @@ func getKey(tx *vault.Tx, rq *request) (*akv.KeyBundle, error) {
 
 func updateKey(tx *vault.Tx, rq *request, b *akv.UpdateKey) (*akv.KeyBundle, error) {
 	return tx.UpdateKey(rq.call.Key, rq.call.KeyVersion, b)
+}
+
+// dependentRoutes are Latchkey's own: which servers need which versions of keys.
+func dependentRoutes() []Route {
+	const one = akv.PathDependents + "/{id}"
+	return []Route{
+		{Method: "GET", Path: akv.PathDependents, Op: door.OpDependentList, handle: plain(func(tx *vault.Tx, _ *request) (*akv.DependentList, error) {
+			return dependents.List(tx.Tx)
+		})},
+		{Method: "PUT", Path: one, Op: door.OpDependentPut, MaxBody: bodyUses, Body: "Dependent", handle: body(func(tx *vault.Tx, rq *request, b *akv.Dependent) (*akv.Dependent, error) {
+			return dependents.Put(tx.Tx, rq.args.id, b)
+		})},
+		{Method: "DELETE", Path: one, Op: door.OpDependentDelete, handle: plain(func(tx *vault.Tx, rq *request) (*akv.Dependent, error) {
+			return dependents.Delete(tx.Tx, rq.args.id)
+		})},
+	}
 }
 
 // roleRoutes are the local role routes of a Managed HSM, under {scope}/providers/Microsoft.Authorization.

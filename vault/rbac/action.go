@@ -173,7 +173,11 @@ func Needs(operation string) (Need, bool) {
 		return Need{PermImport, KeysImport, HSMKeysImport}, true
 	case "KeyGet", "KeyGetAttestation":
 		return Need{PermGet, KeysRead, HSMKeysRead}, true
-	case "KeyList", "KeyListVersions":
+	case "DependentPut": // who opens databases with the vault's keys may say so
+		return Need{PermUnwrapKey, KeysUnwrap, HSMKeysUnwrap}, true
+	case "DependentDelete":
+		return Need{PermDelete, KeysDelete, HSMKeysDelete}, true
+	case "KeyList", "KeyListVersions", "DependentList":
 		return Need{PermList, KeysRead, HSMKeysRead}, true
 	case "KeyUpdate":
 		return Need{PermUpdate, KeysUpdate, HSMKeysWrite}, true

@@ -173,7 +173,13 @@ func (s *Server) Send(t testing.TB, req *http.Request) *Response {
 // MustCall is Call as Admin that must succeed; the reply is decoded into out unless that is nil.
 func (s *Server) MustCall(t testing.TB, method, url string, body, out any) *Response {
 	t.Helper()
-	r := s.Call(t, s.Admin(), method, url, body)
+	return s.MustCallAs(t, s.Admin(), method, url, body, out)
+}
+
+// MustCallAs is MustCall for another principal.
+func (s *Server) MustCallAs(t testing.TB, p rbac.Principal, method, url string, body, out any) *Response {
+	t.Helper()
+	r := s.Call(t, p, method, url, body)
 	if r.Status >= 300 {
 		t.Fatalf("%s %s: %d %s", method, url, r.Status, r.Body)
 	}

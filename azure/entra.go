@@ -74,7 +74,7 @@ func (h *host) azureCredential(cred *sqlcred.Credential, ch challenge.Challenge,
 			return nil, err
 		}
 		watch.ends = cert.Chain[0].NotAfter
-		h.o.saw(keystore.Expiry{Kind: "certificate", Object: cert.Name(), NotBefore: cert.Chain[0].NotBefore, NotAfter: cert.Chain[0].NotAfter})
+		h.o.saw(keystore.Expiry{Kind: "certificate", Object: cert.Name(), Owner: cred.String(), NotBefore: cert.Chain[0].NotBefore, NotAfter: cert.Chain[0].NotAfter})
 		c, err := azidentity.NewClientCertificateCredential(ch.Tenant, cred.ClientID, cert.Chain, cert.Key,
 			&azidentity.ClientCertificateCredentialOptions{ClientOptions: opts, DisableInstanceDiscovery: noDiscovery, SendCertificateChain: true})
 		k := code.PEMCertAuthParamsCreateRequestBody

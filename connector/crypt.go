@@ -125,7 +125,33 @@ func (st *store) unwrap(ctx context.Context, t ekm.Thumbprint, w ekm.Wrapped) (*
 	if err != nil && ctx.Err() != nil && code.Of(err) == 0 {
 		return nil, gaveUp(ctx, op, uri)
 	}
+	if err == nil {
+		st.lookAgain(uri, name, version)
+	}
 	return s, coded(op, err)
+}
+
+// lookEvery is how often a key in use is asked when it ends.
+const lookEvery = 6 * time.Hour
+
+// lookAgain reads a key's attributes in the background, for the Watch: who only unwraps would never see when a key ends.
+func (st *store) lookAgain(uri, name, version string) {
+	p, now := st.p, st.p.clock.Now()
+	st.mu.Lock()
+	last, ok := st.looked[uri]
+	due := p.observed && p.cfg.Watch != nil && (ok || len(st.looked) < maxCached) && now.Sub(last) >= lookEvery
+	if due {
+		st.looked[uri] = now
+	}
+	st.mu.Unlock()
+	if due && p.enter() {
+		p.goAsync(func() {
+			defer p.wg.Done()
+			ctx, cancel := context.WithTimeout(p.ctx, p.cfg.TryTimeout)
+			_, _ = st.vault().GetKey(ctx, name, version) // a failure is the next unwrap's to tell
+			cancel()
+		})
+	}
 }
 
 // order is the algorithms to try: what the blob says, then what has opened such blobs before, then the others. RSA1_5 comes

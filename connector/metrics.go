@@ -8,13 +8,10 @@ import (
 
 // metrics turns events into Prometheus metrics, so that counting cannot differ from what was reported.
 type metrics struct {
-	calls    *prometheus.CounterVec
-	seconds  *prometheus.HistogramVec
-	retries  *prometheus.CounterVec
-	shared   prometheus.Counter
-	down     *prometheus.GaugeVec
-	expires  *prometheus.GaugeVec
-	rebuilds prometheus.Counter
+	calls, retries   *prometheus.CounterVec
+	seconds          *prometheus.HistogramVec
+	shared, rebuilds prometheus.Counter
+	down, expires    *prometheus.GaugeVec
 }
 
 func newMetrics(reg prometheus.Registerer) (*metrics, error) {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"latchkey/ekm"
 	"latchkey/ekm/code"
@@ -261,7 +262,7 @@ func (p *Provider) storeOf(v Vault) *store {
 	defer p.mu.Unlock()
 	st := p.stores[key]
 	if st == nil {
-		st = &store{p: p, url: v.URL(), identity: v.Identity(), breaker: b, keys: map[string]cached{}, algs: map[string]string{}}
+		st = &store{p: p, url: v.URL(), identity: v.Identity(), breaker: b, keys: map[string]cached{}, algs: map[string]string{}, looked: map[string]time.Time{}}
 		p.stores[key] = st
 	}
 	st.setVault(v)

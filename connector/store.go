@@ -31,9 +31,10 @@ type store struct {
 	current Vault
 
 	mu     sync.Mutex
-	keys   map[string]cached // by URI; a version's material never changes
-	algs   map[string]string // by URI: the OAEP that opened a blob without a recorded algorithm
-	refill *refill           // of the map, under way or the last one
+	keys   map[string]cached    // by URI; a version's material never changes
+	algs   map[string]string    // by URI: the OAEP that opened a blob without a recorded algorithm
+	refill *refill              // of the map, under way or the last one
+	looked map[string]time.Time // by URI: when lookAgain asked
 }
 
 // cached is a key's public side and when the vault gave it.

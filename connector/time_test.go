@@ -30,6 +30,14 @@ type scripted struct {
 	connector.Vault
 	unwrap func(ctx context.Context, n int) error
 	calls  atomic.Int64
+	looked func() // at a key
+}
+
+func (s *scripted) GetKey(context.Context, string, string) (keystore.Key, error) {
+	if s.looked != nil {
+		s.looked()
+	}
+	return keystore.Key{}, code.HTTPResourceNotFound
 }
 
 func (s *scripted) URL() string      { return "https://v.example" }
@@ -425,5 +433,32 @@ func TestConfigIsChecked(t *testing.T) {
 		if _, err := connector.New(c); !errors.Is(err, code.ConfigInvalid) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// Who only unwraps sees when keys end too: they are looked at when first used, and again after hours.
+func TestKeysInUseAreLookedAtAgain(t *testing.T) {
+	r := newScripted(t, nil)
+	r.vault.unwrap = func(context.Context, int) error { return nil }
+	looks := make(chan struct{}, 100)
+	r.vault.looked = func() { looks <- struct{}{} }
+	for range 3 {
+		if err := <-r.start(t); err != nil {
+			t.Fatal(err)
+		}
+	}
+	<-looks
+	r.clock.Advance(5 * time.Hour)
+	if err := <-r.start(t); err != nil {
+		t.Fatal(err)
+	}
+	r.clock.Advance(2 * time.Hour)
+	if err := <-r.start(t); err != nil {
+		t.Fatal(err)
+	}
+	<-looks
+	_ = r.p.Close()
+	if len(looks) != 0 {
+		t.Errorf("%d looks more", len(looks))
 	}
 }

@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"latchkey/agent"
 	"latchkey/agent/peer"
 	"latchkey/azure"
@@ -19,6 +21,7 @@ import (
 	"latchkey/connector/keymap"
 	"latchkey/ekm"
 	"latchkey/ekm/code"
+	"latchkey/ekm/keystore"
 	"latchkey/internal/clock"
 	"latchkey/internal/fsys"
 	"latchkey/keywrap"
@@ -40,6 +43,10 @@ type Config struct {
 	Service bool
 	// Insecure permits to listen on TCP, where nobody knows who calls. For tests.
 	Insecure bool
+	// OnExpiry is told of everything that the connector sees to end: keys, certificates, client secrets whose end is configured. It must be quick. nil for nobody.
+	OnExpiry func(keystore.Expiry)
+	// Metrics is where the connector's metrics are registered; nil for none.
+	Metrics prometheus.Registerer
 	// Ready is called once connections are accepted, with the address; nil for nothing.
 	Ready func(address string)
 }
@@ -255,14 +262,27 @@ func (d *daemon) provider(s *Settings) (ekm.Provider, error) {
 			}
 			return v, nil
 		},
-		Watch: opener.Watch, Map: keys, Algorithm: keywrap.Algorithm(s.Algorithm), LocalWrap: s.LocalWrap, StrictNames: s.StrictNames,
+		Watch: d.watchExpiry(opener), Map: keys, Algorithm: keywrap.Algorithm(s.Algorithm), LocalWrap: s.LocalWrap, StrictNames: s.StrictNames,
 		Symmetric: s.symmetric(), Budget: time.Duration(s.BudgetSeconds) * time.Second,
-		Log: log, LogLevel: level, OnEvent: onEvent, Clock: d.cfg.Clock,
+		Log: log, LogLevel: level, OnEvent: onEvent, Clock: d.cfg.Clock, Metrics: d.cfg.Metrics,
 	})
 	if err != nil {
 		return nil, errors.Join(err, opener.Close())
 	}
 	return &owned{Provider: p, close: func() error { return errors.Join(opener.Close(), closeLog()) }}, nil
+}
+
+// watchExpiry is the opener's Watch, for two who look.
+func (d *daemon) watchExpiry(o *azure.Opener) func(func(keystore.Expiry)) {
+	if d.cfg.OnExpiry == nil {
+		return o.Watch
+	}
+	return func(f func(keystore.Expiry)) {
+		o.Watch(func(e keystore.Expiry) {
+			d.cfg.OnExpiry(e)
+			f(e)
+		})
+	}
 }
 
 // owned is a provider that closes what it was made of.

@@ -46,6 +46,7 @@ type Version struct {
 type Expiry struct {
 	Kind      string // "certificate", "secret", "key", "token"
 	Object    string // which: a certificate's subject and thumbprint, a key's URI; never a secret
+	Owner     string // whose, where another Object of the same Kind takes this one's place: of certificates the identity; "" else
 	NotBefore time.Time
 	NotAfter  time.Time // zero: no end
 }

@@ -155,6 +155,8 @@ var exposes = map[string]string{
 	"engine/tde":                 "wraps and unwraps DEKs",
 	"engine/tde/pagecipher":      "keys page ciphers",
 	"internal/bench":             "the credential of its load",
+	"monitor/notify/webhook":     "signs a message",
+	"monitor/notify/mail":        "logs in to the mail server",
 	"audit":                      "keys the chain's HMAC",
 	"vault/seal":                 "derives and wraps keys, seals and opens values, reads and exports keys",
 	"azure":                      "sends a token in a header, a client secret to the checked authority, a DEK to wrap",

@@ -111,6 +111,9 @@ var layout = []rule{
 	{"monitor", []string{"ekm/code", "ekm/keystore"}, "pure: (check result, time) to (state, events)"},
 	{"monitor/activity", []string{"monitor"}, "files of events"},
 	{"monitor/watch", []string{"monitor"}, "runs checks that its caller makes; knows no engine and no network"},
+	{"monitor/expiry", []string{"monitor/activity"}, "dates and what was told of them; asks nobody"},
+	{"monitor/notify", []string{"monitor/activity"}, "the log's way to sinks; knows no network"},
+	{"monitor/notify/...", []string{"monitor", "monitor/activity", "monitor/expiry", "monitor/notify"}, "one kind of sink each"},
 	{"ops/...", []string{"ops/...", "ekm/code"}, "runbooks over database/sql"},
 	{"dashboard", []string{"monitor"}, "one page and its JSON"},
 
@@ -120,7 +123,7 @@ var layout = []rule{
 	{"app/running", nil, "what a running server says of itself; its clients need no part"},
 	{"app/install", []string{"app/running", "audit", "entra", "entra/directory", "vault/...", "ekm/code"}, "a data directory and what lasts in it"},
 	{"app/admin", []string{"app/install", "akv", "audit", "entra", "vault", "vault/...", "ekm/code"}, "changes what is in a data directory"},
-	{"app/agentd", []string{"agent", "agent/client", "agent/peer", "azure", "connector", "connector/keymap", "ekm", "ekm/code", "keywrap"}, "composes the agent, as compose does the rest"},
+	{"app/agentd", []string{"agent", "agent/client", "agent/peer", "azure", "connector", "connector/keymap", "ekm", "ekm/code", "ekm/keystore", "keywrap"}, "composes the agent, as compose does the rest"},
 	{"app/compose", []string{"*"}, "composition happens here and nowhere else"},
 	{"app/cli", []string{"app/...", "ops/...", "akv", "audit", "engine", "ekm/code", "ekm", "ekm/code/explain", "connector/keymap", "doctor", "entra", "vault", "vault/rbac"}, "one file per command"},
 	{"cmd/latchkey", []string{"app/cli"}, "main is under 40 lines"},

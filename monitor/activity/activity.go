@@ -40,6 +40,9 @@ type Record struct {
 	Cause       string    `json:"cause,omitempty"` // monitor.Cause.Name
 	Code        int32     `json:"code,omitempty"`  // of the provider
 	Key         string    `json:"key,omitempty"`   // thumbprint
+	// Object is what a record is about that is no database: what ends ("key https://..."), or a sink's name.
+	Object string    `json:"object,omitempty"`
+	Ends   time.Time `json:"ends,omitzero"` // when Object ends
 }
 
 // Of is an event as a record.
@@ -66,6 +69,7 @@ type Log struct {
 	f      fsys.File
 	size   int64
 	seq    uint64
+	opened uint64 // seq at Open
 	recent []Record
 }
 
@@ -128,7 +132,7 @@ func (l *Log) open() error {
 	if err := errors.Join(f.Truncate(l.size), f.Sync(), l.cfg.FS.SyncDir(l.cfg.Dir)); err != nil {
 		return errors.Join(err, f.Close())
 	}
-	l.f = f
+	l.f, l.opened = f, l.seq
 	return nil
 }
 
@@ -218,6 +222,59 @@ func (l *Log) Recent() []Record {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return append([]Record(nil), l.recent...)
+}
+
+// Last is the number of the newest record, 0 without one.
+func (l *Log) Last() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.seq
+}
+
+// Opened is what Last was when the log was opened.
+func (l *Log) Opened() uint64 { return l.opened }
+
+// After lists at most limit records with numbers above seq, the oldest first: from memory, or where that begins later, from the files.
+// What is in neither is gone: the first record then has a number above seq+1.
+func (l *Log) After(seq uint64, limit int) ([]Record, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if out, ok := after(l.recent, seq, limit); ok || l.seq <= seq {
+		return out, nil
+	}
+	var all []Record
+	for n := l.cfg.Files; n >= 0 && len(all) < limit; n-- {
+		b, err := fsys.ReadFile(l.cfg.FS, l.path(n), l.cfg.MaxBytes+2*maxLine)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("reading the activity log: %w", err)
+		}
+		for line := range bytes.Lines(b) {
+			if r, err := Decode(line); err == nil && r.Seq > seq && len(all) < limit {
+				all = append(all, r)
+			}
+		}
+	}
+	if len(all) == 0 { // written to memory alone
+		all, _ = after(l.recent, l.recent[0].Seq-1, limit)
+	}
+	return all, nil
+}
+
+// after is what follows seq in records; ok says that nothing is missing between the two.
+func after(records []Record, seq uint64, limit int) (out []Record, ok bool) {
+	if len(records) == 0 || records[0].Seq > seq+1 {
+		return nil, false
+	}
+	for i := range records {
+		if records[i].Seq > seq {
+			end := min(len(records), i+limit)
+			return append(out, records[i:end]...), true
+		}
+	}
+	return nil, true
 }
 
 // Close closes the file.

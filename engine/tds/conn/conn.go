@@ -13,7 +13,8 @@
 // Config.MaxMessage, all messages together by a shared [Budget], the time between its packets and the time that a reply may block
 // are bounded too. An attention is seen while a reply is being written or computed, ends the request's context, and is answered.
 //
-// A connection uses two goroutines: the caller's, which runs the Session, and a reader. Both have ended when Serve returns.
+// A connection uses the caller's goroutine, which reads a request, runs the Session and writes the reply, and while a request takes long a
+// second one, which reads on. Both have ended when Serve returns.
 package conn
 
 import (
@@ -44,9 +45,9 @@ type Config struct {
 	LoginTimeout time.Duration
 	// ReadTimeout is for the next packet of a message that has begun; 60 s by default.
 	ReadTimeout time.Duration
-	// WriteTimeout is for one write of a reply; 5 min by default, since clients may pause a result.
+	// WriteTimeout is for one write of a reply, which may have a sixteenth less; 5 min by default, since clients may pause a result.
 	WriteTimeout time.Duration
-	// IdleTimeout is for the next message; none by default.
+	// IdleTimeout is for the next message, from the end of the answer to the one before; none by default.
 	IdleTimeout time.Duration
 	// MaxMessage is the most bytes of a request; 64 MiB by default. Bulk loads are not bounded by it: their rows are.
 	MaxMessage int

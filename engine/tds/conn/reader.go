@@ -1,6 +1,7 @@
 package conn
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -47,85 +48,246 @@ func (r *request) finish() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.done = true
-	r.cancel()
+	if r.chunks != nil { // its context is its own
+		r.cancel()
+	}
 	return r.attention
 }
 
-// packets reads what the client sends, in a goroutine of its own, so that an attention is seen at any time. No more than one
-// message waits for the session.
+// watchAfter is how long a request runs before somebody looks for what the client sends meanwhile; it may be twice that.
+const watchAfter = 20 * time.Millisecond
+
+// packets reads what the client sends. The session's goroutine reads each request itself: two goroutines that wake each other for every
+// one cost more than a short statement. While a request takes long, a second goroutine, the watcher, reads on, so that an attention and
+// the end of the connection are seen. It ends with the next message, which waits for the session; there is never more than one.
 type packets struct {
 	c     *conn
+	in    *bufio.Reader
 	stop  context.Context // the server's
-	out   chan *request
-	ended chan struct{} // closed when the session's side is over
-	last  *request
-	err   error // why out was closed
+	base  context.Context // parent of the requests'
+	ended chan struct{}   // closed when the session's side is over
+	out   chan taken      // from the watcher
+	wait  sync.WaitGroup  // for the watcher
+	spare []byte          // a body that is over
+
+	// Of one request after the other, until one is cancelled.
+	ctx    context.Context //nolint:containedctx // handed on with each request
+	cancel context.CancelFunc
+
+	mu      sync.Mutex
+	timer   *time.Timer // looks whether a request takes long
+	armed   uint64      // the request that it was set for, 0 if it is not set
+	number  uint64      // of the last request
+	current *request    // nil between requests
+	watched bool        // the watcher reads, or its message waits
+	inside  bool        // of a message that is being read
+	bounded bool        // the socket has a deadline for reading
+	over    bool
 }
 
-func (p *packets) run(ctx context.Context) {
-	defer close(p.out)
+// taken is what the watcher read.
+type taken struct {
+	r   *request
+	err error
+}
+
+func newPackets(ctx context.Context, c *conn) *packets {
+	p := &packets{c: c, stop: ctx, base: ctx, ended: make(chan struct{}), out: make(chan taken, 1)}
+	if in, ok := c.stream.(*peeked); ok {
+		p.in = in.r
+	} else {
+		p.in = bufio.NewReaderSize(c.stream, tds.DefaultPacketSize)
+	}
+	return p
+}
+
+// take is the next request, for the session to serve now.
+func (p *packets) take() (*request, error) {
+	p.mu.Lock()
+	p.current = nil
+	watched := p.watched
+	if watched && !p.inside { // it began to wait for a message while a request ran, which is as long as it takes
+		p.boundLocked(p.c.cfg.IdleTimeout)
+	}
+	p.mu.Unlock()
+	var r *request
+	var err error
+	if watched {
+		t := <-p.out
+		r, err = t.r, t.err
+	} else {
+		for r == nil && err == nil {
+			r, err = p.next(p.c.cfg.IdleTimeout)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if r.ctx == nil {
+		if p.ctx == nil || p.ctx.Err() != nil {
+			p.ctx, p.cancel = context.WithCancel(p.base)
+		}
+		r.ctx, r.cancel = p.ctx, p.cancel
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.number++
+	p.current = r
+	p.watched = r.chunks != nil
+	switch {
+	case r.chunks != nil && !watched:
+		p.watchLocked(r)
+	case p.armed != 0:
+	case p.timer == nil:
+		p.armed = p.number
+		p.timer = time.AfterFunc(watchAfter, p.look)
+	default:
+		p.armed = p.number
+		p.timer.Reset(watchAfter)
+	}
+	return r, nil
+}
+
+// look starts the watcher if the request for which the timer was set still runs. The timer is not stopped with each request: that would
+// cost each of them something, and so this runs no more than once in watchAfter.
+func (p *packets) look() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	was := p.armed
+	p.armed = 0
+	switch {
+	case p.over || p.watched || p.current == nil:
+	case p.number != was:
+		p.armed = p.number
+		p.timer.Reset(watchAfter)
+	default:
+		p.watchLocked(nil)
+	}
+}
+
+func (p *packets) watchLocked(r *request) {
+	p.watched = true
+	p.wait.Go(func() { p.watch(r) })
+}
+
+// watch reads up to the end of the next message. r is a bulk load whose rest is read first.
+func (p *packets) watch(r *request) {
 	for {
-		r, err := p.next(ctx)
-		if err != nil {
-			p.err = err
-			if p.last != nil {
-				p.last.cancel() // nobody waits for the answer
-			}
-			return
-		}
-		if r == nil {
-			continue
-		}
-		if !p.deliver(r) {
-			return
-		}
-		if r.chunks != nil {
-			if err := p.stream(r); err != nil {
-				p.err = err
+		if r != nil {
+			err := p.stream(r)
+			if err != nil {
 				r.cancel()
-				close(r.chunks)
-				return
 			}
 			close(r.chunks)
+			if err != nil {
+				p.deliver(taken{err: err})
+				return
+			}
+		}
+		var err error
+		if r, err = p.next(0); err != nil {
+			p.mu.Lock()
+			if p.current != nil {
+				p.current.cancel() // nobody waits for the answer
+			}
+			p.mu.Unlock()
+		}
+		if err == nil && r == nil {
+			continue
+		}
+		if !p.deliver(taken{r, err}) || err != nil || r.chunks == nil {
+			return
 		}
 	}
 }
 
-func (p *packets) deliver(r *request) bool {
-	p.last = r
+func (p *packets) deliver(t taken) bool {
 	select {
-	case p.out <- r:
+	case p.out <- t:
 		return true
 	case <-p.ended:
-		r.cancel()
+		p.drop(t)
 		return false
 	}
 }
 
-// header reads a packet's header.
-func (p *packets) header(wait time.Duration) (tds.Header, error) {
-	var b [tds.HeaderSize]byte
-	c := p.c
-	p.deadline(wait)
-	if _, err := io.ReadFull(c.stream, b[:1]); err != nil {
-		return tds.Header{}, err
+func (p *packets) drop(t taken) {
+	if t.r != nil {
+		p.c.cfg.Budget.give(t.r.taken)
 	}
-	p.deadline(c.cfg.ReadTimeout)
-	if _, err := io.ReadFull(c.stream, b[1:]); err != nil {
-		return tds.Header{}, unexpected(err)
-	}
-	return tds.DecodeHeader(b[:], max(c.size, tds.DefaultPacketSize))
 }
 
-// deadline bounds the next read; 0 is forever.
-func (p *packets) deadline(wait time.Duration) {
+// end ends the watcher. The socket is closed already.
+func (p *packets) end() {
+	close(p.ended)
+	p.mu.Lock()
+	p.over = true
+	if p.timer != nil {
+		p.timer.Stop()
+	}
+	p.mu.Unlock()
+	p.wait.Wait()
+	select {
+	case t := <-p.out:
+		p.drop(t)
+	default:
+	}
+	if p.cancel != nil {
+		p.cancel()
+	}
+}
+
+// header reads a packet's header. wait bounds the time up to its first byte.
+func (p *packets) header(wait time.Duration, first bool) (tds.Header, error) {
+	c := p.c
+	if p.in.Buffered() == 0 {
+		p.bound(wait, !first)
+		if _, err := p.in.Peek(1); err != nil {
+			return tds.Header{}, err
+		}
+	}
+	p.expect(tds.HeaderSize)
+	b, err := p.in.Peek(tds.HeaderSize)
+	if err != nil {
+		return tds.Header{}, unexpected(err)
+	}
+	h, err := tds.DecodeHeader(b, max(c.size, tds.DefaultPacketSize))
+	if err != nil {
+		return h, err
+	}
+	_, err = p.in.Discard(tds.HeaderSize)
+	p.expect(h.Length - tds.HeaderSize)
+	return h, err
+}
+
+// expect bounds the time for bytes of a packet, unless they are there.
+func (p *packets) expect(n int) {
+	if p.in.Buffered() < n {
+		p.bound(p.c.cfg.ReadTimeout, true)
+	}
+}
+
+// bound sets the deadline of the next read; 0 is forever.
+func (p *packets) bound(wait time.Duration, inside bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.inside = inside
+	if p.watched && !inside && p.current == nil {
+		wait = p.c.cfg.IdleTimeout // the request ended meanwhile
+	}
+	p.boundLocked(wait)
+}
+
+func (p *packets) boundLocked(wait time.Duration) {
+	if wait <= 0 && !p.bounded {
+		return
+	}
 	t := time.Time{}
 	if wait > 0 {
 		t = p.c.cfg.Clock.Now().Add(wait)
 	}
-	select {
-	case <-p.ended:
-	default:
+	p.bounded = wait > 0
+	if !p.over {
 		_ = p.c.socket.SetReadDeadline(t)
 		if p.stop.Err() != nil { // Serve's own deadline may have been overwritten just now
 			_ = p.c.socket.SetReadDeadline(time.Unix(1, 0))
@@ -141,37 +303,53 @@ func unexpected(err error) error {
 }
 
 // next reads a message up to its end, or up to its first packet for a bulk load. nil means that the packet was an attention and is
-// dealt with.
-func (p *packets) next(ctx context.Context) (*request, error) {
-	h, err := p.header(p.c.cfg.IdleTimeout)
+// dealt with. idle bounds the time until it begins.
+func (p *packets) next(idle time.Duration) (*request, error) {
+	h, err := p.header(idle, true)
 	if err != nil {
 		return nil, err
 	}
 	r := &request{typ: h.Type, status: h.Status}
-	r.ctx, r.cancel = context.WithCancel(ctx)
 	switch h.Type {
 	case tds.PacketAttention:
-		if _, err := io.CopyN(io.Discard, p.c.stream, int64(h.Length-tds.HeaderSize)); err != nil {
+		if _, err := io.CopyN(io.Discard, p.in, int64(h.Length-tds.HeaderSize)); err != nil {
 			return nil, unexpected(err)
 		}
-		if p.last != nil && p.last.attend() {
-			r.cancel()
+		p.mu.Lock()
+		current := p.current
+		p.mu.Unlock()
+		if current != nil && current.attend() {
 			return nil, nil
 		}
 		return r, nil
 	case tds.PacketBulk:
 		r.chunks = make(chan []byte, 2)
+		r.ctx, r.cancel = context.WithCancel(p.base)
 		first := make([]byte, h.Length-tds.HeaderSize)
-		if _, err := io.ReadFull(p.c.stream, first); err != nil {
+		if _, err := io.ReadFull(p.in, first); err != nil {
+			r.cancel()
 			return nil, unexpected(err)
 		}
 		r.body = first
 		r.ignored = h.Status&tds.StatusIgnore != 0
 		return r, nil
 	case tds.PacketBatch, tds.PacketRPC, tds.PacketTransMgr:
+		p.mu.Lock()
+		if p.current == nil {
+			r.body, p.spare = p.spare, nil
+		}
+		p.mu.Unlock()
 		return r, p.body(r, h)
 	}
 	return nil, fmt.Errorf("packet type %#02x after login", uint8(h.Type))
+}
+
+// reuse takes the body of a request that is over.
+func (p *packets) reuse(r *request) {
+	const keep = 16 << 10
+	if r.chunks == nil && cap(r.body) <= keep {
+		p.spare = r.body[:0]
+	}
 }
 
 // body reads the packets of a message. A message over its limit is read to its end without being kept, so that the client can be
@@ -192,7 +370,7 @@ func (p *packets) body(r *request, h tds.Header) error {
 			return fmt.Errorf("a message of over %d bytes", patience*p.c.cfg.MaxMessage)
 		}
 		if r.refused != nil {
-			if _, err := io.CopyN(io.Discard, p.c.stream, int64(n)); err != nil {
+			if _, err := io.CopyN(io.Discard, p.in, int64(n)); err != nil {
 				return unexpected(err)
 			}
 		} else {
@@ -208,7 +386,7 @@ func (p *packets) body(r *request, h tds.Header) error {
 		}
 		typ := h.Type
 		var err error
-		if h, err = p.header(p.c.cfg.ReadTimeout); err == nil && h.Type != typ {
+		if h, err = p.header(p.c.cfg.ReadTimeout, false); err == nil && h.Type != typ {
 			err = fmt.Errorf("packet type %#02x inside a message of type %#02x", uint8(h.Type), uint8(typ))
 		}
 		if err != nil {
@@ -224,7 +402,7 @@ func (p *packets) read(r *request, n int) error {
 		r.body = append(make([]byte, 0, max(2*start, start+n)), r.body...)
 	}
 	r.body = r.body[:start+n]
-	_, err := io.ReadFull(p.c.stream, r.body[start:])
+	_, err := io.ReadFull(p.in, r.body[start:])
 	return unexpected(err)
 }
 
@@ -255,7 +433,7 @@ func (p *packets) stream(r *request) error {
 	}
 	last := r.status
 	for last&tds.StatusEnd == 0 {
-		h, err := p.header(p.c.cfg.ReadTimeout)
+		h, err := p.header(p.c.cfg.ReadTimeout, false)
 		if err != nil {
 			return unexpected(err)
 		}
@@ -268,7 +446,7 @@ func (p *packets) stream(r *request) error {
 			return fmt.Errorf("packet type %#02x inside a bulk load", uint8(h.Type))
 		}
 		b := make([]byte, h.Length-tds.HeaderSize)
-		if _, err := io.ReadFull(p.c.stream, b); err != nil {
+		if _, err := io.ReadFull(p.in, b); err != nil {
 			return unexpected(err)
 		}
 		if last = h.Status; last&tds.StatusIgnore != 0 {

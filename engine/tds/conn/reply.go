@@ -3,6 +3,7 @@ package conn
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"latchkey/engine/sqltype"
 	"latchkey/engine/tds"
@@ -20,6 +21,8 @@ type Reply struct {
 	ended  bool // the last token was a DONE without DoneMore
 	severe bool // a message of class 20 or more was sent
 	err    error
+
+	bounded time.Time // when the deadline for writing was set
 }
 
 // Version is the connection's, for whoever makes column metadata.
@@ -117,14 +120,23 @@ func (r *Reply) send(n int, last tds.Status) error {
 		r.out = append(h.Append(r.out), part...)
 	}
 	r.buf = r.buf[:copy(r.buf, r.buf[n:])]
-	if err := r.c.socket.SetWriteDeadline(r.c.cfg.Clock.Now().Add(r.c.cfg.WriteTimeout)); err != nil {
-		r.err = err
-		return err
+	if r.err = r.bound(); r.err != nil {
+		return r.err
 	}
 	if _, err := r.c.stream.Write(r.out); err != nil {
 		r.err = fmt.Errorf("writing a reply: %w", err)
 	}
 	return r.err
+}
+
+// bound sets the deadline of a write. One that is a little older does as well: setting it costs.
+func (r *Reply) bound() error {
+	now := r.c.cfg.Clock.Now()
+	if age := now.Sub(r.bounded); !r.bounded.IsZero() && age >= 0 && age < r.c.cfg.WriteTimeout/16 {
+		return nil
+	}
+	r.bounded = now
+	return r.c.socket.SetWriteDeadline(now.Add(r.c.cfg.WriteTimeout))
 }
 
 // reset prepares the reply for the next request.

@@ -11,26 +11,22 @@ import (
 
 // requests serves messages until the connection ends.
 func (c *conn) requests(ctx context.Context) error {
-	p := &packets{c: c, stop: ctx, out: make(chan *request), ended: make(chan struct{})}
-	ctx, cancel := context.WithCancel(ctx)
-	finished := make(chan struct{})
-	go func() {
-		defer close(finished)
-		p.run(ctx)
-	}()
-	defer func() { // the reader ends before Serve does
-		cancel()
-		close(p.ended)
+	p := newPackets(ctx, c)
+	defer func() { // the watcher ends before Serve does
 		_ = c.socket.Close()
-		<-finished
+		p.end()
 	}()
 	out := &Reply{c: c}
-	for r := range p.out {
+	for {
+		r, err := p.take()
+		if err != nil {
+			return err
+		}
 		if err := c.serve(r, out); err != nil {
 			return err
 		}
+		p.reuse(r)
 	}
-	return p.err
 }
 
 // serve answers one request.

@@ -219,6 +219,18 @@ func TestReadErrorLog(t *testing.T) {
 	if _, err := r.connect(t, "guest1", password, "").ExecContext(t.Context(), "EXEC sp_readerrorlog 0"); err == nil {
 		t.Error("a login without rights read the log")
 	}
+	if _, err := r.connect(t, "guest1", password, "").ExecContext(t.Context(), "EXEC sp_cycle_errorlog"); err == nil {
+		t.Error("a login without rights began a new log")
+	}
+	if _, err := db.ExecContext(t.Context(), "EXEC sp_cycle_errorlog"); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.QueryRowContext(t.Context(), "EXEC sp_readerrorlog 1, 1, N'nobody'").Scan(&when, &who, &text); err != nil {
+		t.Errorf("the log before: %v", err)
+	}
+	if err := db.QueryRowContext(t.Context(), "EXEC sp_readerrorlog 0, 1, N'reinitialized'").Scan(&when, &who, &text); err != nil {
+		t.Errorf("the present log: %v", err)
+	}
 }
 
 // Large constants that are folded into a smaller one leave no place in SQLite's text; they are no error.

@@ -63,11 +63,26 @@ func (e *Engine) readLog(name string, params ...string) *exec.Procedure {
 	return p
 }
 
+// cycleLog is sp_cycle_errorlog: members of sysadmin begin a new error log; six older ones are kept.
+func (e *Engine) cycleLog() *exec.Procedure {
+	return &exec.Procedure{Name: "sp_cycle_errorlog", Run: func(_ context.Context, c *exec.Context, _ *exec.Args) (int, error) {
+		if !perm.For(c.Catalog().State(), c.Caller().Login, model.Master).Sysadmin() || c.Caller().User != 0 {
+			return 1, catalog.Denied()
+		}
+		if err := e.errors.Cycle(); err != nil {
+			return 1, msg.New(22004, err.Error()).Because(err)
+		}
+		e.log.Info("The error log has been reinitialized. See the previous log for older entries.", "login", c.Catalog().State().Logins.Get(c.Caller().Login).Name)
+		return 0, nil
+	}}
+}
+
 // procedures are the system procedures over what the composer has.
 func (e *Engine) procedures() []*exec.Procedure {
 	return []*exec.Procedure{
 		e.readLog("sp_readerrorlog", "@p1", "@p2", "@p3", "@p4"),
 		e.readLog("xp_readerrorlog", "@p1", "@p2", "@p3", "@p4"),
+		e.cycleLog(),
 	}
 }
 

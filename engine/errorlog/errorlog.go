@@ -76,12 +76,29 @@ func (l *Log) name(archive int) string {
 	return filepath.Join(l.dir, FileName+"."+strconv.Itoa(archive))
 }
 
-// turn moves the files on by one and begins a new one.
+// turn moves the files on by one and begins a new one. If that fails, what was written to goes on being written to.
 func (l *Log) turn() error {
-	if l.file != nil {
-		_ = l.file.Close()
-		l.file = nil
+	if l.file == nil {
+		return l.begin()
 	}
+	_ = l.file.Close() // Windows renames no open file
+	err := l.begin()
+	if err == nil {
+		return nil
+	}
+	file, again := l.fs.OpenFile(l.name(0), os.O_RDWR|os.O_CREATE, 0o600)
+	if again != nil {
+		l.file = nil
+		return errors.Join(err, again)
+	}
+	l.file = file
+	if l.at, again = file.Size(); again != nil {
+		l.at = 0
+	}
+	return err
+}
+
+func (l *Log) begin() error {
 	for n := Kept - 1; n >= 0; n-- {
 		if err := l.fs.Rename(l.name(n), l.name(n+1)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
@@ -92,6 +109,19 @@ func (l *Log) turn() error {
 		return err
 	}
 	l.file, l.at = file, 0
+	return nil
+}
+
+// Cycle begins a new file, as sp_cycle_errorlog does.
+func (l *Log) Cycle() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.file == nil {
+		return fs.ErrClosed
+	}
+	if err := l.turn(); err != nil {
+		return fmt.Errorf("beginning a new error log: %w", err)
+	}
 	return nil
 }
 
@@ -119,14 +149,17 @@ func (l *Log) write(line string) error {
 	if l.file == nil {
 		return fs.ErrClosed
 	}
+	var turned error
 	if l.at > MaxBytes {
-		if err := l.turn(); err != nil {
-			return err
+		if turned = l.turn(); turned != nil {
+			if l.at > 2*MaxBytes {
+				return turned // better no line than a full disk
+			}
 		}
 	}
 	n, err := l.file.WriteAt([]byte(line+"\n"), l.at)
 	l.at += int64(n)
-	return err
+	return errors.Join(turned, err)
 }
 
 // Entry is a line of the log.
@@ -144,7 +177,7 @@ func (l *Log) Entries(archive int) ([]Entry, error) {
 	if archive < 0 || archive > Kept {
 		return nil, fmt.Errorf("reading error log %d: %w", archive, ErrArchive)
 	}
-	b, err := fsys.ReadFile(l.fs, l.name(archive), MaxBytes+maxLine+1024)
+	b, err := fsys.ReadFile(l.fs, l.name(archive), 2*MaxBytes+maxLine+1024)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("reading error log %d: %w", archive, ErrArchive)
 	}

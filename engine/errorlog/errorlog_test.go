@@ -87,3 +87,40 @@ func TestFiles(t *testing.T) {
 		t.Errorf("%d lines are in the present file (%v)", len(e), err)
 	}
 }
+
+// A new file can be asked for; one that cannot be made takes no line from the present one.
+func TestCycle(t *testing.T) {
+	f := &stuck{FS: fsys.NewMem()}
+	l := open(t, f)
+	log := slog.New(l.Handler())
+	log.Info("one")
+	if err := l.Cycle(); err != nil {
+		t.Fatal(err)
+	}
+	log.Info("two")
+	f.on = true
+	if err := l.Cycle(); err == nil {
+		t.Error("it was made although it could not be")
+	}
+	log.Info("three")
+	f.on = false
+	for archive, want := range [][]string{{"two", "three"}, {"one"}} {
+		e, err := l.Entries(archive)
+		if err != nil || len(e) != len(want) || e[0].Text != want[0] || e[len(e)-1].Text != want[len(want)-1] {
+			t.Errorf("log %d: %+v, %v", archive, e, err)
+		}
+	}
+}
+
+// stuck is a file system on which nothing can be renamed.
+type stuck struct {
+	fsys.FS
+	on bool
+}
+
+func (s *stuck) Rename(from, to string) error {
+	if s.on {
+		return errors.New("no")
+	}
+	return s.FS.Rename(from, to)
+}

@@ -11,10 +11,10 @@ import (
 	"latchkey/engine/catalog/authn"
 	"latchkey/engine/catalog/model"
 	"latchkey/engine/catalog/msg"
+	"latchkey/engine/catalog/perm"
 	"latchkey/engine/sessions"
 	"latchkey/engine/tds"
 	"latchkey/engine/tds/conn"
-	"latchkey/internal/clock"
 	"latchkey/internal/secret"
 )
 
@@ -33,6 +33,11 @@ func (c *client) Login(ctx context.Context, r *conn.LoginRequest) (*conn.Accepte
 	login, err := c.authenticate(ctx, r)
 	if err != nil {
 		return nil, err
+	}
+	if !c.enter(perm.For(c.s.cfg.Catalog.State(), login.ID, model.Master).Sysadmin()) {
+		full := msg.New(17809, c.s.cfg.Limits.Connections, "")
+		c.s.notices.warn(c.from, "too many connections", full.Text, "msg", 17809, "severity", 20, "client", fmt.Sprint(r.Remote), "login", login.Name)
+		return nil, refusal(full)
 	}
 	place := c.s.cfg.Sessions.Open(c.spid, sessions.Who{
 		Login: login.ID, LoginName: login.Name, Host: r.HostName, Program: r.AppName, Library: r.Library, Process: int(r.ClientPID),
@@ -65,11 +70,12 @@ func (c *client) Login(ctx context.Context, r *conn.LoginRequest) (*conn.Accepte
 
 // noDatabase is the refusal of a login whose database cannot be had: 4060, or 4064 for its default database, and 18456.
 func (c *client) noDatabase(l Login, err error) error {
-	first := msg.New(4060, l.Database)
+	first, state := msg.New(4060, l.Database), 38
 	if l.Request.Database == "" {
-		first = msg.New(4064)
+		first, state = msg.New(4064), 40
 	}
-	c.log(l.Request, "Failed to open the database: "+err.Error())
+	// Who gets here is logged in, which the log tells in any case.
+	c.s.cfg.Log.Warn(failure(l.Request), c.failure(l.Request, state, "Failed to open the database: "+err.Error())...)
 	return refusal(first, msg.New(18456, l.Request.UserName, "", ""))
 }
 
@@ -81,23 +87,32 @@ func refusal(list ...*msg.Error) *conn.Refusal {
 	return r
 }
 
-// log writes why a login failed.
-func (c *client) log(r *conn.LoginRequest, reason string) {
-	c.s.cfg.Log.Warn(strings.TrimRight(msg.New(18456, r.UserName, "", "").Text, " "), "msg", 18456, "severity", 14, "reason", reason, "client", fmt.Sprint(r.Remote), "session", c.spid)
+// log writes why a login failed, if not too many did.
+func (c *client) log(r *conn.LoginRequest, state int, reason string) {
+	c.s.notices.warn(c.from, "login failed", failure(r), c.failure(r, state, reason)...)
+}
+
+func failure(r *conn.LoginRequest) string {
+	return strings.TrimRight(msg.New(18456, r.UserName, "", "").Text, " ")
+}
+
+// failure is what the log has of a login that failed. The state says the cause, as in SQL Server's own log.
+func (c *client) failure(r *conn.LoginRequest, state int, reason string) []any {
+	return []any{"msg", 18456, "severity", 14, "state", state, "reason", reason, "client", fmt.Sprint(r.Remote), "session", c.spid}
 }
 
 // authenticate checks name and password, no faster than the address may ask.
 func (c *client) authenticate(ctx context.Context, r *conn.LoginRequest) (*model.Login, error) {
-	wait, ok := c.s.throttle.reserve(c.from)
+	ok, err := c.s.throttle.enter(ctx, c.from)
+	if err != nil {
+		return nil, err
+	}
 	if !ok {
-		c.log(r, "Too many failed logins from this address: not looked at.")
+		c.log(r, 1, "Too many failed logins from this address: not looked at.")
 		return nil, refusal(msg.New(18456, r.UserName, "", ""))
 	}
-	if wait > 0 {
-		if err := clock.Sleep(ctx, c.s.cfg.Clock, wait); err != nil {
-			return nil, err
-		}
-	}
+	became := abandoned
+	defer func() { c.s.throttle.settle(c.from, became) }()
 	attempt := authn.Attempt{Name: r.UserName, Password: text(r.Password)}
 	defer attempt.Password.Destroy()
 	if r.NewPassword != nil {
@@ -105,22 +120,22 @@ func (c *client) authenticate(ctx context.Context, r *conn.LoginRequest) (*model
 	}
 	login, err := c.s.cfg.Gate.Login(ctx, attempt)
 	if err == nil {
-		c.s.throttle.succeed(c.from)
+		became = succeeded
 		return login, nil
 	}
 	if list := msg.Messages(err); len(list) > 0 {
 		if list[0].Number == 18456 {
-			c.s.throttle.fail(c.from)
+			became = failed
 		}
 		reason := authn.Reason(err)
 		if reason == "" {
 			reason = err.Error()
 		}
-		c.log(r, reason)
+		c.log(r, authn.State(err), reason)
 		return nil, refusal(list...)
 	}
 	if !errors.Is(err, context.Canceled) {
-		c.log(r, err.Error())
+		c.log(r, 1, err.Error())
 	}
 	return nil, err
 }

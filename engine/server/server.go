@@ -25,14 +25,17 @@ const (
 	DefaultPending           = 256
 	DefaultPendingPerAddress = 64
 	DefaultMemory            = 512 << 20
+	// adminPlaces are beyond Connections, for members of sysadmin, who may have to see to it that there are too many.
+	adminPlaces = 2
 )
 
 // Limits bounds what clients may take. Zero values mean the defaults.
 type Limits struct {
-	// Connections is the most at once; those beyond are closed without a word. PerAddress is that for one address; 0 means no bound
-	// but Connections, since applications have pools.
+	// Connections is the most that are logged in at once; who is let in beyond it hears message 17809, but for two members of sysadmin.
+	// PerAddress is that for one address; 0 means no bound but Connections, since applications have pools.
 	Connections, PerAddress int
-	// Pending is the most connections that are not logged in yet; PendingPerAddress that for one address.
+	// Pending is the most connections that are not logged in yet, but for those from this machine, which have places of their own;
+	// PendingPerAddress that for one address. Those beyond are closed without a word.
 	Pending, PendingPerAddress int
 	// Memory bounds the bytes of all requests that are being read or served.
 	Memory int64
@@ -75,6 +78,7 @@ type Config struct {
 type Server struct {
 	cfg      Config
 	throttle *throttle
+	notices  *notices
 	budget   *conn.Budget
 	ctx      context.Context // of all connections
 	cancel   context.CancelCauseFunc
@@ -84,12 +88,13 @@ type Server struct {
 	stopping  bool
 	listeners map[net.Listener]bool
 	open      map[*client]bool
-	pending   int
+	pending   int // of other machines
+	inside    int // logged in
 	per       map[netip.Prefix]*count
 }
 
 // count is what one address has.
-type count struct{ open, pending int }
+type count struct{ open, pending, inside int }
 
 // client is one connection.
 type client struct {
@@ -103,6 +108,7 @@ type client struct {
 	session conn.Session // once logged in
 	place   *sessions.Session
 	waiting bool // for its login
+	inside  bool // logged in
 }
 
 var (
@@ -120,7 +126,7 @@ func New(cfg Config) *Server {
 	}
 	cfg.Limits.defaults()
 	s := &Server{
-		cfg: cfg, throttle: newThrottle(cfg.Clock), budget: conn.NewBudget(cfg.Limits.Memory),
+		cfg: cfg, throttle: newThrottle(cfg.Clock), notices: newNotices(cfg.Clock, cfg.Log), budget: conn.NewBudget(cfg.Limits.Memory),
 		listeners: make(map[net.Listener]bool), open: make(map[*client]bool), per: make(map[netip.Prefix]*count),
 	}
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
@@ -154,7 +160,7 @@ func (s *Server) Serve(l net.Listener) error {
 		case errors.Is(err, net.ErrClosed):
 			return fmt.Errorf("accepting SQL clients: %w", err)
 		}
-		s.cfg.Log.Error("accepting a client failed", "err", err)
+		s.notices.warn(netip.Prefix{}, "accepting a client failed", "accepting a client failed", "err", err)
 		if clock.Sleep(s.ctx, s.cfg.Clock, acceptPause) != nil {
 			return nil
 		}
@@ -167,6 +173,7 @@ func (s *Server) accept(socket net.Conn) {
 	spid, release, err := s.cfg.Sessions.Reserve()
 	if err != nil {
 		_ = socket.Close()
+		s.turnedAway(from, socket, err.Error())
 		return
 	}
 	ctx, cancel := context.WithCancelCause(sessions.With(s.ctx, spid))
@@ -175,7 +182,7 @@ func (s *Server) accept(socket net.Conn) {
 		cancel(errOver)
 		release()
 		_ = socket.Close()
-		s.cfg.Log.Warn("a connection was turned away", "client", fmt.Sprint(socket.RemoteAddr()), "reason", why)
+		s.turnedAway(from, socket, why)
 		return
 	}
 	go func() {
@@ -186,6 +193,13 @@ func (s *Server) accept(socket net.Conn) {
 		c.serve(ctx)
 	}()
 }
+
+func (s *Server) turnedAway(from netip.Prefix, socket net.Conn, why string) {
+	s.notices.warn(from, "turned away: "+why, "a connection was turned away", "client", fmt.Sprint(socket.RemoteAddr()), "reason", why)
+}
+
+// here reports whether a connection comes from this machine.
+func here(from netip.Prefix) bool { return from.IsValid() && from.Addr().IsLoopback() }
 
 // admit counts a connection in, or says why not.
 func (s *Server) admit(c *client) string {
@@ -199,11 +213,7 @@ func (s *Server) admit(c *client) string {
 	switch {
 	case s.stopping:
 		return "the server is stopping"
-	case len(s.open) >= l.Connections:
-		return "too many connections"
-	case n.open >= l.PerAddress:
-		return "too many connections from this address"
-	case s.pending >= l.Pending:
+	case s.pending >= l.Pending && !here(c.from):
 		return "too many connections are not logged in"
 	case n.pending >= l.PendingPerAddress:
 		return "too many connections from this address are not logged in"
@@ -211,7 +221,9 @@ func (s *Server) admit(c *client) string {
 	s.per[c.from] = n
 	n.open++
 	n.pending++
-	s.pending++
+	if !here(c.from) {
+		s.pending++
+	}
 	s.open[c] = true
 	s.work.Add(1)
 	return ""
@@ -225,6 +237,11 @@ func (s *Server) leave(c *client) {
 	delete(s.open, c)
 	n := s.per[c.from]
 	n.open--
+	if c.inside {
+		c.inside = false
+		s.inside--
+		n.inside--
+	}
 	if n.open == 0 {
 		delete(s.per, c.from)
 	}
@@ -236,9 +253,27 @@ func (c *client) settled() {
 	defer c.s.mu.Unlock()
 	if c.waiting {
 		c.waiting = false
-		c.s.pending--
+		if !here(c.from) {
+			c.s.pending--
+		}
 		c.s.per[c.from].pending--
 	}
+}
+
+// enter takes one of the places of who is logged in, and reports whether there was one.
+func (c *client) enter(admin bool) bool {
+	s := c.s
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n, l := s.per[c.from], s.cfg.Limits
+	free := s.inside < l.Connections && n.inside < l.PerAddress
+	if !free && (!admin || s.inside >= l.Connections+adminPlaces) {
+		return false
+	}
+	c.inside = true
+	s.inside++
+	n.inside++
+	return true
 }
 
 // serve serves the connection to its end.
@@ -255,9 +290,15 @@ func (c *client) serve(ctx context.Context) {
 		place.Close()
 	}
 	var refused *conn.Refusal
-	if err != nil && !errors.As(err, &refused) && ctx.Err() == nil {
-		c.s.cfg.Log.Warn("a connection ended", "session", c.spid, "client", fmt.Sprint(c.socket.RemoteAddr()), "err", err)
+	if err == nil || errors.As(err, &refused) || ctx.Err() != nil {
+		return
 	}
+	args := []any{"session", c.spid, "client", fmt.Sprint(c.socket.RemoteAddr()), "err", err}
+	if place == nil {
+		c.s.notices.warn(c.from, "ended before its login", "a connection ended", args...)
+		return
+	}
+	c.s.cfg.Log.Warn("a connection ended", args...)
 }
 
 // recovered ends what a panic left. The message may hold a user's data, so the log has its kind and the stack.
@@ -312,6 +353,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 	s.cancel(errStopping)
 	s.work.Wait()
+	s.notices.close()
 	return errors.Join(errs...)
 }
 
@@ -338,5 +380,10 @@ func (s *Server) endIdle() int {
 func (s *Server) Connections() (open, pending int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.open), s.pending
+	for c := range s.open {
+		if c.waiting {
+			pending++
+		}
+	}
+	return len(s.open), pending
 }

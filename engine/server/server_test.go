@@ -64,6 +64,8 @@ func start(t *testing.T, limits server.Limits) *fixture {
 	cat := catalogtest.New(t, nil)
 	cat.MustDo(model.Master,
 		&principal.CreateLogin{Name: "dba", Password: &principal.Password{Hash: quick(password)}, Options: principal.LoginOptions{CheckPolicy: new(false)}},
+		&principal.CreateLogin{Name: "admin", Password: &principal.Password{Hash: quick(password)}, Options: principal.LoginOptions{CheckPolicy: new(false)}},
+		&principal.ServerMember{Role: "sysadmin", Member: "admin"},
 		&principal.CreateLogin{Name: "gone", Password: &principal.Password{Hash: quick(password)}, Options: principal.LoginOptions{CheckPolicy: new(false)}})
 	cat.MustDo(model.Master, &principal.AlterLogin{Name: "gone", State: "DISABLE"})
 	f := &fixture{t: t, log: &lockedBuffer{}, sessions: sessions.New(nil), entered: make(chan struct{}, 10)}
@@ -266,16 +268,85 @@ func TestPendingIsBounded(t *testing.T) {
 	}
 }
 
+// Who is let in beyond the bound hears so; an administrator has a place kept, and who does not know the password hears nothing of it.
 func TestConnectionsAreBounded(t *testing.T) {
 	f := start(t, server.Limits{Connections: 1})
-	if err := f.connect("dba", password, "").PingContext(t.Context()); err != nil {
+	first := f.connect("dba", password, "")
+	if err := first.PingContext(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-	defer cancel()
-	if err := f.connect("dba", password, "").PingContext(ctx); err == nil {
-		t.Error("a second connection was served")
+	number := func(user, pw string) int32 {
+		var e mssql.Error
+		switch err := f.connect(user, pw, "").PingContext(t.Context()); {
+		case err == nil:
+			return 0
+		case errors.As(err, &e):
+			if e.Number == 17809 && (e.Class != 20 || !strings.Contains(e.Message, "maximum number of '1' user connections has already been reached")) {
+				t.Errorf("%+v", e)
+			}
+			return e.Number
+		default:
+			t.Fatal(err)
+			return -1
+		}
 	}
+	for _, c := range []struct {
+		user, password string
+		want           int32
+	}{{"dba", password, 17809}, {"dba", "wrong", 18456}, {"admin", password, 0}, {"admin", password, 0}, {"admin", password, 17809}} {
+		if got := number(c.user, c.password); got != c.want {
+			t.Errorf("%s: %d, want %d", c.user, got, c.want)
+		}
+	}
+	if err := first.PingContext(t.Context()); err != nil {
+		t.Errorf("who was in: %v", err)
+	}
+	_ = first.Close()
+	until(t, func() bool { return len(f.sessions.List()) == 2 })
+	if got := number("dba", password); got != 17809 { // the administrators count too
+		t.Errorf("%d", got)
+	}
+}
+
+// Failures that a flood of clients causes are counted in the log, not written one by one; logins are not lost in it.
+func TestLogIsNotFlooded(t *testing.T) {
+	f := start(t, server.Limits{PendingPerAddress: 1})
+	held, err := net.Dial("tcp", f.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	until(t, func() bool { _, pending := f.Connections(); return pending == 1 })
+	for range 300 {
+		c, err := net.Dial("tcp", f.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = c.Read(make([]byte, 1)) // it is closed
+		_ = c.Close()
+	}
+	_ = held.Close()
+	until(t, func() bool { open, _ := f.Connections(); return open == 0 })
+	f.stop()
+	log := f.log.String()
+	if n := strings.Count(log, "turned away"); n < 5 || n > 10 {
+		t.Errorf("%d lines", n)
+	}
+	if !strings.Contains(log, "... and 295 more from 127.0.0.1") {
+		t.Errorf("the log does not tell how many there were:\n%s", log)
+	}
+}
+
+// Clients of other machines that do not log in take no place from who connects on this one.
+func TestPlacesOfThisMachine(t *testing.T) {
+	f := start(t, server.Limits{Pending: 1, PendingPerAddress: 3})
+	for range 3 {
+		c, err := net.Dial("tcp", f.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = c.Close() })
+	}
+	until(t, func() bool { _, pending := f.Connections(); return pending == 3 })
 }
 
 // KILL ends a session amid its request.

@@ -34,7 +34,10 @@ const (
 )
 
 // Refused is why a login was refused, for the log alone.
-type Refused struct{ Reason string }
+type Refused struct {
+	Reason string
+	State  int // of message 18456 in the log, as SQL Server has them: 5 no such login, 7 disabled, 8 wrong password, 10 locked out, 12 no access
+}
 
 // Error is the reason.
 func (r *Refused) Error() string { return r.Reason }
@@ -42,6 +45,7 @@ func (r *Refused) Error() string { return r.Reason }
 // Gate lets logins in. It is safe for concurrent use.
 type Gate struct {
 	cat    *catalog.Catalog
+	work   work
 	checks chan struct{}
 
 	mu     sync.Mutex
@@ -54,9 +58,15 @@ type failures struct {
 	locked      time.Time // until
 }
 
+// work is what costs time in a login: each attempt must do one of the two, once.
+type work struct {
+	check func(hash []byte, pw *secret.Bytes) bool
+	decoy func(pw *secret.Bytes)
+}
+
 // New makes a Gate.
 func New(c *catalog.Catalog) *Gate {
-	return &Gate{cat: c, checks: make(chan struct{}, maxChecks), failed: make(map[int]*failures)}
+	return &Gate{cat: c, work: work{password.Check, password.Decoy}, checks: make(chan struct{}, maxChecks), failed: make(map[int]*failures)}
 }
 
 // Attempt is what a client sends.
@@ -77,32 +87,32 @@ func (g *Gate) Login(ctx context.Context, a Attempt) (*model.Login, error) {
 	}
 	s := g.cat.State()
 	now := g.cat.Clock().Now()
-	refuse := func(reason string) (*model.Login, error) {
-		return nil, msg.New(18456, a.Name, "", "").Because(&Refused{reason})
+	refuse := func(state int, reason string) (*model.Login, error) {
+		return nil, msg.New(18456, a.Name, "", "").Because(&Refused{reason, state})
 	}
 	l := s.FindLogin(a.Name)
 	if l == nil || l.Kind != model.SQLLogin || l.Hash == nil {
-		password.Decoy(a.Password)
+		g.work.decoy(a.Password)
 		switch {
 		case l == nil || l.IsRole():
-			return refuse("Could not find a login matching the name provided.")
+			return refuse(5, "Could not find a login matching the name provided.")
 		case l.Disabled:
-			return refuse("The account is disabled.")
+			return refuse(7, "The account is disabled.")
 		}
-		return refuse("The login has no password to connect with.")
+		return refuse(5, "The login has no password to connect with.")
 	}
 	locked := l.PolicyChecked && g.locked(l.ID, now)
-	right := password.Check(l.Hash, a.Password)
+	right := g.work.check(l.Hash, a.Password)
 	switch {
 	case locked:
-		return refuse("The account is currently locked out.")
+		return refuse(10, "The account is currently locked out.")
 	case !right:
 		g.fail(l.ID, now)
-		return refuse("Password did not match that for the login provided.")
+		return refuse(8, "Password did not match that for the login provided.")
 	case l.Disabled:
-		return refuse("The account is disabled.")
+		return refuse(7, "The account is disabled.")
 	case !perm.For(s, l.ID, 0).Server("CONNECT SQL"):
-		return refuse("Login-based server access validation failed: CONNECT SQL is not granted.")
+		return refuse(12, "Login-based server access validation failed: CONNECT SQL is not granted.")
 	}
 	expired := l.ExpirationChecked && now.Sub(l.HashSet) > principal.PasswordAge
 	if expired || l.MustChange {
@@ -111,7 +121,7 @@ func (g *Gate) Login(ctx context.Context, a Attempt) (*model.Login, error) {
 			if expired {
 				number = 18487
 			}
-			return nil, msg.New(number, a.Name, "").Because(&Refused{"The password has expired or must be changed."})
+			return nil, msg.New(number, a.Name, "").Because(&Refused{"The password has expired or must be changed.", 18})
 		}
 		op := &principal.AlterLogin{Name: l.Name, Password: &principal.Password{Text: a.NewPassword, Old: clone(a.Password)}}
 		if _, err := g.cat.Do(ctx, catalog.Caller{Login: l.ID, Database: model.Master}, op); err != nil {
@@ -119,7 +129,7 @@ func (g *Gate) Login(ctx context.Context, a Attempt) (*model.Login, error) {
 		}
 		l = g.cat.State().Logins.Get(l.ID)
 		if l == nil {
-			return refuse("The login was dropped meanwhile.")
+			return refuse(5, "The login was dropped meanwhile.")
 		}
 	}
 	g.Unlock(l.ID)
@@ -171,6 +181,15 @@ func (g *Gate) Failures(login int) (count int, last time.Time, locked bool) {
 		return 0, time.Time{}, false
 	}
 	return f.count, f.last, g.cat.Clock().Now().Before(f.locked)
+}
+
+// State is the state of message 18456 for the log; 1 if err is no refusal. The client always gets 1.
+func State(err error) int {
+	var r *Refused
+	if errors.As(err, &r) {
+		return r.State
+	}
+	return 1
 }
 
 // Reason is why a login was refused, "" if err is no refusal.

@@ -92,3 +92,33 @@ func TestLogin(t *testing.T) {
 		t.Errorf("%d failures after a success", n)
 	}
 }
+
+// Every login costs one computation of a hash of a password, whatever its outcome, so that time tells nobody which names exist.
+func TestCostOfALogin(t *testing.T) {
+	const strong = "Correct-Horse-1"
+	f := catalogtest.New(t, nil)
+	f.MustDo(1,
+		&principal.CreateLogin{Name: "dba", Password: &principal.Password{Text: catalogtest.Secret(strong)}},
+		&principal.CreateLogin{Name: "off", Password: &principal.Password{Text: catalogtest.Secret(strong)}},
+		&principal.CreateLogin{Name: "locked", Password: &principal.Password{Text: catalogtest.Secret(strong)}})
+	f.MustDo(1, &principal.AlterLogin{Name: "off", State: "DISABLE"})
+	g := authn.New(f.Catalog)
+	n := 0
+	g.Count(func() { n++ })
+	try := func(name, pw string) (cost int, state int) {
+		n = 0
+		_, err := g.Login(t.Context(), authn.Attempt{Name: name, Password: catalogtest.Secret(pw)})
+		return n, authn.State(err)
+	}
+	for range authn.Threshold {
+		_, _ = g.Login(t.Context(), authn.Attempt{Name: "locked", Password: catalogtest.Secret("wrong")})
+	}
+	for _, c := range []struct {
+		name, pw string
+		state    int
+	}{{"nobody", strong, 5}, {"sysadmin", "", 5}, {"dba", "wrong", 8}, {"dba", "", 8}, {"sa", "", 7}, {"off", strong, 7}, {"off", "wrong", 8}, {"locked", strong, 10}, {"dba", strong, 1}} {
+		if cost, state := try(c.name, c.pw); cost != 1 || state != c.state {
+			t.Errorf("%s: %d computations, state %d; want 1 and %d", c.name, cost, state, c.state)
+		}
+	}
+}

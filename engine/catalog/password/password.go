@@ -62,14 +62,17 @@ func Valid(hash []byte) error {
 }
 
 // Check reports whether pw is the password of hash, in constant time for hashes of one form.
-func Check(hash []byte, pw *secret.Bytes) bool {
+func Check(hash []byte, pw *secret.Bytes) bool { return check(derive, hash, pw) }
+
+// check calls derive once, whatever hash is.
+func check(derive func(*secret.Bytes, []byte) ([]byte, error), hash []byte, pw *secret.Bytes) bool {
 	if Valid(hash) != nil {
-		Decoy(pw)
+		_, _ = derive(pw, noSalt())
 		return false
 	}
 	salt, want := hash[2:6], hash[6:]
 	if hash[0] == 2 {
-		Decoy(pw)
+		_, _ = derive(pw, noSalt())
 		raw := utf16le(pw)
 		defer secret.Wipe(raw)
 		h := sha512.New()
@@ -82,7 +85,9 @@ func Check(hash []byte, pw *secret.Bytes) bool {
 }
 
 // Decoy takes as long as Check of the form that Hash makes.
-func Decoy(pw *secret.Bytes) { _, _ = derive(pw, []byte{0, 0, 0, 0}) }
+func Decoy(pw *secret.Bytes) { _, _ = derive(pw, noSalt()) }
+
+func noSalt() []byte { return make([]byte, saltSize) }
 
 func derive(pw *secret.Bytes, salt []byte) ([]byte, error) {
 	raw := utf16le(pw)

@@ -76,3 +76,17 @@ func TestPolicy(t *testing.T) {
 		}
 	}
 }
+
+// A check of any form costs one computation of today's form.
+func TestCostOfACheck(t *testing.T) {
+	h, err := password.Hash(secret.FromString("x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := append([]byte{2, 0}, h[2:]...)
+	for _, hash := range [][]byte{h, old, nil, {1, 0, 3}} {
+		if n := password.Derivations(hash, secret.FromString("Pa$$")); n != 1 {
+			t.Errorf("%d computations for a hash of %d bytes", n, len(hash))
+		}
+	}
+}

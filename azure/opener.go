@@ -150,6 +150,8 @@ type host struct {
 	target sqlcred.Target
 	wire   atomic.Pointer[wire]
 	skew   atomic.Int64 // the vault's clock less ours, nanoseconds
+	// dependents says that the vault keeps a list of servers that need its keys.
+	dependents atomic.Bool
 	answer atomic.Pointer[[]string]
 
 	asking    singleflight.Group // for the challenge

@@ -316,6 +316,7 @@ func (h *host) send(ctx context.Context, r request) (*http.Response, []byte, err
 	}
 	defer drain(res.Body)
 	h.noteClock(res.Header)
+	h.noteExtensions(res.Header)
 	limit := r.limit
 	if limit == 0 {
 		limit = maxReply

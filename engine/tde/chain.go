@@ -5,10 +5,12 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"os"
 	"slices"
 
 	"latchkey/engine/tde/header"
 	"latchkey/engine/tde/logchain"
+	"latchkey/internal/fsys"
 )
 
 // chainSuffix and rollSuffix end the names of what lies beside a database: its log chain, and the note that it is being rolled forward.
@@ -130,14 +132,55 @@ func (db *DB) LogKeys() ([]Protector, error) {
 		if err != nil {
 			return nil, mapped("reading the log's keys", db.cfg.Path, err)
 		}
-		for i := range h.Keys {
-			p := Protector{Thumbprint: h.Keys[i].Protector, URI: h.Keys[i].URI}
-			if !slices.Contains(out, p) {
-				out = append(out, p)
-			}
-		}
+		out = protectors(out, h)
 	}
 	return out, nil
+}
+
+// protectors adds those of a header that are not in the list.
+func protectors(list []Protector, h *header.Header) []Protector {
+	for i := range h.Keys {
+		p := Protector{Thumbprint: h.Keys[i].Protector, URI: h.Keys[i].URI}
+		if !slices.Contains(list, p) {
+			list = append(list, p)
+		}
+	}
+	return list
+}
+
+// HeaderProtectors are the protectors that a snapshot's header names: who restores it needs the keys behind them.
+func HeaderProtectors(head []byte) ([]Protector, error) {
+	h, err := header.Decode(head)
+	if err != nil {
+		return nil, mapped("reading a header", "", err)
+	}
+	return protectors(nil, h), nil
+}
+
+// FileProtectors are the protectors that a database file which is not open names, and those of the log that is kept beside it. It needs no key and changes nothing; what it
+// reads is not authenticated.
+func FileProtectors(f fsys.FS, path string) (file, log []Protector, err error) {
+	r, err := f.OpenFile(path, os.O_RDONLY, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer r.Close()
+	_, h, err := header.Load(r)
+	if err != nil {
+		return nil, nil, mapped("reading the keys of a file", path, err)
+	}
+	heads, err := logchain.ReadHeads(f, path+chainSuffix)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, mapped("reading the log's keys", path, err)
+	}
+	for _, b := range heads {
+		h, err := header.Decode(b)
+		if err != nil {
+			return nil, nil, mapped("reading the log's keys", path, err)
+		}
+		log = protectors(log, h)
+	}
+	return protectors(nil, h), log, nil
 }
 
 // TrimLog forgets what is kept up to the LSN last, because a backup holds it.
@@ -151,13 +194,5 @@ func (db *DB) TrimLog(last uint64) error {
 
 // Protectors are those of all keys in the header: of the newest, and while a scan runs of the one before.
 func (db *DB) Protectors() []Protector {
-	h := db.header()
-	var out []Protector
-	for i := range h.Keys {
-		p := Protector{Thumbprint: h.Keys[i].Protector, URI: h.Keys[i].URI}
-		if !slices.Contains(out, p) {
-			out = append(out, p)
-		}
-	}
-	return out
+	return protectors(nil, db.header())
 }

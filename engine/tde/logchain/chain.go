@@ -337,6 +337,41 @@ func (c *Chain) Heads() ([][]byte, error) {
 	return out, nil
 }
 
+// ReadHeads are the different heads of the segments of a chain that is not open, oldest first; fs.ErrNotExist if there is none. Nothing is changed.
+func ReadHeads(f fsys.FS, dir string) ([][]byte, error) {
+	b, err := fsys.ReadFile(f, filepath.Join(dir, stateFile), maxState)
+	if err != nil {
+		return nil, err
+	}
+	var st state
+	if err := json.Unmarshal(b, &st); err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrCorrupt, stateFile, err)
+	}
+	if st.Format != Format {
+		return nil, fmt.Errorf("a log chain of format %d; this program reads format %d", st.Format, Format)
+	}
+	entries, err := f.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	c := &Chain{fs: f, dir: dir}
+	var out [][]byte
+	for _, e := range entries {
+		first, ok := parse(e.Name())
+		if !ok || first < st.Base {
+			continue
+		}
+		i, err := c.info(first)
+		if err != nil {
+			return nil, err
+		}
+		if n := len(out); n == 0 || !bytes.Equal(out[n-1], i.Head) {
+			out = append(out, i.Head)
+		}
+	}
+	return out, nil
+}
+
 // Trim removes the segments whose frames are all at or below last: a backup holds them.
 func (c *Chain) Trim(last uint64) error {
 	c.files.Lock()

@@ -66,7 +66,7 @@ INSERT INTO keys VALUES (1, N'k1', 0x0A0B, 3, 1, '6F9619FF-8B86-D011-B42D-00C04F
 		{"SELECT CONCAT(name, '-', id, NULL) FROM customers WHERE id = 1", "nvarchar(63) not null\nAnna-1\n"},
 		{"SELECT $IDENTITY FROM customers", "207: Invalid column name '$IDENTITY'."},
 		{"SELECT dbo.customers.id FROM dbo.customers WHERE customers.id = 1", "id int not null\n1\n"},
-		{"SELECT [ID] FROM CUSTOMERS WHERE Id = 1", "id int not null\n1\n"},
+		{"SELECT [ID] FROM CUSTOMERS WHERE Id = 1", "ID int not null\n1\n"},
 		{"SELECT code, len(code), datalength(code), code + '|' FROM orders WHERE id = 10", "code char(5), int, int, varchar(6)\nA    |1|5|A    |\n"},
 		{"SELECT at, CAST(at AS date), CAST(at AS datetime) FROM orders WHERE id = 10", "at datetime2(3), date, datetime\n2024-01-01 10:00:00.123|2024-01-01|Jan  1 2024 10:00AM\n"},
 		{"SELECT amount * 2, amount / 2, amount + 1.5, amount * 1.5 FROM orders WHERE id = 11", "money, money, decimal(20,4), decimal(22,5)\n14.50|3.63|8.7500|10.87500\n"},

@@ -203,9 +203,9 @@ func (c *Compiler) item(it *ast.SelectItem, x bound.X) names.Item {
 	if it.Alias == "" {
 		switch e := it.X.(type) {
 		case *ast.ColumnRef:
-			item.Column.Name = e.Name.Name()
-			if x.Column != nil {
-				item.Column.Name = x.Column.Name
+			item.Column.Name = e.Name.Name() // as it was written, whatever the case of the column's own name
+			if x.Column != nil && !c.Same(item.Column.Name, x.Column.Name) {
+				item.Column.Name = x.Column.Name // IDENTITYCOL, ROWGUIDCOL
 			}
 		case *ast.PseudoColumn:
 			if x.Column != nil {

@@ -85,6 +85,9 @@ func (c *Config) defaults() error {
 	if c.Dir == "" {
 		return errors.New("no data folder was named")
 	}
+	if c.ForceEncryption && c.TLS == nil {
+		return errors.New("connections must be encrypted, and there is no certificate to do it with")
+	}
 	if c.FS == nil {
 		c.FS = fsys.OS{}
 	}

@@ -95,7 +95,11 @@ func (c *conn) prelogin(ctx context.Context, in *peeked) (loginOnly bool, err er
 		return false, err
 	}
 	switch {
-	case c.strict || answer.Encrypt == login.EncryptNotSup:
+	case c.strict:
+		return false, nil
+	case answer.Encrypt == login.EncryptNotSup && c.cfg.ForceEncryption:
+		return false, errors.New("this server wants encryption and has no certificate")
+	case answer.Encrypt == login.EncryptNotSup:
 		return false, nil
 	case asked.Encrypt == login.EncryptNotSup || !asked.HasEncrypt:
 		return false, errors.New("the client does not encrypt, and this server wants it")

@@ -16,6 +16,7 @@ import (
 	"latchkey/engine/tde"
 	"latchkey/monitor"
 	"latchkey/monitor/activity"
+	"latchkey/monitor/expiry"
 	"latchkey/monitor/watch"
 )
 
@@ -25,6 +26,11 @@ type Monitor struct {
 	Timeout time.Duration   // of a check; 0 means 30 s
 	// Activity gets each record of the activity log once it is written. It must not block. nil for none.
 	Activity func(activity.Record)
+	// Observe and Round are watch.Config's. nil for nobody.
+	Observe func(s watch.Subject, r monitor.Result, took time.Duration)
+	Round   func(now time.Time)
+	// Expiries lists what ends, for sys.latchkey_expirations; nil for nothing.
+	Expiries func() []expiry.Info
 }
 
 const (
@@ -43,7 +49,7 @@ func (e *Engine) openMonitor() error {
 	e.closing(func(context.Context) error { return e.activity.Close() })
 	e.watch, err = watch.New(watch.Config{
 		Target: keys{e}, Path: filepath.Join(dir, statesFile), Profile: e.cfg.Monitor.Profile, Events: e.happened,
-		FS: e.cfg.FS, Clock: e.cfg.Clock, Log: e.log, Timeout: e.cfg.Monitor.Timeout,
+		FS: e.cfg.FS, Clock: e.cfg.Clock, Log: e.log, Timeout: e.cfg.Monitor.Timeout, Observe: e.cfg.Monitor.Observe, Round: e.cfg.Monitor.Round,
 	})
 	return err
 }
@@ -65,11 +71,21 @@ func (e *Engine) startMonitor() {
 
 // happened writes an event to the activity log and the error log.
 func (e *Engine) happened(s watch.Subject, ev monitor.Event) {
-	r := activity.Of(e.cfg.Name, s.Name, s.Key, ev)
 	e.log.Info(ev.Description, "database", s.Name, "event", ev.Name, "status", ev.Status)
+	e.add(activity.Of(e.cfg.Name, s.Name, s.Key, ev))
+}
+
+// Note writes a record that is not about a database to the activity log and the error log: that something ends, or that a sink fails.
+func (e *Engine) Note(r activity.Record) {
+	r.Server = e.cfg.Name
+	e.log.Warn(r.Description, "event", r.Event, "status", r.Status)
+	e.add(r)
+}
+
+func (e *Engine) add(r activity.Record) {
 	r, err := e.activity.Add(r)
 	if err != nil {
-		e.log.Error("an event is not in the activity log", "event", ev.Name, "database", s.Name, "err", err)
+		e.log.Error("an event is not in the activity log", "event", r.Event, "database", r.Resource, "err", err)
 	}
 	if e.cfg.Monitor.Activity != nil {
 		e.cfg.Monitor.Activity(r)
@@ -159,6 +175,9 @@ func (e *Engine) Retry() {
 
 // KeyAccess lists what is known of databases' access to their keys.
 func (e *Engine) KeyAccess() []watch.Info { return e.watch.All() }
+
+// ActivityLog is the activity log itself. Who reads it follows what happens.
+func (e *Engine) ActivityLog() *activity.Log { return e.activity }
 
 // Activity lists the newest records of the activity log.
 func (e *Engine) Activity() []activity.Record { return e.activity.Recent() }

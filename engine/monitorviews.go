@@ -14,7 +14,7 @@ import (
 	"latchkey/monitor/watch"
 )
 
-// monitorViews are sys.latchkey_activity_log and sys.latchkey_key_access; both want VIEW SERVER STATE.
+// monitorViews are sys.latchkey_activity_log, sys.latchkey_key_access and sys.latchkey_expirations; they want VIEW SERVER STATE.
 func (e *Engine) monitorViews() []*exec.SystemView {
 	name, text := sqltype.Sized(sqltype.NVarChar, 128), sqltype.Sized(sqltype.NVarChar, 4000)
 	num, long, at := sqltype.Of(sqltype.Int), sqltype.Of(sqltype.BigInt), sqltype.Of(sqltype.DateTime)
@@ -24,13 +24,32 @@ func (e *Engine) monitorViews() []*exec.SystemView {
 			Name: "sys.latchkey_activity_log",
 			Columns: []exec.Column{
 				column("sequence", long), column("event_time", at), column("resource", name), column("event_name", name), column("status", name),
-				column("description", text), column("state_desc", name), column("cause", name), column("provider_code", num), column("protector_thumbprint", name),
+				column("description", text), column("state_desc", name), column("cause", name), column("provider_code", num), column("protector_thumbprint", name), column("object", text), column("ends_at", at),
 			},
 			Rows: serverState(func() (rows [][]sqltype.Value) {
 				for _, r := range e.activity.Recent() {
 					rows = append(rows, []sqltype.Value{
 						sqltype.NewInt(sqltype.BigInt, int64(r.Seq)), timeOrNull(r.Time), textOrNull(r.Resource), textOrNull(r.Event), textOrNull(r.Status),
-						textOrNull(r.Description), textOrNull(r.State), textOrNull(r.Cause), sqltype.NewInt(sqltype.Int, int64(r.Code)), textOrNull(r.Key),
+						textOrNull(r.Description), textOrNull(r.State), textOrNull(r.Cause), sqltype.NewInt(sqltype.Int, int64(r.Code)), textOrNull(r.Key), textOrNull(r.Object), timeOrNull(r.Ends),
+					})
+				}
+				return rows
+			}),
+		},
+		{
+			Name: "sys.latchkey_expirations",
+			Columns: []exec.Column{
+				column("kind", name), column("object", text), column("not_before", at), column("ends_at", at), column("seconds_left", long), column("last_warning", name), column("last_seen", at),
+			},
+			Rows: serverState(func() (rows [][]sqltype.Value) {
+				if e.cfg.Monitor.Expiries == nil {
+					return nil
+				}
+				now := e.cfg.Clock.Now()
+				for _, i := range e.cfg.Monitor.Expiries() {
+					rows = append(rows, []sqltype.Value{
+						textOrNull(i.Kind), textOrNull(i.Object), timeOrNull(i.NotBefore), timeOrNull(i.NotAfter), sqltype.NewInt(sqltype.BigInt, int64(i.NotAfter.Sub(now)/time.Second)),
+						textOrNull(i.Warned()), timeOrNull(i.Seen),
 					})
 				}
 				return rows

@@ -67,3 +67,14 @@ func (i Info) Sentence(now time.Time) string {
 	}
 	return fmt.Sprintf("%s ends in %s, at %s: %s", i.Kind, remaining(left), stamp(i.NotAfter), i.Object)
 }
+
+// Warned is the warning that was told last: "30 days", "ended"; "" for none.
+func (i Info) Warned() string {
+	switch {
+	case i.Told == 0:
+		return "ended"
+	case i.Told >= early:
+		return ""
+	}
+	return words(i.Told)
+}

@@ -30,6 +30,7 @@ func (w *Watch) round(ctx context.Context) time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now := w.cfg.Clock.Now()
+	w.cfg.Round(now)
 	due := w.meet(now, subjects)
 	next := w.cfg.Profile.Poll
 	for k, members := range due {
@@ -109,9 +110,7 @@ func (w *Watch) check(ctx context.Context, g *group, members []*machine) {
 		}
 		return 1
 	})
-	bound, cancel := context.WithTimeout(ctx, w.cfg.Timeout)
-	r := w.cfg.Target.Check(bound, members[0].subject)
-	cancel()
+	r := w.ask(ctx, members[0].subject)
 	if ctx.Err() != nil {
 		w.free(g)
 		return
@@ -152,6 +151,18 @@ func (w *Watch) check(ctx context.Context, g *group, members []*machine) {
 	if g.soon {
 		g.due, g.soon = time.Time{}, false
 	}
+}
+
+// ask checks a key, within the time that a check has.
+func (w *Watch) ask(ctx context.Context, s Subject) monitor.Result {
+	bound, cancel := context.WithTimeout(ctx, w.cfg.Timeout)
+	defer cancel()
+	began := w.cfg.Clock.Now()
+	r := w.cfg.Target.Check(bound, s)
+	if ctx.Err() == nil {
+		w.cfg.Observe(s, r, w.cfg.Clock.Now().Sub(began))
+	}
+	return r
 }
 
 // settle makes a subject what its machine says.

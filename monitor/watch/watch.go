@@ -43,7 +43,11 @@ type Config struct {
 	Path    string // of the file of states; its directory must exist
 	Profile monitor.Profile
 	// Events gets what happened. It must not block for long, nor call the Watch. nil discards.
-	Events      func(Subject, monitor.Event)
+	Events func(Subject, monitor.Event)
+	// Observe gets the result of each check and how long it took, Round the time of each round, which come as long as the Watch runs. They must not
+	// block, nor call the Watch. nil for nobody.
+	Observe     func(s Subject, r monitor.Result, took time.Duration)
+	Round       func(now time.Time)
 	FS          fsys.FS       // nil means the machine's
 	Clock       clock.Clock   // nil means the machine's
 	Log         *slog.Logger  // nil discards
@@ -92,6 +96,12 @@ func New(cfg Config) (*Watch, error) {
 	}
 	if cfg.Events == nil {
 		cfg.Events = func(Subject, monitor.Event) {}
+	}
+	if cfg.Observe == nil {
+		cfg.Observe = func(Subject, monitor.Result, time.Duration) {}
+	}
+	if cfg.Round == nil {
+		cfg.Round = func(time.Time) {}
 	}
 	if cfg.Random == nil {
 		cfg.Random = rand.Float64
@@ -238,9 +248,7 @@ func (w *Watch) revalidate(ctx context.Context, m *machine) (monitor.Result, err
 	if err := w.tell(m, events); err != nil {
 		return monitor.Result{}, err
 	}
-	bound, cancel := context.WithTimeout(ctx, w.cfg.Timeout)
-	r := w.cfg.Target.Check(bound, m.subject)
-	cancel()
+	r := w.ask(ctx, m.subject)
 	w.mu.Lock()
 	events = m.Check(w.cfg.Clock.Now(), r)
 	w.mu.Unlock()

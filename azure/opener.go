@@ -156,6 +156,7 @@ type host struct {
 
 	asking    singleflight.Group // for the challenge
 	chMu      sync.Mutex
+	asked     time.Time // when the last request for it began that has not ended
 	challenge *challenge.Challenge
 
 	mu         sync.Mutex
@@ -376,6 +377,10 @@ func (h *host) newIdentity(c *sqlcred.Credential) *identity {
 func (h *host) currentChallenge(ctx context.Context) (challenge.Challenge, error) {
 	h.chMu.Lock()
 	known := h.challenge
+	if known == nil && !h.asked.IsZero() && h.o.clock.Now().Sub(h.asked) > joinFor {
+		h.asking.Forget("")
+		h.asked = time.Time{}
+	}
 	h.chMu.Unlock()
 	if known != nil {
 		return *known, nil
@@ -392,6 +397,12 @@ func (h *host) currentChallenge(ctx context.Context) (challenge.Challenge, error
 	case <-ctx.Done():
 		return challenge.Challenge{}, canceled(ctx, "reading the challenge of", h.target.Host)
 	}
+}
+
+func (h *host) asks(since time.Time) {
+	h.chMu.Lock()
+	defer h.chMu.Unlock()
+	h.asked = since
 }
 
 // Challenge asks a vault for its challenge, parses and checks it, and tells how far the vault's clock is ahead of ours, to the
@@ -441,6 +452,8 @@ func (h *host) askChallenge(ctx context.Context) (challenge.Challenge, error) {
 		return challenge.Challenge{}, code.Wrap(code.Failure, "reading the challenge of", h.target.Host, errClosed)
 	}
 	defer h.o.wg.Done()
+	h.asks(h.o.clock.Now())
+	defer h.asks(time.Time{})
 	res, body, err := h.send(ctx, request{op: "reading the challenge of", method: http.MethodGet, path: "/keys", query: "maxresults=1"})
 	if err != nil {
 		return challenge.Challenge{}, err

@@ -26,6 +26,9 @@ const (
 	tokenSlack = 2 * time.Minute
 	// renewAgain is how long a failed early renewal waits before the next.
 	renewAgain = 30 * time.Second
+	// joinFor is how long a request for a token or a challenge is joined. One that takes longer may hang on a connection that fell silent: who
+	// comes then begins another.
+	joinFor = 2 * time.Second
 )
 
 // tokens keeps the token of one identity at one vault: one request at a time, renewed before the old one ends while callers go
@@ -45,6 +48,7 @@ type tokens struct {
 type tokenFlight struct {
 	ch     challenge.Challenge
 	claims string
+	began  time.Time
 	done   chan struct{}
 	err    error
 }
@@ -67,7 +71,7 @@ func (t *tokens) get(ctx context.Context, c challenge.Challenge, stale string) (
 			return v, false, nil
 		}
 		f := t.flight
-		if f == nil || !sameAudience(f.ch, c) || f.claims != c.Claims {
+		if f == nil || !sameAudience(f.ch, c) || f.claims != c.Claims || now.Sub(f.began) > joinFor {
 			f = t.startLocked(ctx, c, c.Claims)
 		}
 		t.mu.Unlock()
@@ -91,7 +95,7 @@ func (t *tokens) get(ctx context.Context, c challenge.Challenge, stale string) (
 
 // startLocked begins a request for a token that outlives ctx's end, because others wait for it too.
 func (t *tokens) startLocked(ctx context.Context, c challenge.Challenge, claims string) *tokenFlight {
-	f := &tokenFlight{ch: c, claims: claims, done: make(chan struct{})}
+	f := &tokenFlight{ch: c, claims: claims, began: t.o.clock.Now(), done: make(chan struct{})}
 	t.flight = f
 	fctx, cancel := t.o.background(ctx, tokenTimeout)
 	t.o.goAsync(func() {
@@ -109,7 +113,9 @@ func (t *tokens) startLocked(ctx context.Context, c challenge.Challenge, claims 
 			t.current.renewAt = now.Add(renewAgain)
 		}
 		f.err = err
-		t.flight = nil
+		if t.flight == f {
+			t.flight = nil
+		}
 		left := t.current
 		t.mu.Unlock()
 		close(f.done)

@@ -198,3 +198,36 @@ func TestPublicCloudNamesThroughAProxy(t *testing.T) {
 		}
 	}
 }
+
+// A request for a challenge or a token that hangs is not joined for long: who comes later begins another, and the vault that is back answers it.
+func TestRequestThatHangsIsNotJoinedForLong(t *testing.T) {
+	for _, what := range []string{"challenge", "token"} {
+		t.Run(what, func(t *testing.T) {
+			fake := clock.NewFake(time.Now())
+			p, o, cred := setUp(t, fake)
+			hangs, release := make(chan struct{}, 10), make(chan struct{})
+			p.SetHook(func(_ http.ResponseWriter, r *http.Request) bool {
+				if what == "token" != strings.HasSuffix(r.URL.Path, "/token") || what == "challenge" && r.URL.Path != "/keys" {
+					return false
+				}
+				hangs <- struct{}{}
+				<-release
+				return false
+			})
+			done := make(chan error, 2)
+			open := func() { _, err := o.Open(t.Context(), cred); done <- err }
+			go open()
+			<-hangs
+			p.SetHook(nil)
+			fake.Advance(3 * time.Second)
+			go open()
+			if err := <-done; err != nil { // the second: the first hangs
+				t.Error(err)
+			}
+			close(release)
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}

@@ -12,19 +12,24 @@ import (
 )
 
 // breaker keeps calls from a vault that does not answer. It opens after a run of outages; then one call at a time probes, and
-// the others wait for what the probe finds. Once the outage has lasted longer than a call may, calls do not wait any more.
+// the others wait for what the probe finds. A probe that is not answered soon is not waited for: another one may find that the vault is back
+// while the first hangs on what was lost. Once the outage has lasted longer than a call may, calls do not wait any more.
 type breaker struct {
 	vault  string
 	clock  clock.Clock
 	rand   func() float64
 	budget time.Duration
+	soon   time.Duration // in which a probe is waited for
 	event  func(Event)
 
 	mu      sync.Mutex
 	run     int       // outages since the last answer
 	since   time.Time // of the first of them
 	open    bool
-	probing bool
+	probes  int       // under way
+	probed  time.Time // when the last of them began
+	scouts  int       // tries beside others under way
+	scouted time.Time // when the last of them began
 	until   time.Time // no probe before
 	rest    time.Duration
 	last    error
@@ -34,12 +39,12 @@ type breaker struct {
 const (
 	breakAfter = 5
 	firstRest  = 250 * time.Millisecond
-	longRest   = 10 * time.Second
+	longRest   = 2 * time.Second // a probe in that time is no burden for a vault, and whoever waits for it is back in seconds
 )
 
 func newBreaker(p *Provider, vault string) *breaker {
 	return &breaker{
-		vault: vault, clock: p.clock, rand: p.rand, budget: p.cfg.Budget, event: p.emit,
+		vault: vault, clock: p.clock, rand: p.rand, budget: p.cfg.Budget, soon: p.cfg.TryTimeout / impatient, event: p.emit,
 		changed: make(chan struct{}),
 	}
 }
@@ -49,12 +54,17 @@ func (b *breaker) enter(ctx context.Context) (probe bool, err error) {
 	for {
 		b.mu.Lock()
 		now := b.clock.Now()
+		next := b.until
+		if soon := b.probed.Add(b.soon); b.probes > 0 && soon.After(next) {
+			next = soon
+		}
 		switch {
 		case !b.open:
 			b.mu.Unlock()
 			return false, nil
-		case !b.probing && !now.Before(b.until):
-			b.probing = true
+		case !now.Before(next):
+			b.probes++
+			b.probed = now
 			b.mu.Unlock()
 			return true, nil
 		case now.Sub(b.since) > b.budget:
@@ -62,10 +72,7 @@ func (b *breaker) enter(ctx context.Context) (probe bool, err error) {
 			b.mu.Unlock()
 			return false, err
 		}
-		changed, wait := b.changed, b.until.Sub(now)
-		if b.probing || wait <= 0 {
-			wait = longRest
-		}
+		changed, wait := b.changed, next.Sub(now)
 		b.mu.Unlock()
 		t := b.clock.NewTimer(wait)
 		select {
@@ -101,7 +108,7 @@ func (b *breaker) leave(probe bool, err error) {
 	now := b.clock.Now()
 	wasOpen := b.open
 	if probe {
-		b.probing = false
+		b.probes--
 	}
 	switch {
 	case err != nil && (class == keystore.Canceled || class == keystore.Throttled):
@@ -136,9 +143,30 @@ func (b *breaker) leave(probe bool, err error) {
 	}
 }
 
+// maxScouts bounds the tries beside others: where they are answered there is room for the next at once, and a vault that is slow because it has
+// too much to do does not get much more.
+const maxScouts = 2
+
+// scout reports whether a try may begin beside one that has no answer; if so, the result must be called at its end.
+func (b *breaker) scout() (done func(), ok bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := b.clock.Now()
+	if b.scouts >= maxScouts && now.Sub(b.scouted) < b.soon {
+		return nil, false
+	}
+	b.scouts++
+	b.scouted = now
+	return func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.scouts--
+	}, true
+}
+
 // quiet reports that the breaker knows of no outage.
 func (b *breaker) quiet() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return !b.open && b.run == 0 && !b.probing
+	return !b.open && b.run == 0 && b.probes == 0 && b.scouts == 0
 }

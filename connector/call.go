@@ -3,11 +3,13 @@ package connector
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"latchkey/ekm/code"
 	"latchkey/ekm/keystore"
 	"latchkey/internal/clock"
+	"latchkey/internal/secret"
 )
 
 // call is one operation as its caller sees it, with all its tries.
@@ -23,7 +25,7 @@ type call struct {
 // Waits between tries: firstWait doubled each time up to longWait, of which a random half to whole is waited.
 const (
 	firstWait = 100 * time.Millisecond
-	longWait  = 4 * time.Second
+	longWait  = 2 * time.Second
 )
 
 // run carries out f within the budget, repeating what may be repeated, and reports how it went.
@@ -62,12 +64,98 @@ func run[T any](ctx context.Context, p *Provider, c call, f func(context.Context
 }
 
 // A try that its caller's deadline ended before this part of TryTimeout tells nothing of the vault: callers who are in a hurry must not
-// make it rest for all others.
+// make it rest for all others. A try without an answer for as long gets company.
 const impatient = 4
 
-var errImpatient error = &keystore.Failure{Class: keystore.Canceled}
+var (
+	errImpatient error = &keystore.Failure{Class: keystore.Canceled}
+	errAnswered        = errors.New("another try of the call was answered")
+)
 
+// attempt is one try, with others beside it while it has no answer: a connection that fell silent is given up only after seconds, and
+// a vault that is back answers a new one at once. The first answer counts, also one that refuses; an outage of those beside tells nothing.
 func attempt[T any](ctx context.Context, p *Provider, c call, f func(context.Context) (T, error)) (T, error) {
+	if !c.repeat {
+		return single(ctx, p, c, f)
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var beside company[T]
+	over := make(chan struct{})
+	beside.tries.Go(func() {
+		t := p.clock.NewTimer(p.cfg.TryTimeout / impatient)
+		defer t.Stop()
+		for n := 1; n < impatient; n++ {
+			select {
+			case <-over:
+				return
+			case <-t.C():
+			}
+			done, ok := c.breaker.scout()
+			if !ok {
+				n--
+				t.Reset(p.cfg.TryTimeout / impatient / 8)
+				continue
+			}
+			t.Reset(p.cfg.TryTimeout / impatient)
+			if p.observed {
+				p.emit(Event{Kind: Hedged, Op: c.op, Vault: c.vault, Identity: c.identity, Key: c.key, Duration: time.Duration(n) * p.cfg.TryTimeout / impatient})
+			}
+			beside.tries.Go(func() {
+				defer done()
+				if out, err := single(ctx, p, c, f); beside.take(out, err) {
+					cancel(errAnswered)
+				}
+			})
+		}
+	})
+	out, err := single(ctx, p, c, f)
+	close(over)
+	cancel(errAnswered)
+	beside.tries.Wait() // what they use is the caller's again
+	if beside.answered && silent(err) {
+		return beside.out, beside.err
+	}
+	discard(beside.out)
+	return out, err
+}
+
+// company is the tries beside one.
+type company[T any] struct {
+	tries sync.WaitGroup
+
+	mu       sync.Mutex
+	answered bool
+	out      T
+	err      error
+}
+
+// take keeps the first answer, and reports whether this is it.
+func (b *company[T]) take(out T, err error) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.answered || silent(err) {
+		discard(out)
+		return false
+	}
+	b.answered, b.out, b.err = true, out, err
+	return true
+}
+
+// silent reports an error that is no answer.
+func silent(err error) bool {
+	c := keystore.ClassOf(err)
+	return err != nil && (c == keystore.Outage || c == keystore.Canceled)
+}
+
+// discard wipes a secret that nobody wants.
+func discard(v any) {
+	if s, ok := v.(*secret.Bytes); ok {
+		s.Destroy()
+	}
+}
+
+func single[T any](ctx context.Context, p *Provider, c call, f func(context.Context) (T, error)) (T, error) {
 	probe, err := c.breaker.enter(ctx)
 	if err != nil {
 		var none T
@@ -78,7 +166,7 @@ func attempt[T any](ctx context.Context, p *Provider, c call, f func(context.Con
 	began := p.clock.Now()
 	out, err := f(tctx)
 	seen := err
-	if err != nil && ctx.Err() != nil && p.clock.Now().Sub(began) < p.cfg.TryTimeout/impatient {
+	if err != nil && ctx.Err() != nil && (context.Cause(ctx) == errAnswered || p.clock.Now().Sub(began) < p.cfg.TryTimeout/impatient) { //nolint:errorlint // this very cause
 		seen = errImpatient
 	}
 	c.breaker.leave(probe, seen)

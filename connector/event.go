@@ -48,6 +48,8 @@ const (
 	NotYetValid
 	// RenewalFailed is a token that could not be renewed early; the old one is used to its end: Expiry.
 	RenewalFailed
+	// Hedged is a try that has no answer yet, beside which another one begins: Op, Key, Duration (of the silence).
+	Hedged
 )
 
 // String is the kind as a log's message.
@@ -59,6 +61,7 @@ func (k EventKind) String() string {
 		OtherAlgorithm: "opened with another algorithm than recorded", Refused: "vault refused", Suspected: "vault refused without a known reason",
 		VaultDown: "vault does not answer", VaultUp: "vault answers again", Expiring: "ends soon", Expired: "has ended",
 		NotYetValid: "is not valid yet", RenewalFailed: "token could not be renewed early",
+		Hedged: "no answer yet, trying beside",
 	}
 	if int(k) < len(names) && names[k] != "" {
 		return names[k]

@@ -121,13 +121,13 @@ func TestRotateManyAndRetire(t *testing.T) {
 	killed := 0
 	for range 2 { // killed twice somewhere, then to the end
 		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(150+rand.IntN(400))*time.Millisecond)
-		cmd := exec.CommandContext(ctx, program, "rotate", "--data", dir, "--provider", "LatchkeyEKM", "--apply", "--journal", journal)
+		cmd := exec.CommandContext(ctx, program, "rotate", "--data", dir, "--apply", "--journal", journal)
 		if err := cmd.Run(); err != nil {
 			killed++
 		}
 		cancel()
 	}
-	out := latchkey(t, "rotate", "--data", dir, "--provider", "LatchkeyEKM", "--apply", "--journal", journal)
+	out := latchkey(t, "rotate", "--data", dir, "--apply", "--journal", journal)
 	if !strings.Contains(out, "databases are under ContosoRSAKey0/") {
 		t.Errorf("rotate said %s", out)
 	}

@@ -37,7 +37,7 @@ default of a new directory. A directory keeps the source that it was made with; 
 			dataFlag(f, &data)
 			f.StringVar(&u.Seal, "seal", "", "`SPEC` of the seal key's source")
 			f.StringVar(&u.SQLAddr, "sql", "", "database server `ADDR`, TDS, or none; default for this and the next four: that of the last start, else a free port on 127.0.0.1")
-			f.BoolVar(&u.Demo, "demo", false, "also run the documented set-up once: provider LatchkeyEKM, a credential, the asymmetric key LatchkeyDemoKey and its login")
+			f.BoolVar(&u.Demo, "demo", false, "also run the documented set-up once: provider AzureKeyVault_EKM, a credential, the asymmetric key LatchkeyDemoKey and its login")
 			f.StringVar(&u.VaultAddr, "vault", "", "vault `ADDR`, https")
 			f.StringVar(&u.EntraAddr, "entra", "", "token authority `ADDR`, https")
 			f.StringVar(&u.ProxyAddr, "proxy", "", "CONNECT proxy `ADDR`")

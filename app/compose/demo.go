@@ -14,7 +14,7 @@ import (
 
 // The names of the documented set-up in a demonstration.
 const (
-	demoProvider   = "LatchkeyEKM"
+	demoProvider   = "AzureKeyVault_EKM"
 	demoCredential = "LatchkeyCredential"
 	demoKey        = "LatchkeyDemoKey"
 	demoLogin      = "LatchkeyDemoLogin"

@@ -3,8 +3,12 @@ import datetime, decimal, os, uuid
 import pymssql
 
 def connect(**more):
-    return pymssql.connect(server='srv', port=os.environ['TDSPORT'], user='dba', password=os.environ['TDSPASSWORD'], database='Clients', tds_version='7.3', conn_properties='', **more)
+    return pymssql.connect(server='srv', port=os.environ['TDSPORT'], user='dba', password=os.environ['TDSPASSWORD'], database='Clients', tds_version='7.3', **more)
 
+# DB-Library asks for none of the ANSI settings at its login, and pymssql sets them behind it. Without that a division by zero is NULL, as on any SQL Server.
+old = connect(conn_properties='').cursor()
+old.execute('SELECT 1/0')
+assert old.fetchall() == [(None,)]
 c = connect()
 cur = c.cursor()
 cur.execute('SELECT DB_NAME(), encrypt_option FROM sys.dm_exec_connections WHERE session_id = @@SPID')
@@ -24,10 +28,12 @@ cur.execute("SELECT 1 PRINT 'between' SELECT 2, 3")
 assert cur.fetchall() == [(1,)] and cur.nextset() and cur.fetchall() == [(2, 3)]
 out = cur.callproc('dbo.twice', (21, pymssql.output(int), pymssql.output(str)))
 assert out[1] == 42 and out[2] == 'n=21', out
-for sql, number in (('DECLARE @a int = 1/0', 8134), ('SELECT * FROM dbo.nothere', 208), ("RAISERROR('x', 16, 1)", 50000), ('EXEC dbo.fails', 2627)):
+for sql, number in (('SELECT 1/0', 8134), ('SELECT 1/a FROM (VALUES (1), (0)) v(a)', 8134), ('SELECT 1; SELECT 1/0', 8134), ('DECLARE @a int = 1/0', 8134), ('SELECT * FROM dbo.nothere', 208), ("RAISERROR('x', 16, 1)", 50000), ('EXEC dbo.fails', 2627)):
     try:
         cur.execute(sql)
         cur.fetchall()
+        while cur.nextset():
+            cur.fetchall()
         raise SystemExit('no error: ' + sql)
     except pymssql.Error as e:
         assert e.args[0] == number, (sql, e)

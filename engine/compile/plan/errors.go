@@ -184,6 +184,7 @@ var texts = map[int]text{
 	10750: {15, 1, "The %s function requires an OVER clause with ORDER BY."},
 	10753: {15, 1, "The function '%s' must have an OVER clause."},
 	10752: {15, 1, "The function '%s' must not have a window frame."},
+	13618: {16, 1, "AS JSON option can be specified only for column of nvarchar(max) type in WITH clause."},
 	40517: {16, 1, "Keyword or statement option '%s' is not supported in this version of SQL Server."},
 }
 

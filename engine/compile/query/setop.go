@@ -1,6 +1,7 @@
 package query
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -55,7 +56,7 @@ func (c *Compiler) setQuery(op *ast.SetOp, q *ast.Query, parent *names.Rows, o o
 		}
 		body = res.SQL
 	}
-	order, err := c.setOrder(q, res)
+	order, err := c.setOrder(q, res, shape.First(op))
 	if err != nil {
 		return nil, err
 	}
@@ -247,8 +248,22 @@ func (w *armWriter) leaf(a *arm, distinct bool) (string, error) {
 	return "SELECT " + strings.Join(cols, ", ") + " FROM (" + a.res.SQL + ")", nil
 }
 
+// written finds a name with a table in front in the first query's list, which is where it must be as it is; 0 if it is not.
+func (c *Compiler) written(name ast.ObjectName, first *ast.Select) int {
+	for i, it := range first.Items {
+		if _, star := it.X.(*ast.Star); star {
+			break
+		}
+		ref, ok := it.X.(*ast.ColumnRef)
+		if ok && slices.EqualFunc(ref.Name.Parts, name.Parts, c.Same) {
+			return i + 1
+		}
+	}
+	return 0
+}
+
 // setOrder is the ORDER BY of a set operation: names and numbers of its columns alone (104, 108).
-func (c *Compiler) setOrder(q *ast.Query, res *names.Result) (string, error) {
+func (c *Compiler) setOrder(q *ast.Query, res *names.Result, first *ast.Select) (string, error) {
 	var keys []orderKey
 	for _, o := range q.OrderBy {
 		k := orderKey{desc: o.Desc}
@@ -272,6 +287,9 @@ func (c *Compiler) setOrder(q *ast.Query, res *names.Result) (string, error) {
 			}
 			if k.item == 0 && len(e.Name.Parts) == 1 {
 				return "", plan.Fail(e.Name.Pos, 207, e.Name.Name())
+			}
+			if k.item == 0 {
+				k.item = c.written(e.Name, first)
 			}
 		}
 		if k.item == 0 {

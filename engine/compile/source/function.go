@@ -26,10 +26,11 @@ func (c *Compiler) FunctionText(ts *ast.FuncTable, args, r *names.Rows) (string,
 	if !ok {
 		return "", false, plan.Unsupported("A METHOD IN FROM", c.Pos)
 	}
-	if len(ts.With) > 0 {
-		return "", false, plan.Unsupported(strings.ToUpper(call.Name.Name())+" WITH", call.Name.Pos)
+	lookup := call.Name
+	if len(ts.With) > 0 { // the parser takes it behind OPENJSON alone
+		lookup = ast.ObjectName{Parts: []string{"OPENJSON WITH"}, Pos: lookup.Pos}
 	}
-	o, err := c.Scope.Object(call.Name)
+	o, err := c.Scope.Object(lookup)
 	if err != nil {
 		return "", false, plan.At(err, call.Name.Pos)
 	}
@@ -56,6 +57,12 @@ func (c *Compiler) FunctionText(ts *ast.FuncTable, args, r *names.Rows) (string,
 	}
 	c.Need(o, "SELECT")
 	s := c.Table(o, name, c.Alias())
+	from := o.Source + "(" + strings.Join(Texts(xs), ", ") + ") AS " + s.Alias
+	if len(ts.With) > 0 {
+		if s, err = c.jsonColumns(ts, s, Or(ts.Alias, call.Name.Name())); err != nil {
+			return "", false, err
+		}
+	}
 	s.Aliased = ts.Alias != ""
 	if len(ts.Columns) > 0 {
 		list := make([]string, len(s.Cols))
@@ -70,7 +77,46 @@ func (c *Compiler) FunctionText(ts *ast.FuncTable, args, r *names.Rows) (string,
 		}
 	}
 	r.Add(s)
-	return o.Source + "(" + strings.Join(Texts(xs), ", ") + ") AS " + s.Alias, correlated, nil
+	return from, correlated, nil
+}
+
+// jsonColumns are the columns of OPENJSON ... WITH, made of the rows' texts: 13618.
+func (c *Compiler) jsonColumns(ts *ast.FuncTable, rows *names.Source, name string) (*names.Source, error) {
+	long := sqltype.Sized(sqltype.NVarChar, sqltype.Max)
+	list, items := make([]string, len(ts.With)), make([]names.Item, len(ts.With))
+	for i, col := range ts.With {
+		d, err := expr.DataType(c.Scope, col.Type, 1, col.Name)
+		if err != nil {
+			return nil, err
+		}
+		path, op := col.Path, "JSON MEMBER"
+		switch {
+		case col.AsJSON && (d.Type.Kind != sqltype.NVarChar || !d.Type.IsMax()):
+			return nil, plan.Fail(c.Pos, 13618)
+		case col.AsJSON:
+			op = "JSON PART"
+		case d.Type.Kind == sqltype.VarBinary || d.Type.Kind == sqltype.Binary || d.Type.Kind.IsLegacyLOB():
+			return nil, plan.Unsupported("OPENJSON WITH "+strings.ToUpper(d.Type.Kind.String()), c.Pos)
+		}
+		if path == "" {
+			path = `$."` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(col.Name) + `"`
+		}
+		call, err := fn.Operator(op, fn.Arg{Type: long}, fn.Arg{Type: sqltype.Sized(sqltype.NVarChar, sqltype.MaxNational)})
+		if err != nil {
+			return nil, err
+		}
+		at := c.Constant(sqltype.NewText(sqltype.NVarChar, path), sqltype.Sized(sqltype.NVarChar, sqltype.MaxNational))
+		x, err := c.Call(call, []bound.X{rows.Cols[0].X, at}, c.Pos)
+		if err == nil {
+			x, err = c.Cast(x, d.Type, nil, false, c.Pos)
+		}
+		if err != nil {
+			return nil, err
+		}
+		x.Type.Nullable = true
+		list[i], items[i] = col.Name, names.Item{X: x}
+	}
+	return names.Inline(name, list, items), nil
 }
 
 // Variables are what the parameters of an inline function stand for.

@@ -96,6 +96,7 @@ func Functions() []def.Function {
 			return def.BitValue(ok && err == nil), nil
 		}),
 	}
+	list = append(list, members()...)
 	for _, name := range []string{"JSON_MODIFY", "JSON_OBJECT", "JSON_ARRAY", "JSON_OBJECTAGG", "JSON_ARRAYAGG", "JSON_CONTAINS"} {
 		list = append(list, def.Function{Name: name, Refused: "JSON is read, not made"})
 	}

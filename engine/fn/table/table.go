@@ -1,5 +1,5 @@
-// Package table has the table-valued functions that need nothing but their arguments: STRING_SPLIT, GENERATE_SERIES, OPENJSON without WITH,
-// and sys.fn_helpcollations.
+// Package table has the table-valued functions that need nothing but their arguments: STRING_SPLIT, GENERATE_SERIES, OPENJSON,
+// and sys.fn_helpcollations. OPENJSON WITH gives the rows of OPENJSON ... WITH as they stand in the text; the compiler makes the columns.
 package table
 
 import (
@@ -48,7 +48,11 @@ func Functions() []Function {
 		{
 			Name: "OPENJSON", Params: []sqltype.Type{long, def.NameArg}, Least: 1,
 			Columns: []Column{{Name: "key", Type: def.NameArg.Collated(collation.Latin1GeneralBin2)}, {Name: "value", Type: long}, {Name: "type", Type: sqltype.Of(sqltype.TinyInt)}},
-			Note:    "without WITH", Rows: openJSON,
+			Rows:    openJSON,
+		},
+		{
+			Name: "OPENJSON WITH", Params: []sqltype.Type{long, def.NameArg}, Least: 1, Columns: []Column{{Name: "value", Type: long}},
+			Note: "not of varbinary", Rows: jsonRows,
 		},
 		{
 			Name: "SYS.FN_HELPCOLLATIONS", Columns: []Column{{Name: "name", Type: sqltype.SysName()}, {Name: "description", Type: sqltype.Sized(sqltype.NVarChar, 1000)}},
@@ -153,6 +157,34 @@ func series(ctx context.Context, args []sqltype.Value) iter.Seq2[[]sqltype.Value
 				return
 			}
 			at = next
+		}
+	}
+}
+
+// jsonRows are the elements of an array, or the one object that is there.
+func jsonRows(_ context.Context, args []sqltype.Value) iter.Seq2[[]sqltype.Value, error] {
+	if args[0].IsNull() {
+		return nothing
+	}
+	path := "$"
+	if !args[1].IsNull() {
+		path = args[1].Text()
+	}
+	raw, _, ok, err := json.Find(args[0].Text(), path)
+	if err != nil {
+		return failing(err)
+	}
+	return func(yield func([]sqltype.Value, error) bool) {
+		switch {
+		case !ok:
+		case raw[0] == '{':
+			yield([]sqltype.Value{text(raw)}, nil)
+		case raw[0] == '[':
+			for _, m := range json.Members(raw) {
+				if !yield([]sqltype.Value{text(m.Raw)}, nil) {
+					return
+				}
+			}
 		}
 	}
 }

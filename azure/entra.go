@@ -156,7 +156,13 @@ type tokenWatch struct {
 // Do sends one request.
 func (w *tokenWatch) Do(req *http.Request) (*http.Response, error) {
 	const op = "getting a token from"
-	wire := w.host.wire.Load()
+	wire, done, err := w.host.wireFor(req.Context())
+	if err != nil {
+		w.err = err
+		return nil, err
+	}
+	answered := false
+	defer func() { done(answered) }()
 	client, on := wire.http, req.URL.Host
 	if req.URL.Scheme == "http" && w.cred.Method == sqlcred.ManagedIdentity { // an endpoint of the machine: never through a proxy
 		client = wire.plain
@@ -181,6 +187,7 @@ func (w *tokenWatch) Do(req *http.Request) (*http.Response, error) {
 		w.err = p.fail(req.Context(), op, on, err)
 		return nil, w.err
 	}
+	answered = true
 	body, err := io.ReadAll(bounded.Limit(res.Body, maxReply))
 	_ = res.Body.Close()
 	if err != nil {

@@ -231,3 +231,74 @@ func TestRequestThatHangsIsNotJoinedForLong(t *testing.T) {
 		})
 	}
 }
+
+// A request that asks for new connections gets them, and if it is answered all others use them from then on; if not, nothing changes.
+func TestAnew(t *testing.T) {
+	p, o, cred := setUp(t, nil)
+	var mu sync.Mutex
+	from := map[string]bool{}
+	hook := func(ok bool) {
+		p.SetHook(func(w http.ResponseWriter, r *http.Request) bool {
+			mu.Lock()
+			defer mu.Unlock()
+			from[r.RemoteAddr] = true
+			if !ok {
+				panic(http.ErrAbortHandler)
+			}
+			return false
+		})
+	}
+	seen := func() int { mu.Lock(); defer mu.Unlock(); n := len(from); from = map[string]bool{}; return n }
+	v, err := o.Open(t.Context(), cred)
+	if err != nil {
+		t.Fatal(err)
+	}
+	get := func(anew bool) error {
+		ctx := t.Context()
+		if anew {
+			ctx = keystore.Anew(ctx)
+		}
+		_, err := v.GetKey(ctx, "k", "")
+		return err
+	}
+	hook(true)
+	if err := get(false); err != nil {
+		t.Fatal(err)
+	}
+	mu.Lock()
+	before := from
+	from = map[string]bool{}
+	mu.Unlock()
+	hook(false)
+	if err := get(true); err == nil {
+		t.Fatal("no outage")
+	}
+	seen()
+	hook(true)
+	if err := get(false); err != nil {
+		t.Fatal(err)
+	}
+	mu.Lock()
+	for a := range from {
+		if !before[a] {
+			t.Error("a failure put other connections in place")
+		}
+	}
+	from = map[string]bool{}
+	mu.Unlock()
+	for _, anew := range []bool{true, false, false} {
+		if err := get(anew); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if len(from) != 1 {
+		t.Errorf("%d connections", len(from))
+	}
+	for a := range from {
+		if before[a] {
+			t.Error("the old connection is used")
+		}
+	}
+}

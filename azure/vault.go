@@ -297,7 +297,12 @@ func (r request) with(token string) request {
 
 // send carries out one HTTP exchange and reads the reply whole.
 func (h *host) send(ctx context.Context, r request) (*http.Response, []byte, error) {
-	w := h.wire.Load()
+	w, done, err := h.wireFor(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	answered := false
+	defer func() { done(answered) }()
 	var p phase
 	req, err := h.newRequest(p.trace(ctx), w, r)
 	if err != nil {
@@ -314,6 +319,7 @@ func (h *host) send(ctx context.Context, r request) (*http.Response, []byte, err
 		}
 		return nil, nil, p.fail(ctx, r.op, on, err)
 	}
+	answered = true
 	defer drain(res.Body)
 	h.noteClock(res.Header)
 	h.noteExtensions(res.Header)

@@ -103,7 +103,7 @@ func attempt[T any](ctx context.Context, p *Provider, c call, f func(context.Con
 			}
 			beside.tries.Go(func() {
 				defer done()
-				if out, err := single(ctx, p, c, f); beside.take(out, err) {
+				if out, err := single(keystore.Anew(ctx), p, c, f); beside.take(out, err) {
 					cancel(errAnswered)
 				}
 			})
@@ -163,6 +163,9 @@ func single[T any](ctx context.Context, p *Provider, c call, f func(context.Cont
 	}
 	tctx, cancel := context.WithTimeout(ctx, p.cfg.TryTimeout)
 	defer cancel()
+	if probe {
+		tctx = keystore.Anew(tctx)
+	}
 	began := p.clock.Now()
 	out, err := f(tctx)
 	seen := err

@@ -138,5 +138,6 @@ func (c *Config) check() error {
 	if c.Tries == 0 {
 		c.Tries = defaultTries
 	}
+	c.TryTimeout = min(c.TryTimeout, c.Budget) // what a silent vault means is judged by the parts of a try
 	return nil
 }

@@ -7,6 +7,7 @@
 package keystore
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -176,3 +177,11 @@ func Clip(s string) string {
 	}
 	return strings.Join(strings.Fields(s), " ")
 }
+
+type anew struct{}
+
+// Anew makes a context that asks the client of a store for new connections: those that it has may be lost without its knowing.
+func Anew(ctx context.Context) context.Context { return context.WithValue(ctx, anew{}, true) }
+
+// WantsAnew reports whether ctx is of Anew.
+func WantsAnew(ctx context.Context) bool { return ctx.Value(anew{}) != nil }

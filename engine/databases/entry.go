@@ -101,6 +101,17 @@ func (e *entry) use(session int) (*pool.Pool, int) {
 	return e.pool, e.state
 }
 
+// useReady is use of a database that nobody is opening; nil if it is not open, or being opened.
+func (e *entry) useReady(session int) *pool.Pool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.pool == nil || e.state == model.Recovering {
+		return nil
+	}
+	e.users[session]++
+	return e.pool
+}
+
 func (e *entry) release(session int) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -122,10 +122,14 @@ func (m *Manager) acquire(ctx context.Context, id int) (*entry, *pool.Pool, erro
 	if e == nil {
 		return nil, nil, msg.New(911, m.name(id))
 	}
+	who := sessions.Of(ctx)
+	if p := e.useReady(who); p != nil {
+		return e, p, nil
+	}
 	if err := m.await(ctx, e); err != nil {
 		return nil, nil, err
 	}
-	p, state := e.use(sessions.Of(ctx))
+	p, state := e.use(who)
 	if p == nil {
 		return nil, nil, unavailable(state, m.name(id))
 	}

@@ -76,8 +76,15 @@ func (e *Constraint) Index() string {
 
 // Err gives an error of SQLite its type. Errors that have one already come back unchanged.
 func (c *Conn) Err(err error) error {
+	if err == nil {
+		return nil
+	}
+	return c.typed(err)
+}
+
+func (c *Conn) typed(err error) error {
 	var code sqlite3.ErrorCode
-	if err == nil || !errors.As(err, &code) {
+	if !errors.As(err, &code) {
 		return err
 	}
 	text := err.Error()

@@ -26,7 +26,7 @@ type Conn struct {
 	failures uint64
 	tag      string // in SQLite's message for failed
 
-	idle     map[string]*Stmt // prepared and not in use, by text
+	kept     map[string]*kept // prepared, by text
 	tick     uint64
 	views    map[string]*view
 	attached map[string]string // name to URI
@@ -46,7 +46,7 @@ const (
 // Open prepares a connection of tde for use; the result owns it and Close closes it.
 func Open(ctx context.Context, c *tde.Conn) (*Conn, error) {
 	l := &Conn{
-		Conn: c, ctx: context.Background(), sites: map[string]*site{}, idle: map[string]*Stmt{}, views: map[string]*view{},
+		Conn: c, ctx: context.Background(), sites: map[string]*site{}, kept: map[string]*kept{}, views: map[string]*view{},
 		attached: map[string]string{},
 	}
 	l.env = &l.none
@@ -75,7 +75,7 @@ func (c *Conn) Close() error {
 	for _, s := range slices.Collect(c.Stmts()) {
 		_ = s.Close() // repeats the last error of the statement
 	}
-	clear(c.idle)
+	clear(c.kept)
 	return c.Conn.Close()
 }
 

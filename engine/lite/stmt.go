@@ -12,9 +12,19 @@ import (
 type Stmt struct {
 	*sqlite3.Stmt
 	conn *Conn
-	sql  string
-	used uint64
+	kept *kept
 	fail error // the last step found no memory
+}
+
+// kept is a compiled statement in the cache. It outlives the Stmt that uses it: who still holds that one after its Release cannot use it
+// any more.
+type kept struct {
+	*sqlite3.Stmt
+	sql  string
+	used uint64 // when it was released last
+	busy bool
+	stay bool // it is in the cache
+	gone bool // it must not come back into it
 }
 
 // errOne refuses what is not one statement.
@@ -22,9 +32,10 @@ var errOne = errors.New("not one statement of SQL")
 
 // Prepare takes a statement out of the cache or compiles it. SQL is one statement.
 func (c *Conn) Prepare(sql string) (*Stmt, error) {
-	if s := c.idle[sql]; s != nil {
-		delete(c.idle, sql)
-		return s, nil
+	k := c.kept[sql]
+	if k != nil && !k.busy {
+		k.busy = true
+		return &Stmt{Stmt: k.Stmt, conn: c, kept: k}, nil
 	}
 	s, tail, err := c.Conn.PrepareFlags(sql, sqlite3.PREPARE_PERSISTENT)
 	if err != nil {
@@ -36,7 +47,7 @@ func (c *Conn) Prepare(sql string) (*Stmt, error) {
 		}
 		return nil, errOne
 	}
-	return &Stmt{Stmt: s, conn: c, sql: sql}, nil
+	return &Stmt{Stmt: s, conn: c, kept: &kept{Stmt: s, sql: sql, busy: true}}, nil
 }
 
 // Run runs one statement without results that is run often, such as BEGIN: it stays compiled.
@@ -97,38 +108,56 @@ func (s *Stmt) Release() {
 	if s.Stmt == nil {
 		return
 	}
-	c := s.conn
-	if s.reset() != nil || c.idle[s.sql] != nil {
-		_ = s.Close()
-		s.Stmt = nil
+	c, k := s.conn, s.kept
+	sound := s.reset() == nil
+	s.Stmt, k.busy = nil, false
+	switch {
+	case k.stay && sound:
+	case k.stay:
+		c.drop(k)
 		return
-	}
-	if len(c.idle) >= maxIdle {
-		var oldest *Stmt
-		for _, o := range c.idle {
-			if oldest == nil || o.used < oldest.used {
-				oldest = o
-			}
-		}
-		c.drop(oldest)
+	case k.gone || !sound || c.kept[k.sql] != nil:
+		_ = k.Close()
+		return
+	default:
+		c.evict()
+		c.kept[k.sql], k.stay = k, true
 	}
 	c.tick++
-	kept := &Stmt{Stmt: s.Stmt, conn: c, sql: s.sql, used: c.tick} // not s: who still holds it cannot use it any more
-	c.idle[s.sql] = kept
-	s.Stmt = nil
+	k.used = c.tick
 }
 
-func (c *Conn) drop(s *Stmt) {
-	delete(c.idle, s.sql)
-	_ = s.Close() // it was reset: no error
+// evict makes room for one more.
+func (c *Conn) evict() {
+	if len(c.kept) < maxIdle {
+		return
+	}
+	var oldest *kept
+	for _, o := range c.kept {
+		if !o.busy && (oldest == nil || o.used < oldest.used) {
+			oldest = o
+		}
+	}
+	if oldest != nil {
+		c.drop(oldest)
+	}
+}
+
+// drop forgets a statement; one in use is closed when it is released.
+func (c *Conn) drop(k *kept) {
+	delete(c.kept, k.sql)
+	k.stay, k.gone = false, true
+	if !k.busy {
+		_ = k.Close() // it was reset: no error
+	}
 }
 
 // dropMentioning forgets the kept statements whose text has a name in it; "" all of them.
 func (c *Conn) dropMentioning(name string) {
 	name = strings.ToLower(name)
-	for sql, s := range c.idle {
+	for sql, k := range c.kept {
 		if strings.Contains(strings.ToLower(sql), name) {
-			c.drop(s)
+			c.drop(k)
 		}
 	}
 }

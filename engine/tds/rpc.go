@@ -1,6 +1,10 @@
 package tds
 
-import "latchkey/engine/tds/internal/wire"
+import (
+	"slices"
+
+	"latchkey/engine/tds/internal/wire"
+)
 
 // RPC is a message of one or more procedure calls ([MS-TDS] 2.2.6.6).
 type RPC struct {
@@ -77,9 +81,9 @@ const (
 	maxProcName    = 1046 // server.database.schema.name, quoted
 )
 
-// Decode reads the body of an RPC message.
+// Decode reads the body of an RPC message. It uses the slices again that m has from a message before.
 func (m *RPC) Decode(b []byte, l Limits) error {
-	*m = RPC{}
+	*m = RPC{Calls: m.Calls[:0]}
 	l = l.withDefaults()
 	r := wire.Reader{B: b}
 	m.Headers.decode(&r)
@@ -88,9 +92,9 @@ func (m *RPC) Decode(b []byte, l Limits) error {
 			r.Fail("more than %d calls", l.Calls)
 			break
 		}
-		var c Call
-		c.decode(&r, l)
-		m.Calls = append(m.Calls, c)
+		n := len(m.Calls)
+		m.Calls = slices.Grow(m.Calls, 1)[:n+1]
+		m.Calls[n].decode(&r, l)
 		if r.Err != nil || r.Left() == 0 {
 			break
 		}
@@ -103,6 +107,7 @@ func (m *RPC) Decode(b []byte, l Limits) error {
 }
 
 func (c *Call) decode(r *wire.Reader, l Limits) {
+	*c = Call{Params: c.Params[:0]}
 	switch n := r.U16(); {
 	case n == 0xFFFF:
 		c.ProcID = ProcID(r.U16())
@@ -120,9 +125,9 @@ func (c *Call) decode(r *wire.Reader, l Limits) {
 			r.Fail("more than %d parameters", l.Params)
 			return
 		}
-		var p Param
-		p.decode(r, l)
-		c.Params = append(c.Params, p)
+		n := len(c.Params)
+		c.Params = slices.Grow(c.Params, 1)[:n+1]
+		c.Params[n].decode(r, l)
 	}
 }
 
@@ -131,7 +136,7 @@ func (p *Param) decode(r *wire.Reader, l Limits) {
 	if n > maxParamName {
 		r.Fail("parameter name of %d characters", n)
 	}
-	p.Name = r.Text(int(n))
+	*p = Param{Name: same(p.Name, r.Bytes(2*int(n)))}
 	status := r.U8()
 	p.Output, p.Default = status&paramOutput != 0, status&paramDefault != 0
 	if status&paramEncrypted != 0 {
@@ -148,6 +153,19 @@ func (p *Param) decode(r *wire.Reader, l Limits) {
 	if r.Err == nil {
 		p.Value = p.Type.cell(r, l, false)
 	}
+}
+
+// same decodes a name: the one before it in this place most often, which need not be made again.
+func same(name string, b []byte) string {
+	if len(b) != 2*len(name) {
+		return wire.DecodeText(b)
+	}
+	for i := range len(name) {
+		if name[i] >= 0x80 || b[2*i] != name[i] || b[2*i+1] != 0 {
+			return wire.DecodeText(b)
+		}
+	}
+	return name
 }
 
 // Append appends the body.

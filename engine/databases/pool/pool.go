@@ -33,9 +33,13 @@ func New(db *tde.DB, bound int) *Pool {
 // Get lends a connection, waiting until one is there or ctx ends.
 func (p *Pool) Get(ctx context.Context) (*lite.Conn, error) {
 	select {
-	case p.slots <- struct{}{}:
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	case p.slots <- struct{}{}: // most often, and then ctx need not be looked at
+	default:
+		select {
+		case p.slots <- struct{}{}:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
 	}
 	p.mu.Lock()
 	if n := len(p.idle); n > 0 {

@@ -107,6 +107,7 @@ type conn struct {
 	version tds.Version
 	size    int // of packets
 	session Session
+	rpc     tds.RPC // the one being served
 }
 
 // Serve takes a connection from its first byte to its end and closes it. It returns nil when the client went away between requests

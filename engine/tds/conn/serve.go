@@ -139,14 +139,14 @@ func (c *conn) handle(r *request, out *Reply) error {
 		}
 		return c.session.Batch(r.ctx, &m, out)
 	case tds.PacketRPC:
-		var m tds.RPC
-		if err := m.Decode(r.body, c.cfg.Limits); err != nil {
+		defer c.forget()
+		if err := c.rpc.Decode(r.body, c.cfg.Limits); err != nil {
 			return err
 		}
 		if err := c.reset(r, out); err != nil {
 			return err
 		}
-		return c.session.RPC(r.ctx, &m, out)
+		return c.session.RPC(r.ctx, &c.rpc, out)
 	}
 	var m tds.TransMgr
 	if err := m.Decode(r.body); err != nil {
@@ -159,6 +159,24 @@ func (c *conn) handle(r *request, out *Reply) error {
 		return &sqltype.Error{Number: 8501, Level: 16, State: 3, Message: "MSDTC on server '" + c.cfg.ServerName + "' is unavailable."}
 	}
 	return c.session.TransMgr(r.ctx, &m, out)
+}
+
+// forget keeps what the last RPC was decoded into for the next one, unless it is much.
+func (c *conn) forget() {
+	const much = 64
+	total := cap(c.rpc.Calls)
+	for i := range c.rpc.Calls {
+		call := &c.rpc.Calls[i]
+		total += cap(call.Params)
+		for j := range call.Params {
+			if call.Params[j].Table != nil {
+				total += much
+			}
+		}
+	}
+	if total > much {
+		c.rpc = tds.RPC{}
+	}
 }
 
 // reset does what the status bits of the request's first packet ask for, and acknowledges it.

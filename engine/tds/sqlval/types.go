@@ -105,8 +105,8 @@ func Column(name string, t sqltype.Type, v tds.Version) tds.Column {
 }
 
 // kindsOf maps what has one kind whatever its size.
-var kindsOf = map[tds.TypeID]sqltype.Kind{
-	tds.TypeNull: sqltype.Null, tds.TypeInt1: sqltype.TinyInt, tds.TypeBit: sqltype.Bit, tds.TypeInt2: sqltype.SmallInt,
+var kindsOf = [256]sqltype.Kind{
+	tds.TypeInt1: sqltype.TinyInt, tds.TypeBit: sqltype.Bit, tds.TypeInt2: sqltype.SmallInt,
 	tds.TypeInt4: sqltype.Int, tds.TypeDateTim4: sqltype.SmallDateTime, tds.TypeFlt4: sqltype.Real, tds.TypeMoney: sqltype.Money,
 	tds.TypeDateTime: sqltype.DateTime, tds.TypeFlt8: sqltype.Float, tds.TypeMoney4: sqltype.SmallMoney, tds.TypeInt8: sqltype.BigInt,
 	tds.TypeGUID: sqltype.UniqueIdentifier, tds.TypeBitN: sqltype.Bit, tds.TypeDateN: sqltype.Date, tds.TypeTimeN: sqltype.Time,
@@ -130,7 +130,16 @@ func TypeOf(ti tds.TypeInfo, def collation.Collation) (sqltype.Type, error) {
 	}
 	switch ti.ID {
 	case tds.TypeIntN:
-		t.Kind = map[uint32]sqltype.Kind{1: sqltype.TinyInt, 2: sqltype.SmallInt, 4: sqltype.Int, 8: sqltype.BigInt}[ti.Size]
+		switch ti.Size {
+		case 1:
+			t.Kind = sqltype.TinyInt
+		case 2:
+			t.Kind = sqltype.SmallInt
+		case 4:
+			t.Kind = sqltype.Int
+		case 8:
+			t.Kind = sqltype.BigInt
+		}
 	case tds.TypeFltN:
 		t.Kind = bySize(sqltype.Real, sqltype.Float)
 	case tds.TypeMoneyN:
@@ -138,11 +147,10 @@ func TypeOf(ti tds.TypeInfo, def collation.Collation) (sqltype.Type, error) {
 	case tds.TypeDateTimN:
 		t.Kind = bySize(sqltype.SmallDateTime, sqltype.DateTime)
 	default:
-		k, ok := kindsOf[ti.ID]
-		if !ok {
+		t.Kind = kindsOf[ti.ID]
+		if t.Kind == sqltype.Null && ti.ID != tds.TypeNull {
 			return t, &tds.TypeError{ID: ti.ID}
 		}
-		t.Kind = k
 	}
 	switch t.Kind {
 	case sqltype.Decimal:

@@ -6,6 +6,7 @@ package wire
 import (
 	"encoding/binary"
 	"fmt"
+	"strings"
 	"unicode/utf16"
 )
 
@@ -91,25 +92,37 @@ func (r *Reader) End() error {
 
 // DecodeText reads UTF-16LE. Halves of surrogate pairs become U+FFFD: it is for names and statements; data has its own decoder.
 func DecodeText(b []byte) string {
-	ascii := true
-	for i := 0; i+1 < len(b); i += 2 {
-		if b[i] >= 0x80 || b[i+1] != 0 {
-			ascii = false
-			break
-		}
-	}
-	if ascii {
-		out := make([]byte, len(b)/2)
-		for i := range out {
-			out[i] = b[2*i]
-		}
-		return string(out)
+	if s, ok := ascii(b); ok {
+		return s
 	}
 	u := make([]uint16, len(b)/2)
 	for i := range u {
 		u[i] = binary.LittleEndian.Uint16(b[2*i:])
 	}
 	return string(utf16.Decode(u))
+}
+
+// ascii decodes text of ASCII alone, which names and most statements are. As DecodeText, it drops an odd last byte.
+func ascii(b []byte) (string, bool) {
+	const notASCII = 0xFF80_FF80_FF80_FF80
+	b = b[:len(b)&^1]
+	i := 0
+	for ; i+8 <= len(b); i += 8 {
+		if binary.LittleEndian.Uint64(b[i:])&notASCII != 0 {
+			return "", false
+		}
+	}
+	for ; i < len(b); i += 2 {
+		if b[i] >= 0x80 || b[i+1] != 0 {
+			return "", false
+		}
+	}
+	var out strings.Builder
+	out.Grow(len(b) / 2)
+	for i := 0; i < len(b); i += 2 {
+		out.WriteByte(b[i])
+	}
+	return out.String(), true
 }
 
 // AppendText appends s as UTF-16LE.

@@ -12,12 +12,15 @@ require (
 	github.com/google/go-cmp v0.7.0 // vault/store/storetest
 	github.com/google/uuid v1.6.0 // app/admin, app/compose, entra, entra/directory, internal/sbom, vault/armapi, vault/httpapi, vault/token
 	github.com/jackc/pgx/v5 v5.12.0 // internal/bench
+	github.com/leodido/go-syslog/v4 v4.5.0 // monitor/notify/syslog
 	github.com/microsoft/go-mssqldb v1.11.2 // app/cli, app/compose, app/quickstart, app/sqlscript, internal/bench
 	github.com/ncruces/go-sqlite3 v0.35.6 // engine/cell, engine/lite, engine/schema, engine/schema/ddl/define, engine/tde, engine/tde/sealvfs, engine/tde/tempfile, engine/write, engine/write/row, internal/bench
-	github.com/prometheus/client_golang v1.25.0 // connector
+	github.com/prometheus/client_golang v1.25.0 // app/agentd, connector, monitor/metrics
 	github.com/rogpeppe/go-internal v1.16.0 // tests
 	github.com/sqlc-dev/teesql v1.1.0 // internal/bench
+	github.com/standard-webhooks/standard-webhooks/libraries v0.0.1 // tests
 	github.com/tink-crypto/tink-go/v2 v2.9.0 // keywrap
+	github.com/wneessen/go-mail v0.8.1 // monitor/notify/mail
 	go.etcd.io/bbolt v1.5.0 // vault/store/boltstore
 	golang.org/x/crypto v0.58.0 // vault/seal
 	golang.org/x/net v0.62.0 // tests
@@ -61,9 +64,6 @@ require (
 	github.com/jackc/pgpassfile v1.0.0 // indirect
 	github.com/jackc/pgservicefile v0.0.0-20240606120523-5a60cdf6a761 // indirect
 	github.com/jackc/puddle/v2 v2.2.3 // indirect
-	github.com/leodido/go-syslog/v4 v4.5.0 // indirect
-	github.com/standard-webhooks/standard-webhooks/libraries v0.0.1 // indirect
-	github.com/wneessen/go-mail v0.8.1 // indirect
 )
 
 tool (

@@ -176,6 +176,9 @@ func (e *Engine) Retry() {
 // KeyAccess lists what is known of databases' access to their keys.
 func (e *Engine) KeyAccess() []watch.Info { return e.watch.All() }
 
+// Name is the server's, @@SERVERNAME.
+func (e *Engine) Name() string { return e.cfg.Name }
+
 // ActivityLog is the activity log itself. Who reads it follows what happens.
 func (e *Engine) ActivityLog() *activity.Log { return e.activity }
 

@@ -33,6 +33,7 @@ type Config struct {
 	Clock     clock.Clock
 	Log       *slog.Logger
 	LookupEnv func(string) (string, bool)
+	Unsetenv  func(string) error // nil leaves variables
 	PID       int
 	Version   string
 

@@ -18,8 +18,8 @@ const adminVariable = "LATCHKEY_ADMIN_PASSWORD"
 
 // engineFlags are those of latchkey engine.
 type engineFlags struct {
-	file, level, data, listen, cert, key, names, passwordFile string
-	check                                                     bool
+	file, level, data, listen, cert, key, names, passwordFile, profile, metrics string
+	check                                                                       bool
 }
 
 func engineCommand() *command {
@@ -44,6 +44,8 @@ disabled.`,
 			s.StringVar(&f.key, "key", "", "`FILE` with its private key, PEM")
 			s.StringVar(&f.names, "own-names", "", "comma-separated `NAMES` to make a certificate for, in place of --cert; clients trust DIR/tls/ca.pem")
 			s.StringVar(&f.passwordFile, "admin-password-file", "", "`FILE` with the password of a new server's login dba, - for standard input")
+			s.StringVar(&f.profile, "monitor-profile", "", "`NAME` of how keys are watched: latchkey (heals for ever), azure (30 minutes), azure-2019 (8 hours)")
+			s.StringVar(&f.metrics, "metrics", "", "serve Prometheus metrics at `ADDR`, plain HTTP without a login: best on loopback")
 			s.BoolVar(&f.check, "check", false, "check the configuration and stop")
 			logFlag(s, &f.level)
 		},
@@ -82,6 +84,9 @@ func (c *call) engine(ctx context.Context, f engineFlags) error {
 	for _, a := range server.Addresses {
 		fmt.Fprintf(c.Stderr, "latchkey: sql %s\n", a)
 	}
+	if server.Metrics != "" {
+		fmt.Fprintf(c.Stderr, "latchkey: metrics http://%s/metrics\n", server.Metrics)
+	}
 	if server.CAFile != "" {
 		fmt.Fprintf(c.Stderr, "latchkey: clients must trust %s\n", server.CAFile)
 	}
@@ -113,6 +118,12 @@ func (c *call) engineConfig(f engineFlags) (*compose.EngineConfig, error) {
 			return nil, err
 		}
 		*p.to = abs
+	}
+	if f.profile != "" {
+		config.Monitor.Profile = f.profile
+	}
+	if f.metrics != "" {
+		config.Notify.Metrics = f.metrics
 	}
 	if f.listen != "" {
 		config.Listen = strings.Split(f.listen, ",")

@@ -9,6 +9,7 @@ import (
 	"os"
 	"time"
 
+	"latchkey/app/alerts"
 	"latchkey/app/compose"
 	"latchkey/app/install"
 	"latchkey/app/running"
@@ -18,7 +19,7 @@ import (
 const stopBound = 10 * time.Second
 
 func upCommand() *command {
-	var data, level string
+	var data, level, notify, metrics string
 	var u compose.UpConfig
 	return &command{
 		name: "up", short: "run vault, token authority, proxy and database server in one process until stopped",
@@ -44,6 +45,9 @@ default of a new directory. A directory keeps the source that it was made with; 
 			f.StringVar(&u.IMDSAddr, "imds", "", "managed identity `ADDR`, http: loopback, 169.254.169.254:80, or none")
 			f.StringVar(&u.ArcAddr, "arc", "", "also answer as an Azure Arc machine at `ADDR`, http, loopback: clients get IDENTITY_ENDPOINT=http://ADDR/metadata/identity/oauth2/token, IMDS_ENDPOINT=http://ADDR")
 			f.StringVar(&u.ArcKeys, "arc-keys", "", "`DIR` of that endpoint's key files; default /var/opt/azcmagent/tokens, where SDKs on Linux look")
+			f.StringVar(&u.MonitorProfile, "monitor-profile", "", "`NAME` of how keys are watched: latchkey (heals for ever), azure (30 minutes), azure-2019 (8 hours); default latchkey")
+			f.StringVar(&notify, "notify", "", "`FILE` that says who is told of keys: webhooks, syslog, mail (docs/monitor.md)")
+			f.StringVar(&metrics, "metrics", "", "serve Prometheus metrics at `ADDR`, loopback, such as 127.0.0.1:9464")
 			f.StringVar(&u.Throttle, "throttle", "off", "`PROFILE` of limits of calls: off, or real for those of the real service")
 			f.DurationVar(&u.Delay, "delete-delay", 0, "`DURATION` until a deletion or recovery shows, some seconds in the real service")
 			logFlag(f, &level)
@@ -57,6 +61,16 @@ default of a new directory. A directory keeps the source that it was made with; 
 			}
 			if u.Dir, err = c.dataDir(data); err != nil {
 				return err
+			}
+			if notify != "" {
+				n, err := alerts.Read(c.FS, notify)
+				if err != nil {
+					return err
+				}
+				u.Notify = *n
+			}
+			if metrics != "" {
+				u.Notify.Metrics = metrics
 			}
 			server, err := compose.StartUp(ctx, u)
 			if errors.Is(err, install.ErrInUse) {
@@ -83,7 +97,11 @@ func sqlLine(i *running.Info) string {
 	if i.Addresses.SQL == "" {
 		return ""
 	}
-	return fmt.Sprintf("latchkey: sql    %s as %s (latchkey sql --data '%s')\n", i.Addresses.SQL, i.SQLLogin, i.DataDir)
+	s := fmt.Sprintf("latchkey: sql    %s as %s (latchkey sql --data '%s')\n", i.Addresses.SQL, i.SQLLogin, i.DataDir)
+	if i.Addresses.Metrics != "" {
+		s += fmt.Sprintf("latchkey: metrics http://%s/metrics\n", i.Addresses.Metrics)
+	}
+	return s
 }
 
 func logFlag(f *flag.FlagSet, level *string) {

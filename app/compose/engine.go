@@ -34,6 +34,7 @@ type Engine struct {
 	CAFile    string   // what clients must trust; "" with a certificate of your own
 	// PasswordFile holds the password of the first login of a new server; "" if it was given, or the server is not new.
 	PasswordFile string
+	Metrics      string // where metrics are served; "" for nowhere
 
 	sql    *sqlServer
 	failed chan error
@@ -91,7 +92,7 @@ func StartEngine(ctx context.Context, p EngineStart, c *EngineConfig) (_ *Engine
 		lookup = func(string) (string, bool) { return "", false }
 	}
 	l := c.Limits
-	profile, err := c.Monitor.profile()
+	profile, err := c.Monitor.Check()
 	if err != nil {
 		return nil, err
 	}
@@ -109,10 +110,11 @@ func StartEngine(ctx context.Context, p EngineStart, c *EngineConfig) (_ *Engine
 			ScanRate: l.ScanMebibytes << 20,
 		},
 		Monitor: engine.Monitor{Profile: profile, Timeout: time.Duration(c.Monitor.TimeoutSeconds) * time.Second},
-	}, agentd.Config{FS: p.FS, Clock: p.Clock, Log: p.Log, LookupEnv: lookup}, c.settings())
+	}, agentd.Config{FS: p.FS, Clock: p.Clock, Log: p.Log, LookupEnv: lookup, Unsetenv: p.Unsetenv}, c.settings(), c.Notify)
 	if err != nil {
 		return nil, err
 	}
+	e.Metrics = e.sql.alerts.Address()
 	for _, l := range listeners {
 		e.Addresses = append(e.Addresses, l.Addr().String())
 		e.sql.serve(l, e.fail)

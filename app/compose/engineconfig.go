@@ -6,13 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"time"
 
 	"latchkey/app/agentd"
+	"latchkey/app/alerts"
 	"latchkey/ekm/code"
 	"latchkey/engine/server"
 	"latchkey/internal/fsys"
-	"latchkey/monitor"
 )
 
 // EngineConfig is the file of `latchkey engine`, JSON. Unknown members are errors. Data, Listen and TLS are required, in the file or
@@ -34,54 +33,12 @@ type EngineConfig struct {
 	Provider EngineProvider `json:"provider"`
 	Limits   EngineLimits   `json:"limits"`
 	Monitor  EngineMonitor  `json:"monitor"`
+	// Notify says who is told of keys: webhooks, syslog, mail, metrics, and how long before something ends.
+	Notify alerts.Config `json:"notify"`
 }
 
-// EngineMonitor says how the keys of databases are watched: a profile, and what differs from it. 0 leaves the profile's value.
-type EngineMonitor struct {
-	Profile        string `json:"profile"`        // "latchkey" (also ""), "azure", "azure-2019"
-	PollSeconds    int    `json:"pollSeconds"`    // between checks while all is well
-	RetrySeconds   int    `json:"retrySeconds"`   // between checks otherwise
-	Tries          int    `json:"tries"`          // refusals in a row that close a database
-	OverSeconds    int    `json:"overSeconds"`    // the time that these take at least
-	WindowSeconds  int    `json:"windowSeconds"`  // in which a closed database heals by itself; -1 is for ever
-	TimeoutSeconds int    `json:"timeoutSeconds"` // of a check: 30
-}
-
-// profile is the monitor's.
-func (m EngineMonitor) profile() (monitor.Profile, error) {
-	name := m.Profile
-	if name == "" {
-		name = monitor.Profiles()[0].Name
-	}
-	p, err := monitor.Find(name)
-	if err != nil {
-		return p, err
-	}
-	for n, v := range map[string]int{"pollSeconds": m.PollSeconds, "retrySeconds": m.RetrySeconds, "tries": m.Tries, "overSeconds": m.OverSeconds, "timeoutSeconds": m.TimeoutSeconds} {
-		if v < 0 || v > 1<<20 {
-			return p, fmt.Errorf("%s: %d is not 0 to %d", n, v, 1<<20)
-		}
-	}
-	if m.WindowSeconds < -1 || m.WindowSeconds > 1<<30 {
-		return p, fmt.Errorf("windowSeconds: %d is not -1 to %d", m.WindowSeconds, 1<<30)
-	}
-	set := func(d *time.Duration, seconds int) {
-		if seconds != 0 {
-			*d = time.Duration(seconds) * time.Second
-		}
-	}
-	set(&p.Poll, m.PollSeconds)
-	set(&p.Retry, m.RetrySeconds)
-	set(&p.Over, m.OverSeconds)
-	set(&p.Window, m.WindowSeconds)
-	if m.WindowSeconds == -1 {
-		p.Window = 0
-	}
-	if m.Tries != 0 {
-		p.Tries = m.Tries
-	}
-	return p, p.Check()
-}
+// EngineMonitor says how the keys of databases are watched.
+type EngineMonitor = alerts.Monitor
 
 // EngineProvider are settings of the connector that is built in.
 type EngineProvider struct {
@@ -161,8 +118,11 @@ func (c *EngineConfig) Check() error {
 			bad("limits: %s: %d is not 0 to %d", name, n, 1<<20)
 		}
 	}
-	if _, err := c.Monitor.profile(); err != nil {
+	if _, err := c.Monitor.Check(); err != nil {
 		bad("monitor: %w", err)
+	}
+	if err := c.Notify.Err("notify: "); err != nil {
+		errs = append(errs, err)
 	}
 	if err := c.settings().Check(); err != nil {
 		bad("provider: %w", err)

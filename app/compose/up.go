@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"latchkey/app/admin"
+	"latchkey/app/alerts"
 	"latchkey/app/install"
 	"latchkey/app/running"
 	"latchkey/entra"
@@ -53,6 +54,9 @@ type UpConfig struct {
 	SQLAddr string // TDS, loopback only; "none" for no database server
 	// Demo runs the documented set-up once: provider, credential, asymmetric key and its login.
 	Demo bool
+
+	MonitorProfile string        // "" is the default one; see EngineMonitor
+	Notify         alerts.Config // who is told of keys; Metrics on loopback only
 
 	ArcAddr string // http, loopback only: the identity endpoint of an Azure Arc machine; "" for none
 	ArcKeys string // directory of its key files; "" means where SDKs on Linux want them, /var/opt/azcmagent/tokens
@@ -111,7 +115,7 @@ func StartUp(ctx context.Context, c UpConfig) (_ *Up, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := u.serveSQL(ctx, c, l, secrets); err != nil {
+	if err := u.serveSQL(ctx, background, c, l, secrets); err != nil {
 		return nil, err
 	}
 	if u.admin, err = admin.Serve(in, u.service); err != nil {
@@ -124,7 +128,7 @@ func (c *UpConfig) check() error {
 	for _, a := range []struct {
 		name string
 		addr string
-	}{{"vault", c.VaultAddr}, {"token authority", c.EntraAddr}, {"proxy", c.ProxyAddr}, {"IMDS", c.IMDSAddr}, {"Arc", c.ArcAddr}, {"SQL", c.SQLAddr}} {
+	}{{"vault", c.VaultAddr}, {"token authority", c.EntraAddr}, {"proxy", c.ProxyAddr}, {"IMDS", c.IMDSAddr}, {"Arc", c.ArcAddr}, {"SQL", c.SQLAddr}, {"metrics", c.Notify.Metrics}} {
 		if a.addr == "" {
 			continue
 		}
@@ -139,7 +143,8 @@ func (c *UpConfig) check() error {
 		}
 	}
 	_, err := install.ThrottleProfile(c.Throttle)
-	return err
+	_, perr := EngineMonitor{Profile: c.MonitorProfile}.Check()
+	return errors.Join(err, perr, c.Notify.Err("notify: "))
 }
 
 // listeners are bound ports; one that was handed to a server is nil.

@@ -38,6 +38,8 @@ type Info struct {
 		IMDS  string `json:"imds,omitempty"`
 		Arc   string `json:"arc,omitempty"`
 		SQL   string `json:"sql,omitempty"` // TDS
+
+		Metrics string `json:"metrics,omitempty"` // http, /metrics
 	} `json:"addresses"`
 
 	TenantID      string `json:"tenantId"`

@@ -76,7 +76,7 @@ func (l *line) round(ctx context.Context) time.Duration {
 				l.advance(r.Seq)
 				continue
 			}
-			if !l.send(ctx, Message{ID: l.h.id(r), Record: r}) {
+			if !l.send(ctx, Message{ID: l.h.id(r), Record: r, Explanation: cfg.Explain(r)}) {
 				break
 			}
 			l.advance(r.Seq)

@@ -22,6 +22,8 @@ import (
 type Message struct {
 	ID     string // the same whenever the record is sent again, to any sink; of a heartbeat its own
 	Record activity.Record
+	// Explanation says in a sentence or two what the record's code means and what to do; "" where there is none.
+	Explanation string
 }
 
 // Sink takes messages somewhere. Send must end with ctx. It is called by one goroutine.
@@ -77,6 +79,8 @@ type Config struct {
 	Sinks []Endpoint
 	// Tell puts a record of the Hub's own into the log. It must not call the Hub, but for Wake.
 	Tell func(activity.Record)
+	// Explain makes Message.Explanation; nil for none.
+	Explain func(activity.Record) string
 	// Beat makes a heartbeat's description; nil for a plain one.
 	Beat func() string
 
@@ -126,6 +130,9 @@ func New(cfg Config) (*Hub, error) {
 	}
 	if cfg.Random == nil {
 		cfg.Random = rand.Float64
+	}
+	if cfg.Explain == nil {
+		cfg.Explain = func(activity.Record) string { return "" }
 	}
 	if cfg.Beat == nil {
 		cfg.Beat = func() string { return "The monitor runs." }

@@ -79,6 +79,9 @@ func (s *Sink) Send(ctx context.Context, m notify.Message) error {
 	msg.SetGenHeader("Auto-Submitted", "auto-generated")
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n\n", r.Description)
+	if m.Explanation != "" {
+		fmt.Fprintf(&b, "%s\n\n", m.Explanation)
+	}
 	for _, l := range []struct{ name, value string }{
 		{"time", r.Time.UTC().Format(time.RFC3339)},
 		{"server", r.Server},

@@ -38,11 +38,13 @@ const Version = 1
 
 // Body is what is sent.
 type Body struct {
-	Type      string          `json:"type"` // "latchkey." and the event's name
-	Version   int             `json:"version"`
-	ID        string          `json:"id"`
-	Timestamp time.Time       `json:"timestamp"` // of the event
-	Data      activity.Record `json:"data"`
+	Type      string    `json:"type"` // "latchkey." and the event's name
+	Version   int       `json:"version"`
+	ID        string    `json:"id"`
+	Timestamp time.Time `json:"timestamp"` // of the event
+	// Explanation is what latchkey explain says of the record's code.
+	Explanation string          `json:"explanation,omitempty"`
+	Data        activity.Record `json:"data"`
 }
 
 // Config says where to and with what secrets. URL is required; without secrets nothing is signed.
@@ -151,7 +153,7 @@ const maxAnswer = 64 << 10
 
 // Send posts a message.
 func (s *Sink) Send(ctx context.Context, m notify.Message) error {
-	body, err := json.Marshal(Body{Type: "latchkey." + m.Record.Event, Version: Version, ID: m.ID, Timestamp: m.Record.Time, Data: m.Record})
+	body, err := json.Marshal(Body{Type: "latchkey." + m.Record.Event, Version: Version, ID: m.ID, Timestamp: m.Record.Time, Explanation: m.Explanation, Data: m.Record})
 	if err != nil {
 		return notify.Permanent(err)
 	}

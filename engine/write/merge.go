@@ -229,6 +229,14 @@ func (b *mergeBuilder) output(st *ast.Merge, p *Plan) error {
 		return err
 	}
 	p.Columns = b.m.output.Client()
+	for _, w := range b.m.whens {
+		if w.action != "UPDATE" { // rows without an old or without a new image
+			for i := range p.Columns {
+				p.Columns[i].Type.Nullable = p.Columns[i].Type.Nullable || p.Columns[i].Object != action
+			}
+			break
+		}
+	}
 	b.m.whole = true
 	for _, w := range b.m.whens {
 		list, err := b.m.output.MainSQL(targetAlias, w.set)

@@ -128,4 +128,7 @@ func (c *conversion) toGUID() (sqltype.Value, error) {
 }
 
 // trimmed is the text of the source without blanks around it.
-func (c *conversion) trimmed() string { return strings.Trim(c.v.Text(), " \t\r\n") }
+func (c *conversion) trimmed() string { return trimNumber(c.v.Text()) }
+
+// trimNumber takes off what may stand around a number: tabs and ends of lines in front of it alone.
+func trimNumber(s string) string { return strings.TrimRight(strings.TrimLeft(s, " \t\r\n"), " ") }

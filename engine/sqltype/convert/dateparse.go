@@ -39,7 +39,7 @@ func (c *conversion) parseDate() (sqltype.Value, error) {
 		p.styled = c.o.Style != 0
 	}
 	p.order = order
-	if !p.parse(c.trimmed()) {
+	if !p.parse(strings.Trim(c.v.Text(), " \t\r\n")) {
 		return sqltype.NullValue, syntax
 	}
 	m, ok := p.moment()

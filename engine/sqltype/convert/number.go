@@ -236,7 +236,7 @@ func (c *conversion) toMoney() (sqltype.Value, error) {
 // parseMoney reads an amount: sign and currency symbol in either order, commas anywhere among the digits, a point. The result is
 // in ten-thousandths, rounded.
 func parseMoney(s string) (*big.Int, bool) {
-	s = strings.Trim(s, " \t\r\n")
+	s = trimNumber(s)
 	neg, signed, symbol := false, false, false
 	for s != "" {
 		switch rest, found := cutSymbol(s); {
@@ -250,7 +250,7 @@ func parseMoney(s string) (*big.Int, bool) {
 		break
 	}
 	s = strings.ReplaceAll(s, ",", "")
-	if s == "" {
+	if s == "" || s == "." { // of "$", "-", "," and "." nothing is left
 		return new(big.Int), true
 	}
 	if s[0] == '-' || s[0] == '+' {
@@ -268,7 +268,7 @@ func parseMoney(s string) (*big.Int, bool) {
 }
 
 func cutSymbol(s string) (string, bool) {
-	for _, symbol := range [...]string{"$", "€", "£", "¥", "¢", "¤"} {
+	for _, symbol := range [...]string{"$", "€", "£", "¥", "¢", "¤", `\`} {
 		if rest, ok := strings.CutPrefix(s, symbol); ok {
 			return rest, true
 		}

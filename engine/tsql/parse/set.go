@@ -162,6 +162,11 @@ func cursorDef(c *cursor.Cursor) *ast.CursorDef {
 func fetch(c *cursor.Cursor) ast.Statement {
 	c.Expect("FETCH")
 	s := &ast.Fetch{}
+	for _, w := range []string{"NEXT", "FIRST"} { // FETCH NEXT n ROWS without OFFSET ends the query in front of it
+		if c.Is(w) && (c.SymAt(1, token.Int) || c.SymAt(1, token.Variable) || c.SymAt(1, token.LParen)) {
+			c.FailWith(153, "Invalid usage of the option %s in the FETCH statement.", w)
+		}
+	}
 	if c.IsAny("NEXT", "PRIOR", "FIRST", "LAST") && c.IsAt(1, "FROM") {
 		s.Direction = c.AnyWord()
 	} else if c.IsAny("ABSOLUTE", "RELATIVE") && !c.IsAt(1, "INTO") {

@@ -9,20 +9,20 @@ import (
 	"latchkey/engine/catalog/model"
 	"latchkey/engine/catalog/msg"
 	"latchkey/engine/catalog/perm"
-	"latchkey/engine/exec"
+	"latchkey/engine/exec/handler"
 	"latchkey/engine/sqltype"
 	"latchkey/monitor/watch"
 )
 
 // monitorViews are sys.latchkey_activity_log, sys.latchkey_key_access and sys.latchkey_expirations; they want VIEW SERVER STATE.
-func (e *Engine) monitorViews() []*exec.SystemView {
+func (e *Engine) monitorViews() []*handler.View {
 	name, text := sqltype.Sized(sqltype.NVarChar, 128), sqltype.Sized(sqltype.NVarChar, 4000)
 	num, long, at := sqltype.Of(sqltype.Int), sqltype.Of(sqltype.BigInt), sqltype.Of(sqltype.DateTime)
-	column := func(n string, t sqltype.Type) exec.Column { return exec.Column{Name: n, Type: t} }
-	return []*exec.SystemView{
+	column := func(n string, t sqltype.Type) handler.Column { return handler.Column{Name: n, Type: t} }
+	return []*handler.View{
 		{
 			Name: "sys.latchkey_activity_log",
-			Columns: []exec.Column{
+			Columns: []handler.Column{
 				column("sequence", long), column("event_time", at), column("resource", name), column("event_name", name), column("status", name),
 				column("description", text), column("state_desc", name), column("cause", name), column("provider_code", num), column("protector_thumbprint", name), column("object", text), column("ends_at", at),
 			},
@@ -38,7 +38,7 @@ func (e *Engine) monitorViews() []*exec.SystemView {
 		},
 		{
 			Name: "sys.latchkey_expirations",
-			Columns: []exec.Column{
+			Columns: []handler.Column{
 				column("kind", name), column("object", text), column("not_before", at), column("ends_at", at), column("seconds_left", long), column("last_warning", name), column("last_seen", at),
 			},
 			Rows: serverState(func() (rows [][]sqltype.Value) {
@@ -57,7 +57,7 @@ func (e *Engine) monitorViews() []*exec.SystemView {
 		},
 		{
 			Name: "sys.latchkey_key_access",
-			Columns: []exec.Column{
+			Columns: []handler.Column{
 				column("database_id", num), column("database_name", name), column("protector_thumbprint", name), column("state_desc", name), column("state_since", at),
 				column("cause", name), column("cause_message", text), column("provider_code", num), column("last_check", at), column("outage_since", at),
 				column("refusals", num), column("inaccessible_since", at), column("next_check", at), column("profile", name), column("bound_seconds", num),
@@ -83,8 +83,8 @@ func (e *Engine) monitorViews() []*exec.SystemView {
 	}
 }
 
-func serverState(rows func() [][]sqltype.Value) func(context.Context, *exec.Context, int, []sqltype.Value) ([][]sqltype.Value, error) {
-	return func(_ context.Context, c *exec.Context, _ int, _ []sqltype.Value) ([][]sqltype.Value, error) {
+func serverState(rows func() [][]sqltype.Value) func(context.Context, *handler.Context, int, []sqltype.Value) ([][]sqltype.Value, error) {
+	return func(_ context.Context, c *handler.Context, _ int, _ []sqltype.Value) ([][]sqltype.Value, error) {
 		if c.Caller().User != 0 || !perm.For(c.Catalog().State(), c.Caller().Login, model.Master).Server("VIEW SERVER STATE") {
 			return nil, msg.List{msg.New(300, "VIEW SERVER STATE", "server", "master"), msg.New(297)}
 		}

@@ -9,14 +9,14 @@ import (
 	"latchkey/engine/catalog/model"
 	"latchkey/engine/catalog/msg"
 	"latchkey/engine/catalog/perm"
-	"latchkey/engine/exec"
+	"latchkey/engine/exec/handler"
 	"latchkey/engine/sqltype"
 )
 
 // readLog is sp_readerrorlog or xp_readerrorlog: the lines of an error log that hold two texts, without regard to case. Needs VIEW SERVER
 // STATE or membership in securityadmin. Kind 2, the log of an agent that does not exist here, has no lines.
-func (e *Engine) readLog(name string, params ...string) *exec.Procedure {
-	p := &exec.Procedure{Name: name, Run: func(_ context.Context, c *exec.Context, args *exec.Args) (int, error) {
+func (e *Engine) readLog(name string, params ...string) *handler.Procedure {
+	p := &handler.Procedure{Name: name, Run: func(_ context.Context, c *handler.Context, args *handler.Args) (int, error) {
 		pm := perm.For(c.Catalog().State(), c.Caller().Login, model.Master)
 		if !pm.Server("VIEW SERVER STATE") && !pm.InServerRole(model.SecurityAdmin) || c.Caller().User != 0 {
 			return 1, catalog.Denied()
@@ -27,8 +27,8 @@ func (e *Engine) readLog(name string, params ...string) *exec.Procedure {
 		}
 		kind, given := args.Int(1)
 		w, err := c.Rows(
-			exec.Column{Name: "LogDate", Type: sqltype.Of(sqltype.DateTime)}, exec.Column{Name: "ProcessInfo", Type: sqltype.Sized(sqltype.NVarChar, 50)},
-			exec.Column{Name: "Text", Type: sqltype.Sized(sqltype.NVarChar, 4000)})
+			handler.Column{Name: "LogDate", Type: sqltype.Of(sqltype.DateTime)}, handler.Column{Name: "ProcessInfo", Type: sqltype.Sized(sqltype.NVarChar, 50)},
+			handler.Column{Name: "Text", Type: sqltype.Sized(sqltype.NVarChar, 4000)})
 		if err != nil || given && kind == 2 {
 			return 0, err
 		}
@@ -58,14 +58,14 @@ func (e *Engine) readLog(name string, params ...string) *exec.Procedure {
 		if i > 1 {
 			t = sqltype.Sized(sqltype.NVarChar, 4000)
 		}
-		p.Params = append(p.Params, exec.ProcParam{Name: n, Type: t, Optional: true})
+		p.Params = append(p.Params, handler.Param{Name: n, Type: t, Optional: true})
 	}
 	return p
 }
 
 // cycleLog is sp_cycle_errorlog: members of sysadmin begin a new error log; six older ones are kept.
-func (e *Engine) cycleLog() *exec.Procedure {
-	return &exec.Procedure{Name: "sp_cycle_errorlog", Run: func(_ context.Context, c *exec.Context, _ *exec.Args) (int, error) {
+func (e *Engine) cycleLog() *handler.Procedure {
+	return &handler.Procedure{Name: "sp_cycle_errorlog", Run: func(_ context.Context, c *handler.Context, _ *handler.Args) (int, error) {
 		if !perm.For(c.Catalog().State(), c.Caller().Login, model.Master).Sysadmin() || c.Caller().User != 0 {
 			return 1, catalog.Denied()
 		}
@@ -78,8 +78,8 @@ func (e *Engine) cycleLog() *exec.Procedure {
 }
 
 // procedures are the system procedures over what the composer has.
-func (e *Engine) procedures() []*exec.Procedure {
-	return []*exec.Procedure{
+func (e *Engine) procedures() []*handler.Procedure {
+	return []*handler.Procedure{
 		e.readLog("sp_readerrorlog", "@p1", "@p2", "@p3", "@p4"),
 		e.readLog("xp_readerrorlog", "@p1", "@p2", "@p3", "@p4"),
 		e.cycleLog(),

@@ -4,24 +4,24 @@ import (
 	"context"
 
 	"latchkey/engine/catalog/msg"
-	"latchkey/engine/exec"
+	"latchkey/engine/exec/handler"
 	"latchkey/engine/sqltype"
 	"latchkey/engine/tde"
 )
 
 // references is sys.latchkey_key_references: which keys the databases' files and their kept logs need. A database that is not open, and that may need keys that cannot be told, has
 // a row of the kind UNKNOWN. What backups need is in msdb.dbo.latchkey_backupkey. It takes VIEW SERVER STATE.
-func (e *Engine) references() *exec.SystemView {
+func (e *Engine) references() *handler.View {
 	number, text := sqltype.Of(sqltype.Int), sqltype.Sized(sqltype.NVarChar, 2048)
-	return &exec.SystemView{
+	return &handler.View{
 		Name: "sys.latchkey_key_references",
-		Columns: []exec.Column{
+		Columns: []handler.Column{
 			{Name: "database_id", Type: number},
 			{Name: "kind", Type: sqltype.Sized(sqltype.NVarChar, 16)},
 			{Name: "thumbprint", Type: sqltype.Sized(sqltype.VarBinary, 64)},
 			{Name: "uri", Type: text},
 		},
-		Rows: func(ctx context.Context, c *exec.Context, _ int, _ []sqltype.Value) ([][]sqltype.Value, error) {
+		Rows: func(ctx context.Context, c *handler.Context, _ int, _ []sqltype.Value) ([][]sqltype.Value, error) {
 			st := e.catalog.State()
 			if !c.Caller().Eval(st).Server("VIEW SERVER STATE") {
 				return nil, msg.List{msg.New(300, "VIEW SERVER STATE", "server", "master"), msg.New(297)}

@@ -10,6 +10,7 @@ import (
 	"latchkey/engine/catalog"
 	"latchkey/engine/catalog/authn"
 	"latchkey/engine/exec"
+	"latchkey/engine/exec/handler"
 	"latchkey/engine/keystmt"
 	"latchkey/engine/keystmt/keyfile"
 	"latchkey/engine/keystmt/keyview"
@@ -49,7 +50,7 @@ func (e *Engine) opener(ctx context.Context, gate *authn.Gate) (func(context.Con
 	past := &history.Log{Run: func(ctx context.Context, batch string) error { return found.s.Run(ctx, "msdb", batch) }}
 	sessions := exec.New(exec.Config{
 		Catalog: e.catalog, Databases: e.databases, Sessions: e.sessions,
-		Handlers: []exec.Handler{plug.Handler(dialect), statement.New(statement.Config{
+		Handlers: []handler.Handler{plug.Handler(dialect), statement.New(statement.Config{
 			FS: e.cfg.FS, Clock: e.cfg.Clock, Databases: e.databases, Folder: filepath.Join(e.cfg.Dir, backupDir), Server: e.cfg.Name, Version: "Latchkey",
 			History: past, Log: e.log,
 		})},

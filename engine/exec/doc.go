@@ -1,14 +1,14 @@
 // Package exec runs what clients send: batches, procedure calls, transactions, bulk loads, one [Session] for each connection.
 //
 // Make a [Server] with [New] and open a [Session] with [Server.Open] for each login that was let in; a Session is what package
-// tds/conn serves. It interprets the statements of a batch one by one: control flow, variables, TRY, transactions, procedures and
-// SET here; queries through package compile, changes of rows through write, definitions through schema/ddl.
+// tds/conn serves. A session is put together here from its parts, each a package beside, the lower ones first: actor (who), work (one
+// statement's connection and names), define, query, change, cursor, transaction, flow (control flow and errors), call (procedures). What is
+// left here is the request around them, the statements that need no part of their own (SET, PRINT, RAISERROR, KILL, DBCC), and what functions
+// and system views ask of a session.
 //
-// Everything that is not the session's own plugs in: statements through a [Handler], system procedures through [Procedure], databases
-// through [Databases]. A handler sees the session as a [Context]. A statement that nobody takes is refused by its name (message
-// 40517), never skipped.
+// What is not the session's own plugs in by package handler: statements, system procedures, system views; databases by [Databases]. A
+// statement that nobody takes is refused by its name (message 40517), never skipped.
 //
 // A statement is compiled when it is reached and not before: names that do not exist fail there, as on SQL Server, while a syntax error
-// fails the whole batch. The parts in packages of their own: raise (errors and what they end), setting (SET), feature (what is
-// supported), tran (transactions and leases), sysproc (system procedures).
+// fails the whole batch.
 package exec

@@ -33,12 +33,12 @@ func (s *Server) Run(ctx context.Context, database, batch string) error {
 	}
 	defer n.Close()
 	told := &silent{}
-	err = n.answer(ctx, told, func(ctx context.Context) error {
+	err = n.serve(ctx, told, func(ctx context.Context) error {
 		u, err := s.units.Get(unit.Key{Text: batch, QuotedIdentifier: true})
 		if err != nil {
-			return n.refuse(nil, err)
+			return n.flow.Refuse(nil, err)
 		}
-		return n.body(ctx, n.newFrame(nil, u))
+		return n.body(ctx, n.work.NewFrame(nil, u))
 	})
 	if err == nil {
 		err = told.failed

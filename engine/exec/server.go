@@ -3,17 +3,21 @@ package exec
 import (
 	"context"
 	"log/slog"
-	"sync"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	"latchkey/engine/catalog"
 	"latchkey/engine/catalog/model"
 	"latchkey/engine/databases"
+	"latchkey/engine/exec/builtin"
+	"latchkey/engine/exec/handler"
+	"latchkey/engine/exec/known"
 	"latchkey/engine/exec/unit"
 	"latchkey/engine/fn/def"
 	"latchkey/engine/sessions"
 	"latchkey/engine/tsql"
+	"latchkey/engine/tsql/ast"
 	"latchkey/internal/clock"
 )
 
@@ -35,13 +39,13 @@ type Config struct {
 	Databases Databases
 	Sessions  *sessions.Registry
 	// Handlers take the statements that are not the session's own, in this order.
-	Handlers []Handler
+	Handlers []handler.Handler
 	// Procedures are system procedures beside those of package sysproc, such as sp_configure.
-	Procedures []*Procedure
+	Procedures []*handler.Procedure
 	// Views are system views beside those of the schema and of the sessions: those of the catalogue.
-	Views []*SystemView
+	Views []*handler.View
 	// Keys does the cryptographic functions for a session; nil means that they are refused.
-	Keys func(c *Context) def.Keys
+	Keys func(c *handler.Context) def.Keys
 	// Properties answers SERVERPROPERTY names that are the composer's to know, before the built-in ones; nil for none.
 	Properties func(name string) (string, bool)
 	Clock      clock.Clock // nil means the machine's
@@ -61,12 +65,10 @@ type Server struct {
 	units   *unit.Cache
 	modules unit.Modules
 	started time.Time
-	procs   map[string]*Procedure // system procedures in Go by lower-case name
-	views   map[string]*SystemView
+	procs   map[string]*handler.Procedure // system procedures in Go by lower-case name
+	views   map[string]*handler.View
 
-	generations sync.Map // of definitions, by database
-
-	mu sync.Mutex
+	known *known.Definitions
 }
 
 // New makes a Server.
@@ -83,11 +85,11 @@ func New(cfg Config) *Server {
 	if cfg.PlanCache == 0 {
 		cfg.PlanCache = 4096
 	}
-	s := &Server{cfg: cfg, units: unit.NewCache(cfg.PlanCache, tsql.Limits{}), started: cfg.Clock.Now(), procs: make(map[string]*Procedure), views: make(map[string]*SystemView)}
-	for _, p := range append(builtinProcedures(), cfg.Procedures...) {
-		s.procs[fold(p.Name)] = p
+	s := &Server{cfg: cfg, units: unit.NewCache(cfg.PlanCache, tsql.Limits{}), started: cfg.Clock.Now(), known: &known.Definitions{Catalog: cfg.Catalog, Databases: cfg.Databases, Clock: cfg.Clock}, procs: make(map[string]*handler.Procedure), views: make(map[string]*handler.View)}
+	for _, p := range append(builtin.Procedures(), cfg.Procedures...) {
+		s.procs[strings.ToLower(p.Name)] = p
 	}
-	for _, v := range append(builtinViews(), cfg.Views...) {
+	for _, v := range append(s.builtinViews(), cfg.Views...) {
 		s.views[v.Name] = v
 	}
 	return s
@@ -104,3 +106,16 @@ type Login struct {
 	// Language of the client's login; "" for us_english.
 	Language string
 }
+
+// FindObject finds an object by its name in the caller's database, for permissions on it; false if there is none.
+func (s *Server) FindObject(ctx context.Context, c catalog.Caller, name ast.ObjectName) (id, owner, schemaID int, ok bool, err error) {
+	return s.known.FindObject(ctx, c, name)
+}
+
+// FindSchema finds a schema of the caller's database by its name, for permissions on it; false if there is none.
+func (s *Server) FindSchema(ctx context.Context, c catalog.Caller, name string) (id, owner int, ok bool, err error) {
+	return s.known.FindSchema(ctx, c, name)
+}
+
+// procedure finds a system procedure in Go by its name in lower case, nil for none.
+func (s *Server) procedure(name string) *handler.Procedure { return s.procs[name] }

@@ -20,7 +20,6 @@ const (
 // large lists what may exceed a limit: a file or package by path, an interface as "package.Name".
 var large = map[string]string{
 	"connector":          "sessions and what those of one identity share, with its locks; what shares nothing is in the packages beside",
-	"engine/exec":        "one state machine, the session: one file for each kind of statement; all that has no session's state is in the packages beside",
 	"engine/databases":   "open, close, heal, bar and attach share one entry for each database and its locks; what has none is in the packages beside",
 	"engine/tde":         "the DB, its keys, scans, snapshots and kept log share one set of locks, whose order DESIGN.md gives",
 	"engine/tde/sealvfs": "the main file and the log as SQLite sees them, under one set of locks",

@@ -6,18 +6,18 @@ import (
 	"time"
 
 	"latchkey/engine/backup/media"
-	"latchkey/engine/exec"
+	"latchkey/engine/exec/handler"
 	"latchkey/engine/sqltype"
 )
 
 // table gathers a result's columns and one row of it at a time.
 type table struct {
-	columns []exec.Column
+	columns []handler.Column
 	row     []sqltype.Value
 }
 
 func (t *table) add(name string, typ sqltype.Type, v sqltype.Value) {
-	t.columns = append(t.columns, exec.Column{Name: name, Type: typ})
+	t.columns = append(t.columns, handler.Column{Name: name, Type: typ})
 	t.row = append(t.row, v)
 }
 

@@ -16,7 +16,7 @@ import (
 	"latchkey/engine/catalog/model"
 	"latchkey/engine/catalog/msg"
 	"latchkey/engine/databases"
-	"latchkey/engine/exec"
+	"latchkey/engine/exec/handler"
 	"latchkey/engine/exec/raise"
 	"latchkey/engine/tsql/ast"
 	"latchkey/internal/clock"
@@ -81,7 +81,7 @@ func (s *Statements) turn(ctx context.Context, id int) (done func(), err error) 
 }
 
 // Statement takes BACKUP and RESTORE.
-func (s *Statements) Statement(ctx context.Context, c *exec.Context, st ast.Statement) (bool, error) {
+func (s *Statements) Statement(ctx context.Context, c *handler.Context, st ast.Statement) (bool, error) {
 	r := &run{Statements: s, Context: c, ctx: ctx}
 	switch t := st.(type) {
 	case *ast.Backup:
@@ -101,7 +101,7 @@ func refuse(what string) error { return raise.Unsupported(what) }
 // run is one statement under way.
 type run struct {
 	*Statements
-	*exec.Context
+	*handler.Context
 	ctx context.Context
 }
 

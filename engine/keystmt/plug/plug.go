@@ -11,7 +11,8 @@ import (
 	"latchkey/engine/catalog"
 	"latchkey/engine/catalog/database"
 	"latchkey/engine/databases"
-	"latchkey/engine/exec"
+	"latchkey/engine/exec/actor"
+	"latchkey/engine/exec/handler"
 	"latchkey/engine/fn/def"
 	"latchkey/engine/keystmt"
 	"latchkey/engine/keystmt/keyfunc"
@@ -38,19 +39,19 @@ type kept struct{ ring ring.Ring }
 func (k *kept) Reset() { k.ring.Wipe() }
 
 // Ring is the keys that a session has open.
-func Ring(c *exec.Context) *ring.Ring {
-	return &c.Keep(ringKey{}, func() exec.Kept { return new(kept) }).(*kept).ring
+func Ring(c *handler.Context) *ring.Ring {
+	return &c.Keep(ringKey{}, func() handler.Kept { return new(kept) }).(*kept).ring
 }
 
 // session is a Context as package keystmt sees it.
-type session struct{ *exec.Context }
+type session struct{ *handler.Context }
 
 // Ring is the keys that the session has open.
 func (s session) Ring() *ring.Ring { return Ring(s.Context) }
 
 // Impersonate makes the session act as another.
 func (s session) Impersonate(id keystmt.Identity, noRevert bool, cookie string) {
-	s.Context.Impersonate(exec.Identity{Login: id.Login, User: id.User, Database: id.Database, Name: id.Name}, noRevert, cookie)
+	s.Context.Impersonate(actor.Identity{Login: id.Login, User: id.User, Database: id.Database, Name: id.Name}, noRevert, cookie)
 }
 
 // Eval computes an expression.
@@ -60,15 +61,15 @@ func (s session) Eval(ctx context.Context, x ast.Expr) (sqltype.Value, error) {
 }
 
 // Handler carries out the statements of a dialect.
-func Handler(d *keystmt.Dialect) exec.Handler {
-	return exec.HandlerFunc(func(ctx context.Context, c *exec.Context, s ast.Statement) (bool, error) {
+func Handler(d *keystmt.Dialect) handler.Handler {
+	return handler.Func(func(ctx context.Context, c *handler.Context, s ast.Statement) (bool, error) {
 		return d.Run(ctx, session{c}, s)
 	})
 }
 
 // Keys gives the functions that use keys to a session: what exec.Config.Keys takes.
-func Keys(cat *catalog.Catalog, provided keyfunc.Provided) func(c *exec.Context) def.Keys {
-	return func(c *exec.Context) def.Keys {
+func Keys(cat *catalog.Catalog, provided keyfunc.Provided) func(c *handler.Context) def.Keys {
+	return func(c *handler.Context) def.Keys {
 		return &keyfunc.Functions{Catalog: cat, Provided: provided, Ring: Ring(c), Caller: c.Caller}
 	}
 }
@@ -80,14 +81,14 @@ var (
 )
 
 // Views are the catalogue's system views for sessions.
-func Views(v *keyview.Views) []*exec.SystemView {
-	var out []*exec.SystemView
+func Views(v *keyview.Views) []*handler.View {
+	var out []*handler.View
 	for _, name := range v.Names() {
-		sv := &exec.SystemView{Name: name, Params: v.Parameters(name)}
+		sv := &handler.View{Name: name, Params: v.Parameters(name)}
 		for _, col := range v.Columns(name) {
-			sv.Columns = append(sv.Columns, exec.Column{Name: col.Name, Type: col.Type})
+			sv.Columns = append(sv.Columns, handler.Column{Name: col.Name, Type: col.Type})
 		}
-		sv.Rows = func(ctx context.Context, c *exec.Context, db int, args []sqltype.Value) ([][]sqltype.Value, error) {
+		sv.Rows = func(ctx context.Context, c *handler.Context, db int, args []sqltype.Value) ([][]sqltype.Value, error) {
 			caller := c.Caller()
 			if caller.User != 0 && db != caller.Database {
 				return nil, nil // a user of a database is nobody in another one

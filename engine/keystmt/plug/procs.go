@@ -3,7 +3,7 @@ package plug
 import (
 	"context"
 
-	"latchkey/engine/exec"
+	"latchkey/engine/exec/handler"
 	"latchkey/engine/exec/raise"
 	"latchkey/engine/keystmt"
 	"latchkey/engine/sqltype"
@@ -15,16 +15,16 @@ import (
 const optional = "?"
 
 // name is a parameter of type sysname; a name that ends in ? may be left out.
-func name(n string) exec.ProcParam {
-	p := exec.ProcParam{Name: n, Type: sqltype.SysName()}
+func name(n string) handler.Param {
+	p := handler.Param{Name: n, Type: sqltype.SysName()}
 	if n[len(n)-1:] == optional {
 		p.Name, p.Optional = n[:len(n)-1], true
 	}
 	return p
 }
 
-func names(list ...string) []exec.ProcParam {
-	out := make([]exec.ProcParam, len(list))
+func names(list ...string) []handler.Param {
+	out := make([]handler.Param, len(list))
 	for i, n := range list {
 		out[i] = name(n)
 	}
@@ -32,8 +32,8 @@ func names(list ...string) []exec.ProcParam {
 }
 
 // older is a procedure that stands for a statement of today. make gets the arguments as text, "" for NULL and what was left out.
-func older(d *keystmt.Dialect, proc string, params []exec.ProcParam, make func(a []string) ast.Statement) *exec.Procedure {
-	return &exec.Procedure{Name: proc, Params: params, Run: func(ctx context.Context, c *exec.Context, args *exec.Args) (int, error) {
+func older(d *keystmt.Dialect, proc string, params []handler.Param, make func(a []string) ast.Statement) *handler.Procedure {
+	return &handler.Procedure{Name: proc, Params: params, Run: func(ctx context.Context, c *handler.Context, args *handler.Args) (int, error) {
 		a := []string{}
 		for i := range params {
 			a = append(a, args.Text(i))
@@ -66,8 +66,8 @@ func option(name, value string) *ast.Option {
 }
 
 // Procedures are the system procedures of a dialect.
-func Procedures(d *keystmt.Dialect) []*exec.Procedure {
-	return []*exec.Procedure{
+func Procedures(d *keystmt.Dialect) []*handler.Procedure {
+	return []*handler.Procedure{
 		configure(d),
 		older(d, "sp_addsrvrolemember", names("@loginame", "@rolename"), func(a []string) ast.Statement {
 			return &ast.Role{Mode: "ALTER", Kind: "SERVER ROLE", Name: a[1], AddMember: a[0]}
@@ -134,10 +134,10 @@ func addUser(a []string) ast.Statement {
 }
 
 // setPassword is sp_password @old, @new, @loginame: of the caller's own login without a name.
-func setPassword(d *keystmt.Dialect) *exec.Procedure {
-	return &exec.Procedure{
+func setPassword(d *keystmt.Dialect) *handler.Procedure {
+	return &handler.Procedure{
 		Name: "sp_password", Params: names("@old?", "@new?", "@loginame?"),
-		Run: func(ctx context.Context, c *exec.Context, args *exec.Args) (int, error) {
+		Run: func(ctx context.Context, c *handler.Context, args *handler.Args) (int, error) {
 			s := &ast.AlterLogin{Name: args.Text(2), Password: password(args.Text(1))}
 			defer s.Password.Secret.Value.Destroy()
 			if s.Name == "" {
@@ -158,10 +158,10 @@ func setPassword(d *keystmt.Dialect) *exec.Procedure {
 }
 
 // changeOwner is sp_changedbowner @loginame of the session's database.
-func changeOwner(d *keystmt.Dialect) *exec.Procedure {
-	return &exec.Procedure{
+func changeOwner(d *keystmt.Dialect) *handler.Procedure {
+	return &handler.Procedure{
 		Name: "sp_changedbowner", Params: names("@loginame", "@map?"),
-		Run: func(ctx context.Context, c *exec.Context, args *exec.Args) (int, error) {
+		Run: func(ctx context.Context, c *handler.Context, args *handler.Args) (int, error) {
 			db := c.Catalog().State().Databases.Get(c.Caller().Database)
 			if db == nil {
 				return 1, raise.New(911, "")
@@ -176,15 +176,15 @@ func changeOwner(d *keystmt.Dialect) *exec.Procedure {
 }
 
 // configure is sp_configure.
-func configure(d *keystmt.Dialect) *exec.Procedure {
+func configure(d *keystmt.Dialect) *handler.Procedure {
 	integer := sqltype.Of(sqltype.Int)
-	return &exec.Procedure{
+	return &handler.Procedure{
 		Name: "sp_configure",
-		Params: []exec.ProcParam{
+		Params: []handler.Param{
 			{Name: "@configname", Type: sqltype.Sized(sqltype.VarChar, 35), Optional: true},
 			{Name: "@configvalue", Type: integer, Optional: true},
 		},
-		Run: func(ctx context.Context, c *exec.Context, args *exec.Args) (int, error) {
+		Run: func(ctx context.Context, c *handler.Context, args *handler.Args) (int, error) {
 			var a keystmt.ConfigArgs
 			if args.Given[0] && !args.Values[0].IsNull() {
 				n := args.Text(0)
@@ -198,8 +198,8 @@ func configure(d *keystmt.Dialect) *exec.Procedure {
 				return status(err), err
 			}
 			w, err := c.Rows(
-				exec.Column{Name: "name", Type: sqltype.Sized(sqltype.NVarChar, 35)}, exec.Column{Name: "minimum", Type: integer},
-				exec.Column{Name: "maximum", Type: integer}, exec.Column{Name: "config_value", Type: integer}, exec.Column{Name: "run_value", Type: integer},
+				handler.Column{Name: "name", Type: sqltype.Sized(sqltype.NVarChar, 35)}, handler.Column{Name: "minimum", Type: integer},
+				handler.Column{Name: "maximum", Type: integer}, handler.Column{Name: "config_value", Type: integer}, handler.Column{Name: "run_value", Type: integer},
 			)
 			if err != nil {
 				return 1, err

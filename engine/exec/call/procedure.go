@@ -1,0 +1,216 @@
+package call
+
+import (
+	"context"
+	"strings"
+
+	"latchkey/engine/compile"
+	"latchkey/engine/exec/argument"
+	"latchkey/engine/exec/flow"
+	"latchkey/engine/exec/known"
+	"latchkey/engine/exec/raise"
+	"latchkey/engine/exec/scope"
+	"latchkey/engine/exec/unit"
+	"latchkey/engine/exec/work"
+	"latchkey/engine/schema"
+	"latchkey/engine/schema/binding"
+	"latchkey/engine/sqltype"
+	"latchkey/engine/tsql/ast"
+)
+
+// procedure is a procedure of a user that was found.
+type procedure struct {
+	*schema.Procedure
+	db    int
+	name  string // of the database
+	owner int
+	snap  *schema.Snapshot
+}
+
+func (s *Caller) findProcedure(ctx context.Context, f *scope.Frame, name ast.ObjectName) (*procedure, error) {
+	if name.Server() != "" && !strings.EqualFold(name.Server(), s.Work.ServerName) {
+		return nil, raise.New(7202, name.Server())
+	}
+	w := s.Work.Begin(ctx, f)
+	d, err := w.Database(name.Database())
+	if err != nil {
+		return nil, w.Finish(err)
+	}
+	snap, err := w.Snapshot(d.ID)
+	if err = w.Finish(err); err != nil {
+		return nil, err
+	}
+	if f != nil {
+		w.Schema = f.SchemaName()
+	}
+	o := w.Lookup(snap, d.ID, name.Schema(), name.Name())
+	if syn, ok := o.(*schema.Synonym); ok && len(syn.Base) > 0 {
+		return s.findProcedure(ctx, f, ast.ObjectName{Parts: syn.Base, Pos: name.Pos})
+	}
+	p, ok := o.(*schema.Procedure)
+	if !ok {
+		return nil, nil
+	}
+	sec := known.Securable(&binding.Ref{Snapshot: snap, Object: p})
+	chained := f != nil && f.Proc != "" && f.ProcDB == d.ID && f.Owner == sec.Owner
+	if !chained && !s.Actor.PermIn(d.ID).Object(sec, "EXECUTE") {
+		return nil, raise.New(229, "EXECUTE", p.Name, d.Name, p.Schema)
+	}
+	return &procedure{p, d.ID, d.Name, sec.Owner, snap}, nil
+}
+
+// callUser runs a procedure of a user.
+func (s *Caller) callUser(ctx context.Context, f *scope.Frame, p *procedure, args []argument.Arg) (outcome, error) {
+	tree, err := p.Tree()
+	if err != nil {
+		return outcome{}, err
+	}
+	def, ok := tree.(*ast.CreateProc)
+	if !ok || def.External != nil || def.Number > 1 {
+		return outcome{}, raise.Unsupported("PROCEDURE " + p.Name)
+	}
+	if p.ExecuteAs != "" && !strings.EqualFold(p.ExecuteAs, "CALLER") {
+		return outcome{}, raise.Unsupported("EXECUTE AS in a procedure's definition")
+	}
+	u, err := s.Modules.Get(def)
+	if err != nil {
+		return outcome{}, err
+	}
+	in := s.Work.NewFrame(f, u)
+	in.Proc, in.ProcID, in.ProcDB, in.Owner = p.Name, p.ID, p.db, p.owner
+	names := make([]string, len(p.Params))
+	for i, x := range p.Params {
+		names[i] = x.Name
+	}
+	matched, err := argument.Match(p.Name, names, args)
+	if err != nil {
+		return outcome{}, err
+	}
+	for i, x := range p.Params {
+		a := matched[i]
+		if x.TableType != 0 {
+			if err := s.tableParameter(ctx, in, x, a, p); err != nil {
+				return outcome{}, err
+			}
+			continue
+		}
+		v := in.Define(x.Name, x.Type, sqltype.NullValue)
+		switch {
+		case a != nil && !a.Default:
+			if a.Output && !x.Output {
+				return outcome{}, raise.New(8162, x.Name)
+			}
+			if v.Value, err = s.Query.FitParameter(a, x.Type); err != nil {
+				return outcome{}, err
+			}
+		case x.Default != nil:
+			e, err := x.Default.Tree()
+			if err != nil {
+				return outcome{}, err
+			}
+			val, t, err := s.Query.Eval(ctx, in, e)
+			if err == nil {
+				v.Value, err = s.Query.Fit(val, t, x.Type)
+			}
+			if err != nil {
+				return outcome{}, err
+			}
+		default:
+			return outcome{}, raise.New(201, p.Name, x.Name)
+		}
+	}
+	saved := s.Work.Set
+	s.Work.ModuleSettings(p.QuotedIdentifier, p.ANSINulls)
+	in.Line = 1
+	out, err := s.enterModule(ctx, f, in)
+	s.Work.Set = saved
+	if err != nil {
+		return out, err
+	}
+	if out.sig.Kind == flow.Stop {
+		return out, nil
+	}
+	for i, x := range p.Params {
+		if a := matched[i]; a != nil && a.Output && x.Output && a.Set != nil {
+			if err := a.Set(in.Find(x.Name).Value, x.Type); err != nil {
+				return out, err
+			}
+		}
+	}
+	return out, nil
+}
+
+// executeSQL is sp_executesql: a dynamic batch with parameters.
+func (s *Caller) executeSQL(ctx context.Context, f *scope.Frame, u *unit.Unit, args []argument.Arg) (outcome, error) {
+	in := s.Work.NewFrame(f, u)
+	names := make([]string, len(u.Params))
+	for i, p := range u.Params {
+		names[i] = p.Name
+	}
+	matched, err := argument.Match("sp_executesql", names, args)
+	if err != nil {
+		return outcome{}, err
+	}
+	w := s.Work.Begin(ctx, in)
+	for i, p := range u.Params {
+		a := matched[i]
+		if a == nil {
+			if p.Default == nil {
+				return outcome{}, w.Finish(raise.New(8178, "("+u.ParamText+")"+u.Text, p.Name))
+			}
+			a = &argument.Arg{Default: true}
+		}
+		if err := s.dynamicParameter(ctx, w, in, p, a); err != nil {
+			return outcome{}, w.Finish(err)
+		}
+	}
+	if err := w.Finish(nil); err != nil {
+		return outcome{}, err
+	}
+	out, err := s.enterModule(ctx, f, in)
+	if err != nil || out.sig.Kind == flow.Stop {
+		return out, err
+	}
+	for i, p := range u.Params {
+		if a := matched[i]; a != nil && a.Output && p.Output && a.Set != nil {
+			v := in.Find(p.Name)
+			if err := a.Set(v.Value, v.Type); err != nil {
+				return out, err
+			}
+		}
+	}
+	return out, nil
+}
+
+func (s *Caller) dynamicParameter(ctx context.Context, w *work.Statement, in *scope.Frame, p *ast.Param, a *argument.Arg) error {
+	if a.Table != nil || a.Rows != nil {
+		return s.Change.DynamicTable(ctx, w, in, p, a)
+	}
+	if a.Default {
+		return s.Query.DeclareParameter(ctx, w, in, p)
+	}
+	d, err := compile.TypeOf(w, p.Type, p.Name)
+	if err != nil {
+		return err
+	}
+	t := d.Type
+	t.Nullable = true
+	v := in.Define(p.Name, t, sqltype.NullValue)
+	v.Value, err = s.Query.FitParameter(a, t)
+	return err
+}
+
+// tableParameter gives a table-valued parameter of a procedure its table.
+func (s *Caller) tableParameter(ctx context.Context, in *scope.Frame, x *schema.Param, a *argument.Arg, p *procedure) error {
+	var shape *schema.Table
+	for _, t := range p.snap.Types() {
+		if t.Table != nil && t.Table.ID == x.TableType {
+			shape = t.Table
+		}
+	}
+	if shape == nil {
+		return raise.New(2715, x.ID, x.Name)
+	}
+	v := in.Define(x.Name, sqltype.Type{}, sqltype.NullValue)
+	return s.Change.FillTable(ctx, in, v, shape, a)
+}

@@ -81,7 +81,7 @@ func checkAdvice(t *testing.T, words []string) string {
 			return "there is no flag --" + m[1]
 		}
 	}
-	if words[0] == "key" && len(rest) > 0 && !slices.Contains(rest, "--vault") {
+	if words[0] == "key" && len(rest) > 0 && !slices.Contains(rest, "--vault") && !slices.Contains(rest, "--to") {
 		return "it does not say which --vault"
 	}
 	return ""

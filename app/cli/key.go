@@ -26,7 +26,7 @@ for a running "latchkey up", with --vault for another of its vaults and --hsm fo
 $LATCHKEY_VAULT_URL (which "latchkey env" sets), else the default data directory.`,
 		sub: []*command{
 			keyCreateCommand(), keyImportCommand(), keyListCommand(), keyShowCommand(), keyVersionsCommand(), keyUpdateCommand(),
-			keyRotateCommand(), keyPolicyCommand(), keyBackupCommand(), keyRestoreCommand(),
+			keyRotateCommand(), keyPolicyCommand(), keyBackupCommand(), keyRestoreCommand(), keyRelocateCommand(),
 			keyDeleteCommand(), keyRecoverCommand(), keyPurgeCommand(), keyDeletedCommand(),
 		},
 	}

@@ -46,7 +46,8 @@ type File struct {
 	mu      sync.Mutex
 	entries map[mapKey]string
 	stamp   stamp
-	loaded  bool
+	loaded  bool // entries are what the file holds, unless stamp says otherwise
+	known   bool // entries are what the file held once
 	damaged func(error)
 }
 
@@ -59,6 +60,15 @@ type mapKey struct {
 type stamp struct {
 	mod  time.Time
 	size int64
+	// fresh is a file that was young when it was read: a second change may have left its time and size as they were.
+	fresh bool
+}
+
+// young is how long after its last change a file may be changed again without its time showing it.
+const young = 2 * time.Second
+
+func (f *File) stampOf(fi fs.FileInfo) stamp {
+	return stamp{mod: fi.ModTime(), size: fi.Size(), fresh: f.clock.Now().Sub(fi.ModTime()) < young}
 }
 
 // OpenFile makes the map over a file, which need not exist yet. damaged is called, with locks held, when the file could not be
@@ -75,12 +85,10 @@ func (f *File) Get(_ context.Context, vault string, t ekm.Thumbprint) (string, e
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	k := mapKey{vault, t}
-	if f.loaded {
-		if uri, ok := f.entries[k]; ok { // entries never change, so an old copy is as good
+	if err := f.refreshLocked(); err != nil {
+		if uri, ok := f.entries[k]; ok && f.known { // what was read before keeps no database closed
 			return uri, nil
 		}
-	}
-	if err := f.refreshLocked(); err != nil {
 		return "", err
 	}
 	if uri, ok := f.entries[k]; ok {
@@ -123,6 +131,35 @@ func (f *File) Put(ctx context.Context, e Entry) error {
 	f.entries[k] = e.URI
 	if err := f.writeLocked(); err != nil {
 		delete(f.entries, k)
+		return failure("writing the thumbprint map", f.name, err)
+	}
+	return nil
+}
+
+// Replace puts an entry in the place of what the map says of its thumbprint at its vault, if it says anything: for a key that lives elsewhere now.
+// Whoever calls it has shown that it is the same key.
+func (f *File) Replace(ctx context.Context, e Entry) error {
+	if err := e.check(); err != nil {
+		return code.Wrap(code.InvalidArgument, "registering the key", e.URI, err)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	unlock, err := f.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock.Close()
+	f.loaded = false
+	if err := f.refreshLocked(); err != nil {
+		return err
+	}
+	k := mapKey{e.Vault, e.Thumbprint}
+	if f.entries[k] == e.URI {
+		return nil
+	}
+	f.entries[k] = e.URI
+	if err := f.writeLocked(); err != nil {
+		f.entries = nil // what the file holds is read again
 		return failure("writing the thumbprint map", f.name, err)
 	}
 	return nil
@@ -216,7 +253,7 @@ func (f *File) lock(ctx context.Context) (io.Closer, error) {
 // currentLocked reports whether what is loaded is what the file holds.
 func (f *File) currentLocked() bool {
 	fi, err := f.fs.Stat(f.name)
-	return err == nil && f.stamp == stamp{fi.ModTime(), fi.Size()}
+	return err == nil && f.stamp.mod.Equal(fi.ModTime()) && f.stamp.size == fi.Size() && !f.stamp.fresh
 }
 
 // refreshLocked loads the file unless it is loaded and unchanged. A damaged file is set aside: what it said can be had from the
@@ -227,7 +264,7 @@ func (f *File) refreshLocked() error {
 	}
 	b, err := fsys.ReadFile(f.fs, f.name, maxFile)
 	if errors.Is(err, fs.ErrNotExist) {
-		f.entries, f.loaded, f.stamp = map[mapKey]string{}, true, stamp{}
+		f.entries, f.loaded, f.known, f.stamp = map[mapKey]string{}, true, true, stamp{}
 		return nil
 	}
 	if err != nil {
@@ -241,16 +278,16 @@ func (f *File) refreshLocked() error {
 		if err := f.setAsideLocked(err); err != nil {
 			return err
 		}
-		f.entries, f.loaded, f.stamp = map[mapKey]string{}, true, stamp{}
+		f.entries, f.loaded, f.known, f.stamp = map[mapKey]string{}, true, true, stamp{}
 		return nil
 	}
 	f.entries = make(map[mapKey]string, len(entries))
 	for _, e := range entries {
 		f.entries[mapKey{e.Vault, e.Thumbprint}] = e.URI
 	}
-	f.stamp, f.loaded = stamp{}, true
+	f.stamp, f.loaded, f.known = stamp{}, true, true
 	if fi, err := f.fs.Stat(f.name); err == nil && fi.Size() == int64(len(b)) {
-		f.stamp = stamp{fi.ModTime(), fi.Size()}
+		f.stamp = f.stampOf(fi)
 	}
 	return nil
 }
@@ -282,7 +319,7 @@ func (f *File) writeLocked() error {
 	f.loaded = true
 	f.stamp = stamp{}
 	if fi, err := f.fs.Stat(f.name); err == nil {
-		f.stamp = stamp{fi.ModTime(), fi.Size()}
+		f.stamp = f.stampOf(fi)
 	}
 	return nil
 }

@@ -209,3 +209,101 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+// A replaced entry is what every process says from then on, also one that read the old one a moment before.
+func TestReplace(t *testing.T) {
+	file := t.TempDir() + "/map"
+	running, mender := keymap.OpenFile(fsys.OS{}, file, nil, nil), keymap.OpenFile(fsys.OS{}, file, nil, nil)
+	for i := range 3 {
+		if err := running.Put(t.Context(), entry(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 20 {
+		e := entry(1)
+		e.URI = fmt.Sprintf("%s/keys/k1/%032x", vault, 100+i) // as long as the one before
+		if err := mender.Replace(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
+		if uri, err := running.Get(t.Context(), vault, e.Thumbprint); err != nil || uri != e.URI {
+			t.Fatalf("change %d: %q, %v", i, uri, err)
+		}
+	}
+	if uri, err := running.Get(t.Context(), vault, entry(2).Thumbprint); err != nil || uri != entry(2).URI {
+		t.Errorf("another entry: %q, %v", uri, err)
+	}
+	if err := mender.Replace(t.Context(), entry(9)); err != nil { // which is not there
+		t.Fatal(err)
+	}
+	if uri, err := running.Get(t.Context(), vault, entry(9).Thumbprint); err != nil || uri != entry(9).URI {
+		t.Errorf("a new entry: %q, %v", uri, err)
+	}
+	if err := mender.Replace(t.Context(), keymap.Entry{Vault: vault, Thumbprint: "x", URI: "two words"}); code.Of(err) != code.InvalidArgument {
+		t.Errorf("nonsense: %v", err)
+	}
+}
+
+// A map that cannot be read for a while keeps no database closed whose key it told before.
+func TestWhatWasReadBeforeIsEnoughWhileTheDiskFails(t *testing.T) {
+	var broken bool
+	files := fsys.NewFaulty(fsys.NewMem(), func(op fsys.Op) error {
+		if broken {
+			return syscall.EIO
+		}
+		return nil
+	})
+	m := keymap.OpenFile(files, name, nil, nil)
+	if err := m.Put(t.Context(), entry(1)); err != nil {
+		t.Fatal(err)
+	}
+	broken = true
+	if uri, err := m.Get(t.Context(), vault, entry(1).Thumbprint); err != nil || uri != entry(1).URI {
+		t.Errorf("%q, %v", uri, err)
+	}
+	if _, err := m.Get(t.Context(), vault, entry(2).Thumbprint); code.Of(err) != code.FailureInRegistry {
+		t.Errorf("what was never there: %v", err)
+	}
+}
+
+// The disk fails, or the power, at any step of a replacement: the old entry or the new one is there, whole, and done again it is the new one.
+func TestReplaceCutAtEveryStep(t *testing.T) {
+	for step := 1; ; step++ {
+		files := fsys.NewMem()
+		m := keymap.OpenFile(files, name, nil, nil)
+		for i := range 3 {
+			if err := m.Put(t.Context(), entry(i)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		n := 0
+		cut := fsys.NewFaulty(files, func(fsys.Op) error {
+			if n++; n >= step {
+				return syscall.EIO
+			}
+			return nil
+		})
+		e := entry(1)
+		e.URI = fmt.Sprintf("%s/keys/other/%032x", vault, 7)
+		err := keymap.OpenFile(cut, name, nil, nil).Replace(t.Context(), e)
+		after := files.CrashClone(fsys.Crash{Rand: rand.New(rand.NewPCG(uint64(step), 1)), Keep: 0.5, Torn: 0.5})
+		m = keymap.OpenFile(after, name, nil, func(err error) { t.Errorf("step %d: damaged: %v", step, err) })
+		uri, gerr := m.Get(t.Context(), vault, e.Thumbprint)
+		if gerr != nil || uri != e.URI && (uri != entry(1).URI || err == nil) {
+			t.Errorf("step %d: Replace = %v, then %q, %v", step, err, uri, gerr)
+		}
+		for _, i := range []int{0, 2} {
+			if uri, err := m.Get(t.Context(), vault, entry(i).Thumbprint); err != nil || uri != entry(i).URI {
+				t.Errorf("step %d: entry %d: %q, %v", step, i, uri, err)
+			}
+		}
+		if err := m.Replace(t.Context(), e); err != nil {
+			t.Errorf("step %d: again: %v", step, err)
+		}
+		if uri, err := m.Get(t.Context(), vault, e.Thumbprint); err != nil || uri != e.URI {
+			t.Errorf("step %d: again: %q, %v", step, uri, err)
+		}
+		if err == nil {
+			break
+		}
+	}
+}

@@ -68,6 +68,27 @@ func (r *Registry) Put(ctx context.Context, e Entry) error {
 	case !errors.Is(err, ErrNotFound):
 		return err
 	}
+	return r.write(e)
+}
+
+// Replace puts an entry in the place of what the map says of its thumbprint at its vault, if it says anything: for a key that lives elsewhere now.
+// Whoever calls it has shown that it is the same key. The value is changed in one step, under the form of the vault's name that is there.
+func (r *Registry) Replace(_ context.Context, e Entry) error {
+	if err := e.check(); err != nil {
+		return failure("registering the key", e.URI, err)
+	}
+	for _, form := range []string{e.Vault, e.Vault + "/", strings.TrimPrefix(e.Vault, "https://")} {
+		if _, err := read(path(form, e.Thumbprint)); err == nil {
+			e.Vault = form
+			break
+		} else if !errors.Is(err, registry.ErrNotExist) {
+			return failure("reading the registry", path(form, e.Thumbprint), err)
+		}
+	}
+	return r.write(e)
+}
+
+func (r *Registry) write(e Entry) error {
 	root, err := registry.OpenKey(registry.LOCAL_MACHINE, branchRoot, registry.CREATE_SUB_KEY)
 	if err != nil { // as documented: the first key is the administrator's to make
 		return failure("opening the registry key", branchRoot, err)

@@ -223,14 +223,14 @@ func TestPairs(t *testing.T) {
 // TestCommandsExist holds that advice names commands of the contract in full: one that needs a vault says --vault.
 func TestCommandsExist(t *testing.T) {
 	words := strings.Fields("agent doctor explain key retire rotate setup verify vault up env sql watch entra engine quickstart")
-	subs := strings.Fields("create import list show versions update rotate policy backup restore delete recover purge deleted")
+	subs := strings.Fields("create import list show versions update rotate policy backup restore delete recover purge deleted relocate")
 	command := regexp.MustCompile("`latchkey ([a-z]+)(?: ([a-z]+))?([^`]*)`")
 	check := func(where, text string) {
 		for _, m := range command.FindAllStringSubmatch(text, -1) {
 			if !slices.Contains(words, m[1]) {
 				t.Errorf("%s: there is no command %q", where, m[0])
 			}
-			if m[1] == "key" && (!slices.Contains(subs, m[2]) || !strings.Contains(m[3], "--vault URL")) {
+			if m[1] == "key" && (!slices.Contains(subs, m[2]) || !strings.Contains(m[3], "--vault URL") && !strings.Contains(m[3], "--to VAULT")) {
 				t.Errorf("%s: %s is no whole command", where, m[0])
 			}
 		}

@@ -19,6 +19,7 @@ const (
 
 // large lists what may exceed a limit: a file or package by path, an interface as "package.Name".
 var large = map[string]string{
+	"azure":              "a vault's host, its identities, their tokens and its connections replace each other under one set of locks; what parses and classifies is in the packages beside",
 	"connector":          "sessions and what those of one identity share, with its locks; what shares nothing is in the packages beside",
 	"engine/databases":   "open, close, heal, bar and attach share one entry for each database and its locks; what has none is in the packages beside",
 	"engine/tde":         "the DB, its keys, scans, snapshots and kept log share one set of locks, whose order DESIGN.md gives",

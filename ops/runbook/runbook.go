@@ -120,7 +120,7 @@ func (r *Runner) Run(ctx context.Context, s Step) error {
 }
 
 func (r *Runner) run(ctx context.Context, conn *sql.Conn, s Step) error {
-	if err := r.Journal.note(r.Clock.Now(), "begin", s); err != nil {
+	if err := r.Journal.Note(r.Clock.Now(), "begin", s); err != nil {
 		return err
 	}
 	statement := s.Statement
@@ -136,7 +136,7 @@ func (r *Runner) run(ctx context.Context, conn *sql.Conn, s Step) error {
 	if _, err := conn.ExecContext(ctx, statement); err != nil {
 		return err
 	}
-	return r.Journal.note(r.Clock.Now(), "done", s)
+	return r.Journal.Note(r.Clock.Now(), "done", s)
 }
 
 // undo takes steps back, last first, and goes on where one cannot be taken back.
@@ -197,7 +197,8 @@ type entry struct {
 	Statement string    `json:"statement"`
 }
 
-func (j *Journal) note(now time.Time, what string, s Step) error {
+// Note writes a line. A nil Journal writes none.
+func (j *Journal) Note(now time.Time, what string, s Step) error {
 	if j == nil {
 		return nil
 	}

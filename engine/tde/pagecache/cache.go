@@ -72,26 +72,18 @@ func (c *Cache) Put(key uint64, src []byte) {
 	copy(s.data[i].Payload(), src)
 }
 
-// Offer is Put for what was only written: it takes no place from what was read, so it does nothing if key has no entry and the cache is full.
-func (c *Cache) Offer(key uint64, src []byte) {
+// Renew is Put for a key that has an entry; without one it does nothing: what was only written may never be read, and to copy it to
+// memory that no processor cache holds costs more than to seal it.
+func (c *Cache) Renew(key uint64, src []byte) {
 	if c.limit == 0 {
 		return
 	}
 	s := c.shard(key)
 	s.Lock()
 	defer s.Unlock()
-	i, ok := s.at[key]
-	if !ok {
-		if len(s.free) == 0 && len(s.data) >= c.limit {
-			return
-		}
-		i = s.entry(key, c.limit)
-		s.used[i] = false
-		if s.data[i] == nil {
-			s.data[i] = c.slab.next(c.limit * shardCount)
-		}
+	if i, ok := s.at[key]; ok {
+		copy(s.data[i].Payload(), src)
 	}
-	copy(s.data[i].Payload(), src)
 }
 
 // entry is the place of key, a new one if it has none.

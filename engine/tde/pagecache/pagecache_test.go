@@ -63,13 +63,13 @@ func TestOfferTakesNoPlace(t *testing.T) {
 	}
 	before := count(0, 10_000)
 	for k := uint64(10_000); k < 20_000; k++ {
-		c.Offer(k, payload(2))
+		c.Renew(k, payload(2))
 	}
 	if after := count(0, 10_000); after != before {
 		t.Errorf("offers pushed out %d entries", before-after)
 	}
 	for k := uint64(0); k < 10_000; k++ {
-		c.Offer(k, payload(3))
+		c.Renew(k, payload(3))
 	}
 	for k := uint64(0); k < 10_000; k++ {
 		if b, ok := has(c, k); ok && b != 3 {
@@ -81,7 +81,7 @@ func TestOfferTakesNoPlace(t *testing.T) {
 func TestNoCache(t *testing.T) {
 	c := pagecache.New(0)
 	c.Put(1, payload(1))
-	c.Offer(1, payload(1))
+	c.Renew(1, payload(1))
 	if _, ok := has(c, 1); ok {
 		t.Error("a cache of nothing holds something")
 	}

@@ -92,7 +92,26 @@ func (s *Store) LastError() error {
 // LastError takes the error that the file system gave this connection's main database or log last, nil if none since the
 // last call.
 func LastError(c *sqlite3.Conn) error {
-	p, err := c.FileControl("main", sqlite3.FCNTL_FILE_POINTER)
+	f := fileOf(c, "main")
+	if f == nil {
+		return nil
+	}
+	if e := f.last.Swap(nil); e != nil {
+		return *e
+	}
+	return nil
+}
+
+// Committed passes a commit's end on to the Store of the schema, if it is one: frames is the length of its log.
+func Committed(c *sqlite3.Conn, schema string, frames int64) {
+	if f := fileOf(c, schema); f != nil && f.s.cfg.Committed != nil {
+		f.s.cfg.Committed(frames)
+	}
+}
+
+// fileOf is the connection's view of the main file of a schema; nil if that is not of this package.
+func fileOf(c *sqlite3.Conn, schema string) *mainFile {
+	p, err := c.FileControl(schema, sqlite3.FCNTL_FILE_POINTER)
 	if err != nil {
 		return nil
 	}
@@ -100,12 +119,6 @@ func LastError(c *sqlite3.Conn) error {
 	if !ok {
 		return nil
 	}
-	f, ok := vfsutil.UnwrapFile[*mainFile](file)
-	if !ok {
-		return nil
-	}
-	if e := f.last.Swap(nil); e != nil {
-		return *e
-	}
-	return nil
+	f, _ := vfsutil.UnwrapFile[*mainFile](file)
+	return f
 }

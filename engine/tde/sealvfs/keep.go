@@ -3,6 +3,7 @@ package sealvfs
 import (
 	"errors"
 	"io"
+	"slices"
 
 	"latchkey/engine/tde/logchain"
 	"latchkey/engine/tde/pagecipher"
@@ -66,10 +67,10 @@ func (w *wal) recoverLocked(last uint64) error {
 	return nil
 }
 
-// keepLocked gives the committed frames that the keeper has not yet to it. They are durable in the log, or in the main file, already: the
-// keeper must not have what the database might lose.
-func (w *wal) keepLocked() error {
-	if w.keep == nil || w.commit <= w.kept {
+// keepLocked gives the committed frames up to last that the keeper has not yet to it. They are durable in the log, or in the main file, already:
+// the keeper must not have what the database might lose.
+func (w *wal) keepLocked(last uint64) error {
+	if w.keep == nil || last <= w.kept {
 		return nil
 	}
 	if err := w.s.Failed(); err != nil {
@@ -79,9 +80,10 @@ func (w *wal) keepLocked() error {
 	if err != nil {
 		return w.s.ioErr("keeping", w.name, err)
 	}
-	i := logchain.Info{Frames: w.commit - w.kept, Salts: w.salts.Load(), Number: w.kept + 1, Plain: w.plain, Head: head}
-	for _, m := range w.marks {
-		if m.Frame > w.kept && m.Frame <= w.commit {
+	i := logchain.Info{Frames: last - w.kept, Salts: w.salts.Load(), Number: w.kept + 1, Plain: w.plain, Head: head}
+	n := 0 // marks that go
+	for ; n < len(w.marks) && w.marks[n].Frame <= last; n++ {
+		if m := w.marks[n]; m.Frame > w.kept {
 			i.Marks = append(i.Marks, logchain.Mark{Frame: m.Frame - w.kept, Time: m.Time})
 		}
 	}
@@ -98,19 +100,25 @@ func (w *wal) keepLocked() error {
 	if err != nil {
 		return w.s.ioErr("keeping", w.name, err)
 	}
-	w.kept, w.marks = w.commit, w.marks[:0]
+	w.kept, w.marks = last, slices.Delete(w.marks, 0, n)
 	return nil
 }
 
-// KeepNow makes the log durable and gives what was committed to the keeper.
+// KeepNow makes the log durable and gives what had been committed by then to the keeper.
 func (s *Store) KeepNow() error {
-	if err := s.log.sync(); err != nil {
+	if err := s.log.sync(nil); err != nil {
 		return err
 	}
 	w := s.log
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.keepLocked()
+	last := w.kept
+	for _, m := range w.marks {
+		if m.Frame <= w.durable { // a commit may have come since the sync
+			last = m.Frame
+		}
+	}
+	return w.keepLocked(last)
 }
 
 // LogEnd is the number of the last frame that was committed; 0 if nobody keeps the log.

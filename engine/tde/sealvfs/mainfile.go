@@ -23,20 +23,7 @@ type mainFile struct {
 	page  [pagecipher.PageSize]byte
 	frame pagecipher.FrameBuf
 
-	// A checkpoint reads a frame and writes the page. The pages wait here, to be sealed and written together by a
-	// goroutine while SQLite reads the next.
-	stage run
-	busy  run               // what the goroutine has
-	done  chan error        // its result; nil while none runs
-	err   error             // of a write that SQLite was not told about yet
-	seal  *pagecipher.Codec // the goroutine's
-}
-
-// run is pages on their way to the main file.
-type run struct {
-	pages []uint32
-	data  []byte // whole pages, as SQLite gave them
-	out   []byte // scratch
+	copying bool // between CheckpointStart and CheckpointDone
 }
 
 var (
@@ -51,7 +38,7 @@ var (
 
 // Close ends the view.
 func (f *mainFile) Close() error {
-	_ = f.settle() // a checkpoint that was given up: its pages are in the log
+	f.s.log.leave(f)
 	_ = f.Unlock(vfs.LOCK_NONE)
 	return f.shm.Close()
 }
@@ -59,9 +46,6 @@ func (f *mainFile) Close() error {
 // ReadAt reads any part of the file. SQLite reads whole pages, the first 100 bytes, 16 bytes at 24, and the used part of an
 // overflow page.
 func (f *mainFile) ReadAt(p []byte, off int64) (int, error) {
-	if len(f.stage.pages)+len(f.busy.pages) > 0 {
-		f.err = f.drain() // SQLite hears of an error where it writes; it reads what was there before
-	}
 	done := 0
 	for done < len(p) {
 		page, at := uint32(off/pagecipher.PageSize)+1, int(off%pagecipher.PageSize)
@@ -83,92 +67,37 @@ func (f *mainFile) ReadAt(p []byte, off int64) (int, error) {
 	return done, nil
 }
 
-// WriteAt writes a page; nothing else is ever written to a database whose journal is a log, and only by a checkpoint. It
-// waits for its neighbours. A checkpoint's pages are in the log until Sync, Truncate or CheckpointDone have written them, and
-// all connections read them there.
+// WriteAt writes a page; nothing else is ever written to a database whose journal is a log, and only by a checkpoint. It does not wait for the page's
+// neighbours, to write them together: only here does SQLite hear that a page was not written. It syncs after a checkpoint that reached the log's end and no other.
 func (f *mainFile) WriteAt(p []byte, off int64) (int, error) {
 	if len(p) != pagecipher.PageSize || off%pagecipher.PageSize != 0 {
 		return 0, f.report(&Error{File: f.s.cfg.Path, Op: "writing", Err: fmt.Errorf("%d bytes at %d are not a page", len(p), off)}, sqlite3.IOERR_WRITE)
 	}
-	if len(f.stage.pages) == runPages {
-		if err := f.flush(); err != nil {
-			return 0, f.report(err, sqlite3.IOERR_WRITE)
-		}
+	if err := f.s.writePage(f.codec, f.raw[:pagecipher.PageSize], p, uint32(off/pagecipher.PageSize)+1); err != nil {
+		return 0, f.report(err, sqlite3.IOERR_WRITE)
 	}
-	f.stage.pages = append(f.stage.pages, uint32(off/pagecipher.PageSize)+1)
-	f.stage.data = append(f.stage.data, p...)
 	return len(p), nil
 }
 
-// runPages is how many pages are staged.
-const runPages = 64
+// CheckpointStart tells that what is read from now on is for the main file.
+func (f *mainFile) CheckpointStart() { f.copying = true }
 
-// flush has the staged pages written in the background. Its error is that of an earlier flush.
-func (f *mainFile) flush() error {
-	if err := f.settle(); err != nil || len(f.stage.pages) == 0 {
-		return err
-	}
-	if f.seal == nil {
-		f.seal, f.done = pagecipher.NewCodec(f.s.cfg.Ring), make(chan error, 1)
-	}
-	f.stage, f.busy = f.busy, f.stage
-	go func() { f.done <- f.s.writeStaged(f.seal, &f.busy) }()
-	return nil
-}
-
-// settle waits until nothing is being written.
-func (f *mainFile) settle() error {
-	err := f.err
-	f.err = nil
-	if len(f.busy.pages) > 0 {
-		if derr := <-f.done; err == nil {
-			err = derr
-		}
-		f.busy.pages, f.busy.data = f.busy.pages[:0], f.busy.data[:0]
-	}
-	return err
-}
-
-// drain writes what is staged and waits for it.
-func (f *mainFile) drain() error {
-	if err := f.flush(); err != nil {
-		return err
-	}
-	return f.settle()
-}
-
-// CheckpointStart does nothing.
-func (f *mainFile) CheckpointStart() {}
-
-// CheckpointDone writes what is staged. Its error waits for the Sync that follows.
-func (f *mainFile) CheckpointDone() {
-	f.err = f.drain()
-}
+// CheckpointDone tells that it is not any more.
+func (f *mainFile) CheckpointDone() { f.copying = false }
 
 // Truncate shortens the file.
 func (f *mainFile) Truncate(size int64) error {
-	if err := f.drain(); err != nil {
-		return f.report(err, sqlite3.IOERR_TRUNCATE)
-	}
 	return f.report(f.s.truncate(uint32((size+pagecipher.PageSize-1)/pagecipher.PageSize)), sqlite3.IOERR_TRUNCATE)
 }
 
 // Sync makes the file durable.
 func (f *mainFile) Sync(vfs.SyncFlag) error {
-	err := f.drain()
-	if err == nil {
-		err = f.s.SyncMain()
-	}
-	return f.report(err, sqlite3.IOERR_FSYNC)
+	return f.report(f.s.SyncMain(), sqlite3.IOERR_FSYNC)
 }
 
 // Size is the size of the pages.
 func (f *mainFile) Size() (int64, error) {
-	pages := f.s.Pages()
-	for _, p := range append(f.busy.pages, f.stage.pages...) {
-		pages = max(pages, p)
-	}
-	return int64(pages) * pagecipher.PageSize, nil
+	return int64(f.s.Pages()) * pagecipher.PageSize, nil
 }
 
 // SectorSize is a page.
@@ -184,7 +113,7 @@ func (f *mainFile) HasMoved() (bool, error) { return false, nil }
 
 // CommitPhaseTwo ends a transaction: nothing of it may stay in this process alone.
 func (f *mainFile) CommitPhaseTwo() error {
-	err := f.s.log.flush()
+	err := f.s.log.flush(f)
 	if err != nil { // too late to undo it: others may have seen it
 		f.s.Fail(err)
 	}
@@ -233,7 +162,7 @@ func (f *walFile) ReadAt(p []byte, off int64) (int, error) {
 }
 
 func (f *walFile) WriteAt(p []byte, off int64) (int, error) {
-	if err := f.log.writeAt(p, off); err != nil {
+	if err := f.log.writeAt(f.owner, p, off); err != nil {
 		return 0, f.owner.report(err, sqlite3.IOERR_WRITE)
 	}
 	return len(p), nil
@@ -243,7 +172,9 @@ func (f *walFile) Truncate(size int64) error {
 	return f.owner.report(f.log.truncate(size), sqlite3.IOERR_TRUNCATE)
 }
 
-func (f *walFile) Sync(vfs.SyncFlag) error { return f.owner.report(f.log.sync(), sqlite3.IOERR_FSYNC) }
+func (f *walFile) Sync(vfs.SyncFlag) error {
+	return f.owner.report(f.log.sync(f.owner), sqlite3.IOERR_FSYNC)
+}
 
 func (f *walFile) Size() (int64, error) {
 	n, err := f.log.size()

@@ -158,7 +158,7 @@ func (s *Store) VerifyPage(b *Batch, page uint32) (pagecipher.State, error) {
 }
 
 // SyncLog makes the log durable, also its truncation.
-func (s *Store) SyncLog() error { return s.log.sync() }
+func (s *Store) SyncLog() error { return s.log.sync(nil) }
 
 // LogEmpty reports whether the log holds nothing.
 func (s *Store) LogEmpty() (bool, error) {

@@ -39,6 +39,8 @@ type Config struct {
 	SetFilled func(pages uint32) error
 	// Now is the time for commits that are kept.
 	Now func() time.Time
+	// Committed is what [Committed] calls.
+	Committed func(frames int64)
 }
 
 // Policy says which pages a database may hold.
@@ -88,7 +90,7 @@ type stripe struct {
 
 // Open makes a Store over the files of cfg.
 func Open(cfg Config) (*Store, error) {
-	s := &Store{cfg: cfg, main: cfg.Main, cache: pagecache.New(cfg.CachePages)}
+	s := &Store{cfg: cfg, main: cfg.Main, cache: pagecache.New(cfg.CachePages - LogCache(cfg.CachePages))}
 	s.SetPolicy(Policy{})
 	size, err := s.main.Size()
 	if err != nil {
@@ -211,63 +213,38 @@ func (s *Store) fetch(c *pagecipher.Codec, raw, dst []byte, page uint32) error {
 	return s.corruptErr(s.cfg.Path, uint64(page), err)
 }
 
-// writeStaged writes pages in ascending order, neighbours of one stripe at once.
-func (s *Store) writeStaged(c *pagecipher.Codec, r *run) error {
-	if r.out == nil {
-		r.out = make([]byte, stripePages*pagecipher.PageSize)
-	}
-	for i := 0; i < len(r.pages); {
-		j := i + 1
-		for j < len(r.pages) && r.pages[j] == r.pages[j-1]+1 && (r.pages[j]-1)%stripePages != 0 {
-			j++
-		}
-		if err := s.writeRun(c, r.out, r.data[i*pagecipher.PageSize:j*pagecipher.PageSize], r.pages[i]); err != nil {
-			return err
-		}
-		i = j
-	}
-	return nil
-}
-
-// writeRun seals neighbouring pages of one stripe and writes them in place. out is scratch of their size.
-func (s *Store) writeRun(c *pagecipher.Codec, out, pages []byte, first uint32) error {
+// writePage seals the page and writes it in place. disk is scratch of its size.
+func (s *Store) writePage(c *pagecipher.Codec, disk, plain []byte, page uint32) error {
 	s.change.RLock()
 	defer s.change.RUnlock()
 	if err := s.Failed(); err != nil {
 		return err
 	}
-	if first > s.pages.Load()+1 {
-		if err := s.growTo(c, first-1); err != nil {
+	if page > s.pages.Load()+1 {
+		if err := s.growTo(c, page-1); err != nil {
 			return err
 		}
 	}
-	out = out[:len(pages)]
-	n := len(pages) / pagecipher.PageSize
-	for i := range n {
-		if err := c.SealPage(out[i*pagecipher.PageSize:], pages[i*pagecipher.PageSize:], first+uint32(i)); err != nil {
-			return s.ioErr("sealing a page of", s.cfg.Path, err)
-		}
+	if err := c.SealPage(disk, plain, page); err != nil {
+		return s.ioErr("sealing a page of", s.cfg.Path, err)
 	}
-	l := s.stripe(first)
+	l := s.stripe(page)
 	l.Lock()
 	defer l.Unlock()
-	if d := first - l.first; l.first != 0 && first >= l.first && d < stripePages {
-		l.touched |= (1<<n - 1) << d
+	if d := page - l.first; l.first != 0 && page >= l.first && d < stripePages {
+		l.touched |= 1 << d
 	}
-	if _, err := s.main.WriteAt(out, offset(first)); err != nil {
-		for i := range n {
-			s.cache.Drop(uint64(first) + uint64(i))
-		}
+	if _, err := s.main.WriteAt(disk, offset(page)); err != nil {
+		s.cache.Drop(uint64(page))
 		return s.ioErr("writing", s.cfg.Path, err)
 	}
-	for i := range n {
-		page := first + uint32(i)
-		s.overlay.Delete(page)
-		s.cache.Offer(uint64(page), pages[i*pagecipher.PageSize:])
+	s.overlay.Delete(page)
+	s.cache.Renew(uint64(page), plain)
+	if page > s.pages.Load() {
+		s.grow.Lock()
+		defer s.grow.Unlock()
+		s.pages.Store(max(s.pages.Load(), page))
 	}
-	s.grow.Lock()
-	defer s.grow.Unlock()
-	s.pages.Store(max(s.pages.Load(), first+uint32(n)-1))
 	return nil
 }
 

@@ -21,10 +21,13 @@ import (
 const (
 	// pendMax is how many frames of a transaction wait in memory before they are written, if the cache is large. Their buffers are kept:
 	// memory that is used for the first time costs more than sealing.
-	pendMax = 2048
+	pendMax = 4096
 	pendMin = 64
 	outMax  = 64 // frames that are written at once
 )
+
+// LogCache is how many of cachePages go to the last frames of the log.
+func LogCache(cachePages int) int { return min(pendMax, max(0, cachePages)/4) }
 
 // wal is the write-ahead log, shared by all connections. SQLite lets one of them write at a time.
 //
@@ -47,6 +50,7 @@ type wal struct {
 	plain  bool                       // frames in clear may be in the file
 
 	gen     atomic.Uint32 // changes when the log starts over; part of cache keys
+	writer  *mainFile     // the connection that wrote last: what is pending is its own
 	flushed atomic.Uint64 // frames of this generation below and at it are in the file
 	salts   atomic.Uint64 // of head
 	redo    atomic.Bool   // pend holds a frame that is in the file already
@@ -78,7 +82,7 @@ type pending struct {
 }
 
 func openWAL(s *Store) (*wal, error) {
-	w := &wal{s: s, name: s.cfg.Path + "-wal", ring: pagecache.NewFrames(min(pendMax, max(pendMin, s.cfg.CachePages/8))), codec: pagecipher.NewCodec(s.cfg.Ring), codec2: pagecipher.NewCodec(s.cfg.Ring)}
+	w := &wal{s: s, name: s.cfg.Path + "-wal", ring: pagecache.NewFrames(max(pendMin, LogCache(s.cfg.CachePages))), codec: pagecipher.NewCodec(s.cfg.Ring), codec2: pagecipher.NewCodec(s.cfg.Ring)}
 	f, err := s.cfg.FS.OpenFile(w.name, os.O_RDWR, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return w, nil
@@ -172,7 +176,7 @@ func (w *wal) size() (int64, error) {
 
 // restartLocked begins the log anew with SQLite's header.
 func (w *wal) restartLocked(head []byte) error {
-	if err := w.keepLocked(); err != nil {
+	if err := w.keepLocked(w.commit); err != nil {
 		return err
 	}
 	w.s.change.RLock()
@@ -247,17 +251,25 @@ func (w *wal) allowed(st pagecipher.State) error {
 	return nil
 }
 
-// flush writes what is pending: a transaction ends. Usually it was written with its last frame.
-func (w *wal) flush() error {
+// flush writes what is pending of the connection c, whose transaction ends. Usually it was written with its last frame. What is
+// pending of another connection, which may be amid a frame, is left alone.
+func (w *wal) flush(c *mainFile) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	return w.flushOfLocked(c)
+}
+
+func (w *wal) flushOfLocked(c *mainFile) error {
+	if w.writer != c {
+		return nil
+	}
 	return w.flushLocked()
 }
 
-// sync makes everything written durable.
-func (w *wal) sync() error {
+// sync makes everything written durable, also what is pending of the connection c. What is pending of others is not committed.
+func (w *wal) sync(c *mainFile) error {
 	w.mu.Lock()
-	err := w.flushLocked()
+	err := w.flushOfLocked(c)
 	f, gen, flushed := w.f, w.gen.Load(), w.flushed.Load()
 	if err == nil {
 		err = w.s.Failed()
@@ -301,7 +313,7 @@ func (w *wal) truncate(size int64) error {
 		}
 		return nil
 	}
-	if err := w.keepLocked(); err != nil {
+	if err := w.keepLocked(w.commit); err != nil {
 		return err
 	}
 	if _, sealing := w.s.cfg.Ring.Sealing(); sealing && w.plain {

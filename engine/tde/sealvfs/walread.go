@@ -85,7 +85,9 @@ func (w *wal) body(c *mainFile, p []byte, frame uint64) error {
 			return w.s.corrupt(w.name, frame, "it belongs to an earlier log")
 		}
 		copy(p, c.frame.Payload())
-		w.s.cache.Put(key, p)
+		if !c.copying { // a checkpoint reads a frame once, and for the last time
+			w.s.cache.Put(key, p)
+		}
 	}
 	clear(p[pagecipher.Payload:])
 	return nil

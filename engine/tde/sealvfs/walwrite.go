@@ -8,10 +8,11 @@ import (
 	"latchkey/engine/tde/pagecipher"
 )
 
-// writeAt takes the log's header, a frame's header or a frame's body.
-func (w *wal) writeAt(p []byte, off int64) error {
+// writeAt takes the log's header, a frame's header or a frame's body from the connection that writes, of which there is one at a time.
+func (w *wal) writeAt(c *mainFile, p []byte, off int64) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.writer = c
 	if err := w.s.Failed(); err != nil {
 		return err
 	}
@@ -116,6 +117,15 @@ func (w *wal) flushLocked() error {
 		}
 	}
 	return nil
+}
+
+// leave is called when a connection closes.
+func (w *wal) leave(c *mainFile) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.writer == c {
+		w.writer = nil
+	}
 }
 
 func (w *wal) emptyLocked() {

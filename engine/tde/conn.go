@@ -15,6 +15,7 @@ import (
 const (
 	checkpointTruncate = sqlite3.CHECKPOINT_TRUNCATE
 	checkpointPassive  = sqlite3.CHECKPOINT_PASSIVE
+	checkpointRestart  = sqlite3.CHECKPOINT_RESTART
 )
 
 // Conn is a SQLite connection to a DB. Like sqlite3.Conn it is for one goroutine at a time. Close it before the DB.
@@ -61,11 +62,22 @@ func (db *DB) connect(ctx context.Context) (*Conn, error) {
 	if err == nil {
 		err = raw.SetAuthorizer(c.authorize)
 	}
+	raw.WALHook(c.committed) // in place of SQLite's own, which copies the log back within the commit
 	if err != nil {
 		err = c.Err(err)
 		return nil, errors.Join(err, raw.Close())
 	}
 	return c, nil
+}
+
+// committed tells the database that was written to; it may be one that is attached.
+func (c *Conn) committed(raw *sqlite3.Conn, schema string, frames int) error {
+	if schema == "main" {
+		c.db.committed(int64(frames))
+	} else {
+		sealvfs.Committed(raw, schema, int64(frames))
+	}
+	return nil
 }
 
 // authorize refuses to attach what is not a database of this package: another file system would write in clear.

@@ -42,6 +42,8 @@ type Config struct {
 	Limits          server.Limits
 	Databases       Databases
 	Monitor         Monitor
+	// RegisterWithin is how soon key stores that keep a list of who needs their keys hear of a change; 0 means 5 s.
+	RegisterWithin time.Duration
 }
 
 // Admin is a login and its password, which Open destroys.
@@ -102,6 +104,9 @@ func (c *Config) defaults() error {
 	}
 	if c.Name == "" {
 		c.Name = machineName()
+	}
+	if c.RegisterWithin <= 0 {
+		c.RegisterWithin = 5 * time.Second
 	}
 	return nil
 }

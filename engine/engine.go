@@ -20,6 +20,7 @@ import (
 	"latchkey/engine/databases"
 	"latchkey/engine/databases/system"
 	"latchkey/engine/errorlog"
+	"latchkey/engine/exec"
 	"latchkey/engine/keystmt/keyview"
 	"latchkey/engine/keystmt/provider"
 	"latchkey/engine/server"
@@ -39,6 +40,7 @@ type Engine struct {
 	journal   *journal.Journal
 	catalog   *catalog.Catalog
 	providers *provider.Set
+	keys      *provider.Keys
 	sessions  *sessions.Registry
 	databases *databases.Manager
 	activity  *activity.Log
@@ -46,6 +48,7 @@ type Engine struct {
 	canaries  sync.Map        // messages of the last check, by subject
 	runtime   *keyview.Server // what the catalogue and its views ask of the others
 	server    *server.Server
+	own       *exec.Server // for statements of the server itself
 	adminMade bool
 	closers   []func(context.Context) error // in the order of opening
 }
@@ -189,9 +192,10 @@ func (e *Engine) openDatabases(ctx context.Context) error {
 	if err := e.openMonitor(); err != nil {
 		return err
 	}
+	e.keys = &provider.Keys{Catalog: e.catalog, Set: e.providers}
 	e.databases = databases.New(databases.Config{
 		FS: c.FS, Dir: filepath.Join(c.Dir, dataDir), System: filepath.Join(c.Dir, systemDir), Catalog: e.catalog, Service: e.key, Sessions: e.sessions,
-		Keys: &provider.Keys{Catalog: e.catalog, Set: e.providers}, Clock: c.Clock, Log: e.log,
+		Keys: e.keys, Clock: c.Clock, Log: e.log,
 		Connections: d.Connections, Unwraps: d.Unwraps, Opens: d.Opens, CacheBytes: d.CacheBytes, TempBytes: d.TempBytes, ScanRate: d.ScanRate,
 		RetryFirst: d.RetryFirst, RetryMost: d.RetryMost, StartWait: d.StartWait, BarWait: d.BarWait, Policy: e.policy(),
 	})
@@ -216,6 +220,7 @@ func (e *Engine) openServer(ctx context.Context) error {
 		TLS: e.cfg.TLS, ForceEncryption: e.cfg.ForceEncryption, Name: e.cfg.Name, Limits: e.cfg.Limits, Clock: e.cfg.Clock, Log: e.log,
 	})
 	e.closing(e.server.Shutdown)
+	e.startRegistering(e.keys)
 	return nil
 }
 

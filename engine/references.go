@@ -9,7 +9,7 @@ import (
 	"latchkey/engine/tde"
 )
 
-// references is sys.latchkey_key_references: which keys the databases' files and their kept logs need. A database that is not open, and that may need keys that cannot be told, has
+// references is sys.latchkey_key_references: which keys the databases' files and their kept logs need, also of databases that are not open. One whose file does not tell has
 // a row of the kind UNKNOWN. What backups need is in msdb.dbo.latchkey_backupkey. It takes VIEW SERVER STATE.
 func (e *Engine) references() *handler.View {
 	number, text := sqltype.Of(sqltype.Int), sqltype.Sized(sqltype.NVarChar, 2048)
@@ -42,16 +42,13 @@ func (e *Engine) references() *handler.View {
 						})
 					}
 				}
-				err := e.databases.Do(ctx, id, func(db *tde.DB) error {
-					add("DATABASE", db.Protectors())
-					log, err := db.LogKeys()
-					add("LOG", log)
-					return err
-				})
+				file, log, err := e.databases.References(ctx, id)
 				if ctx.Err() != nil {
 					return nil, ctx.Err()
 				}
 				if err == nil {
+					add("DATABASE", file)
+					add("LOG", log)
 					continue
 				}
 				thumbprint := sqltype.NullValue

@@ -59,6 +59,7 @@ func (e *Engine) opener(ctx context.Context, gate *authn.Gate) (func(context.Con
 		Clock: c.Clock, Log: e.log, ServerName: c.Name,
 	})
 	found.s = sessions
+	e.own = sessions
 	if err := past.Prepare(ctx); err != nil {
 		e.log.Error("backups will not be in the history of msdb", "err", err) // a damaged msdb must not keep users from their databases
 	}

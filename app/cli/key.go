@@ -27,7 +27,8 @@ $LATCHKEY_VAULT_URL (which "latchkey env" sets), else the default data directory
 		sub: []*command{
 			keyCreateCommand(), keyImportCommand(), keyListCommand(), keyShowCommand(), keyVersionsCommand(), keyUpdateCommand(),
 			keyRotateCommand(), keyPolicyCommand(), keyBackupCommand(), keyRestoreCommand(), keyRelocateCommand(),
-			keyDeleteCommand(), keyRecoverCommand(), keyPurgeCommand(), keyDeletedCommand(),
+			keyDisableCommand(), keyDeleteCommand(), keyRecoverCommand(), keyPurgeCommand(), keyDeletedCommand(),
+			keyDependentsCommand(), keyForgetCommand(),
 		},
 	}
 }
@@ -50,17 +51,11 @@ func (t *keyTarget) client(c *call) (*azkeys.Client, error) {
 	if t.format != "text" && t.format != "json" {
 		return nil, usagef("--format is text or json, not %q", t.format)
 	}
-	url := t.vault
-	if url == "" && t.data == "" && !t.hsm {
-		url, _ = c.LookupEnv("LATCHKEY_VAULT_URL")
+	url, remote, err := t.where(c)
+	if err != nil {
+		return nil, err
 	}
-	if url != "" && !strings.HasPrefix(url, "https://") {
-		return nil, usagef("a vault's URL begins with https://, not %q", url)
-	}
-	if url != "" && t.data == "" {
-		if t.hsm {
-			return nil, usagef("--hsm goes with --data; give the HSM's own URL to --vault")
-		}
+	if remote {
 		cred, err := azidentity.NewDefaultAzureCredential(nil)
 		if err != nil {
 			return nil, fmt.Errorf("finding a credential: %w", err)
@@ -78,6 +73,22 @@ func (t *keyTarget) client(c *call) (*azkeys.Client, error) {
 		}
 	}
 	return r.Keys(c.FS, url)
+}
+
+// where is the URL that the flags name, "" for the running server's own; remote with the usual Azure credentials.
+func (t *keyTarget) where(c *call) (url string, remote bool, err error) {
+	url = t.vault
+	if url == "" && t.data == "" && !t.hsm {
+		url, _ = c.LookupEnv("LATCHKEY_VAULT_URL")
+	}
+	if url != "" && !strings.HasPrefix(url, "https://") {
+		return "", false, usagef("a vault's URL begins with https://, not %q", url)
+	}
+	remote = url != "" && t.data == ""
+	if remote && t.hsm {
+		return "", false, usagef("--hsm goes with --data; give the HSM's own URL to --vault")
+	}
+	return url, remote, nil
 }
 
 // keyName adds --name; checkName says what is wrong with it before the network does.
@@ -103,6 +114,10 @@ func vaultError(doing string, err error) error {
 		return withHint(fmt.Errorf("%s: no token: %s", doing, tokenProblem(denied)), "check AZURE_TENANT_ID, AZURE_CLIENT_ID and its secret or certificate")
 	}
 	var resp *azcore.ResponseError
+	var api *akv.Error
+	if errors.As(err, &api) {
+		return apiError(doing, api)
+	}
 	if !errors.As(err, &resp) {
 		if strings.Contains(err.Error(), "connection refused") {
 			return withHint(fmt.Errorf("%s: %w", doing, err), "is the server still running? latchkey up starts it")
@@ -115,8 +130,15 @@ func vaultError(doing string, err error) error {
 			e = akv.ReadError(resp.StatusCode, body)
 		}
 	}
+	return apiError(doing, e)
+}
+
+// apiError adds what to do to what a vault said.
+func apiError(doing string, e *akv.Error) error {
 	out := fmt.Errorf("%s: %w", doing, e)
 	switch {
+	case e.Inner == akv.InnerKeyStillNeeded:
+		return withHint(out, "latchkey key dependents shows who needs what, latchkey retire what is left of it on a server")
 	case e.Inner == "ObjectIsDeletedButRecoverable":
 		return withHint(out, "latchkey key recover brings it back, latchkey key purge removes it for good")
 	case e.Status == http.StatusNotFound:
@@ -178,12 +200,5 @@ func keyRecoverCommand() *command {
 	return simple("recover", "bring a deleted key back", "", "recovering key", func(ctx context.Context, client *azkeys.Client, key string) (any, error) {
 		r, err := client.RecoverDeletedKey(ctx, key, nil)
 		return r.KeyBundle, err
-	})
-}
-
-func keyDeleteCommand() *command {
-	return simple("delete", "delete a key; it can be recovered until it is purged", "", "deleting key", func(ctx context.Context, client *azkeys.Client, key string) (any, error) {
-		r, err := client.DeleteKey(ctx, key, nil)
-		return r.DeletedKey, err
 	})
 }

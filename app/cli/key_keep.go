@@ -85,6 +85,7 @@ func keyPurgeCommand() *command {
 	var t keyTarget
 	var name string
 	var yes bool
+	var o force
 	return &command{
 		name: "purge", short: "remove a deleted key for good",
 		long: `What was encrypted under the key can then be read only where another copy or a backup of the key exists.`,
@@ -92,9 +93,14 @@ func keyPurgeCommand() *command {
 			t.flags(f)
 			keyName(f, &name)
 			f.BoolVar(&yes, "yes", false, "do it; without this flag nothing is removed")
+			o.flags(f)
 		},
 		run: func(ctx context.Context, c *call) error {
 			if err := checkName(name); err != nil {
+				return err
+			}
+			ctx, err := o.context(ctx)
+			if err != nil {
 				return err
 			}
 			client, err := t.client(c)

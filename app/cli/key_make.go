@@ -244,12 +244,14 @@ func keyUpdateCommand() *command {
 	var s keyShape
 	var name, version string
 	var clearTags bool
+	var o force
 	return &command{
 		name: "update", short: "change a key's state, dates, operations or tags",
 		flags: func(f *flag.FlagSet) {
 			t.flags(f)
 			keyName(f, &name)
 			s.flags(f)
+			o.flags(f)
 			f.StringVar(&version, "version", "", "the `VERSION` to change; default the newest")
 			f.BoolVar(&clearTags, "clear-tags", false, "remove all tags")
 		},
@@ -270,6 +272,9 @@ func keyUpdateCommand() *command {
 			}
 			if p.KeyAttributes == nil && p.KeyOps == nil && p.Tags == nil {
 				return usagef("nothing to change: give --enabled, --not-before, --expires, --ops, --tag or --clear-tags")
+			}
+			if ctx, err = o.context(ctx); err != nil {
+				return err
 			}
 			client, err := t.client(c)
 			if err != nil {

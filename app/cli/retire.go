@@ -8,10 +8,14 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net/http"
+	"slices"
 	"strings"
+	"time"
 
 	mssql "github.com/microsoft/go-mssqldb"
 
+	"latchkey/akv"
 	"latchkey/ekm"
 	"latchkey/ops/retire"
 	"latchkey/ops/runbook"
@@ -19,26 +23,39 @@ import (
 
 func retireCommand() *command {
 	var f sqlFlags
-	var format string
-	var isName bool
+	var t keyTarget
+	var isName, register bool
+	var scan scanFolders
+	var lease time.Duration
 	return &command{
 		name: "retire", args: "KEY[/VERSION] [DSN]", short: "say what on a SQL Server still needs a key version",
 		long: `Databases, logs that are kept for the next backup, backups that msdb knows, sealed backups, keys under it, and the objects that name it. "Nothing needs it"
-is said only if everything could be asked; otherwise the exit code is 1. It changes nothing, and it speaks of this server alone.
+is said only if everything could be asked; otherwise the exit code is 1. It speaks of this server, of the folders of --scan, and of other servers as far as they have registered at the key's
+vault (latchkey key dependents). It changes nothing without --register.
 
-KEY is the key's name in the vault of a running latchkey up (all its versions without VERSION), or its thumbprint, 0x..., as sys.asymmetric_keys and latchkey key show have it. With
---asymmetric-key it is the name of an asymmetric key of master. The server is the DSN's, that of --data, or $SQLSERVER_DSN, as for latchkey sql.`,
+KEY is the key's name in the vault of a running latchkey up or of --vault (all its versions without VERSION), or its thumbprint, 0x..., as sys.asymmetric_keys and latchkey key show have it.
+With --asymmetric-key it is the name of an asymmetric key of master. The server is the DSN's, that of --data, or $SQLSERVER_DSN, as for latchkey sql.
+
+--register tells the key's vault, if it is one of Latchkey's, what this server needs of the key, so that the vault does not let go of it; run it from a job, more often than --lease. Our
+own server does so by itself.`,
 		flags: func(fs *flag.FlagSet) {
-			dataFlag(fs, &f.data)
-			fs.StringVar(&format, "format", "text", "`FORMAT` of the output: text or json")
+			t.flags(fs)
+			fs.Var(&scan, "scan", "look for backups and database files in `FOLDER` too; may be repeated")
+			fs.BoolVar(&register, "register", false, "tell the key's vault what this server needs of it")
+			fs.DurationVar(&lease, "lease", akv.DependentLease, "`TIME` after which the vault shows a silent server as stale, with --register")
 			fs.BoolVar(&isName, "asymmetric-key", false, "KEY is the name of an asymmetric key of the server's master database")
 		},
 		run: func(ctx context.Context, c *call) error {
-			if format != "text" && format != "json" {
-				return usagef("--format is text or json, not %q", format)
-			}
-			if len(c.args) == 0 {
+			f.data = t.data
+			switch {
+			case t.format != "text" && t.format != "json":
+				return usagef("--format is text or json, not %q", t.format)
+			case len(c.args) == 0:
 				return usagef("KEY is missing")
+			case register && (isName || strings.HasPrefix(strings.ToLower(c.args[0]), "0x")):
+				return usagef("--register needs the key's name in its vault, not a thumbprint")
+			case lease < akv.MinLease || lease > akv.MaxLease:
+				return usagef("--lease is from %v to %v", akv.MinLease, akv.MaxLease)
 			}
 			key := c.args[0]
 			c.args = c.args[1:]
@@ -53,6 +70,7 @@ KEY is the key's name in the vault of a running latchkey up (all its versions wi
 			}
 			server := runbook.Server{DB: db}
 			var thumbprints [][]byte
+			var versions []keyVersion
 			if isName {
 				t, err := server.KeyThumbprint(ctx, key)
 				if err == nil && t == nil {
@@ -62,38 +80,147 @@ KEY is the key's name in the vault of a running latchkey up (all its versions wi
 					return err
 				}
 				thumbprints = [][]byte{t}
-			} else if thumbprints, err = c.thumbprints(ctx, f.data, key); err != nil {
+			} else if thumbprints, versions, err = c.thumbprints(ctx, &t, key); err != nil {
 				return err
 			}
 			r, err := retire.Look(ctx, server, thumbprints...)
 			if err != nil {
 				return err
 			}
-			return c.showRetire(r, key, format)
+			if register {
+				if err := c.register(ctx, &t, r, versions, lease); err != nil {
+					return err
+				}
+			}
+			for _, folder := range scan {
+				if err := r.Scan(ctx, c.FS, folder); err != nil {
+					return err
+				}
+			}
+			if err := c.elsewhere(ctx, &t, r, versions); err != nil {
+				return err
+			}
+			return c.showRetire(r, key, t.format)
 		},
 	}
 }
 
-// thumbprints are those of a key's versions, or the one that is given.
-func (c *call) thumbprints(ctx context.Context, data, key string) ([][]byte, error) {
-	if strings.HasPrefix(key, "0x") || strings.HasPrefix(key, "0X") {
-		t, err := ekm.ParseThumbprint(key)
-		if err != nil {
-			return nil, usagef("%v", err)
+// scanFolders is a flag that may be repeated.
+type scanFolders []string
+
+// String is for package flag.
+func (s *scanFolders) String() string { return strings.Join(*s, ", ") }
+
+// Set adds one.
+func (s *scanFolders) Set(folder string) error {
+	if folder == "" {
+		return errors.New("the name of a folder")
+	}
+	*s = append(*s, folder)
+	return nil
+}
+
+// keyVersion is a version of a key in a vault.
+type keyVersion struct {
+	name, version, thumbprint string
+}
+
+// dependentKinds are the needs that are data: an object that names a key holds nothing that is lost with it.
+func dependentKinds() []string {
+	return []string{retire.Database, retire.Log, retire.Backup, retire.Sealed, retire.SymmetricKey}
+}
+
+// register tells the vault what a server needs of a key.
+func (c *call) register(ctx context.Context, t *keyTarget, r *retire.Report, versions []keyVersion, lease time.Duration) error {
+	v, err := t.own(c)
+	if err != nil {
+		return err
+	}
+	d := akv.Dependent{Server: r.Server, Lease: int64(lease / time.Second), Uses: []akv.Use{}}
+	for _, n := range r.Needs {
+		for _, k := range versions {
+			if k.thumbprint == n.Thumbprint && slices.Contains(dependentKinds(), n.Kind) {
+				d.Uses = append(d.Uses, akv.Use{Key: k.name, Version: k.version, Database: n.Name, Kind: n.Kind, Thumbprint: n.Thumbprint})
+			}
 		}
-		return [][]byte{[]byte(t)}, nil
+	}
+	d.Uses = append([]akv.Use{}, akv.Condense(d.Uses)...)
+	if d.Server == "" {
+		return errors.New("the server has no name (@@SERVERNAME is NULL): sp_addserver gives it one")
+	}
+	var got akv.Dependent
+	if err := v.do(ctx, http.MethodPut, dependentID(r.Server, versions[0].name), d, "", &got); err != nil {
+		return vaultError("registering at the vault", err)
+	}
+	fmt.Fprintf(c.Stderr, "registered %d uses of server %s at %s, good until %s\n", len(d.Uses), r.Server, v.url, at(got.StaleAt))
+	for _, p := range got.Problems {
+		fmt.Fprintf(c.Stderr, "the vault says: %s\n", p)
+	}
+	return nil
+}
+
+// dependentID names what one server needs of one key.
+func dependentID(server, key string) string {
+	id := strings.Map(func(r rune) rune {
+		if r <= ' ' || r > '~' || r == '/' {
+			return '-'
+		}
+		return r
+	}, server)
+	return id[:min(len(id), 60)] + ":" + key[:min(len(key), 60)]
+}
+
+// elsewhere adds the other servers that registered at the key's vault, if that keeps a list.
+func (c *call) elsewhere(ctx context.Context, t *keyTarget, r *retire.Report, versions []keyVersion) error {
+	if len(versions) == 0 {
+		return nil
+	}
+	v, err := t.own(c)
+	if err != nil {
+		return err
+	}
+	var l akv.DependentList
+	if err := v.do(ctx, http.MethodGet, "", nil, "", &l); err != nil {
+		if errors.Is(err, errNoDependents) { // Azure's
+			return nil
+		}
+		if api, ok := errors.AsType[*akv.Error](err); ok && api.Status == http.StatusForbidden {
+			r.Unknown, r.Free = append(r.Unknown, "the vault does not let this caller see which other servers registered"), false
+			return nil
+		}
+		return vaultError("listing the servers that need keys", err)
+	}
+	for _, d := range l.Value {
+		if strings.EqualFold(d.Server, r.Server) || d.State == akv.DependentLapsed {
+			continue
+		}
+		for _, u := range d.Uses {
+			for _, k := range versions {
+				if strings.EqualFold(u.Key, k.name) && strings.EqualFold(u.Version, k.version) {
+					r.Add(retire.Need{Kind: retire.Elsewhere, Name: d.Server, Thumbprint: k.thumbprint, Detail: u.Kind + " " + u.Database + ", registered at the vault, " + d.State})
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// thumbprints are those of a key's versions, or the one that is given.
+func (c *call) thumbprints(ctx context.Context, t *keyTarget, key string) (thumbprints [][]byte, of []keyVersion, err error) {
+	if strings.HasPrefix(key, "0x") || strings.HasPrefix(key, "0X") {
+		p, err := ekm.ParseThumbprint(key)
+		if err != nil {
+			return nil, nil, usagef("%v", err)
+		}
+		return [][]byte{[]byte(p)}, nil, nil
 	}
 	name, version, one := strings.Cut(key, "/")
 	if err := checkName(name); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	r, err := c.running(data)
+	keys, err := t.client(c)
 	if err != nil {
-		return nil, withHint(err, "name the key by its thumbprint, 0x..., or by --asymmetric-key")
-	}
-	keys, err := r.Keys(c.FS, r.VaultURL)
-	if err != nil {
-		return nil, err
+		return nil, nil, withHint(err, "name the key by its thumbprint, 0x..., or by --asymmetric-key")
 	}
 	versions := []string{version}
 	if !one {
@@ -101,32 +228,32 @@ func (c *call) thumbprints(ctx context.Context, data, key string) ([][]byte, err
 		for p := keys.NewListKeyPropertiesVersionsPager(name, nil); p.More(); {
 			page, err := p.NextPage(ctx)
 			if err != nil {
-				return nil, vaultError(fmt.Sprintf("listing the versions of key %q", name), err)
+				return nil, nil, vaultError(fmt.Sprintf("listing the versions of key %q", name), err)
 			}
 			for _, v := range page.Value {
 				versions = append(versions, v.KID.Version())
 			}
 		}
 		if len(versions) == 0 {
-			return nil, fmt.Errorf("the vault has no key %q", name)
+			return nil, nil, fmt.Errorf("the vault has no key %q", name)
 		}
 	}
-	var out [][]byte
 	for _, v := range versions {
 		got, err := keys.GetKey(ctx, name, v, nil)
 		if err != nil {
-			return nil, vaultError(fmt.Sprintf("getting key %q", name+"/"+v), err)
+			return nil, nil, vaultError(fmt.Sprintf("getting key %q", name+"/"+v), err)
 		}
-		t, err := hex.DecodeString(strings.TrimPrefix(sqlThumbprint(got.Key), "0x"))
+		p, err := hex.DecodeString(strings.TrimPrefix(sqlThumbprint(got.Key), "0x"))
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		if len(t) == 0 {
-			return nil, fmt.Errorf("key %q is of a kind that SQL Server does not take", name+"/"+v)
+		if len(p) == 0 {
+			return nil, nil, fmt.Errorf("key %q is of a kind that SQL Server does not take", name+"/"+v)
 		}
-		out = append(out, t)
+		thumbprints = append(thumbprints, p)
+		of = append(of, keyVersion{name, got.Key.KID.Version(), fmt.Sprintf("0x%X", p)})
 	}
-	return out, nil
+	return thumbprints, of, nil
 }
 
 func (c *call) showRetire(r *retire.Report, key, format string) error {

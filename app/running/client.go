@@ -62,19 +62,32 @@ func (r *Info) Keys(f fsys.FS, vaultURL string) (*azkeys.Client, error) {
 
 // KeysWith is Keys before the secrets are in their file.
 func (r *Info) KeysWith(f fsys.FS, vaultURL string, secrets *Secrets) (*azkeys.Client, error) {
-	transport, err := r.HTTPClient(f)
+	cred, transport, err := r.Credential(f, secrets)
 	if err != nil {
 		return nil, err
 	}
-	options := azcore.ClientOptions{
+	return azkeys.NewClient(vaultURL, cred, &azkeys.ClientOptions{ClientOptions: options(transport)})
+}
+
+// options are those of SDK clients over a transport.
+func options(transport *http.Client) azcore.ClientOptions {
+	return azcore.ClientOptions{
 		Transport: transport,
 		// A server on this machine answers or is gone: the defaults would make a person wait for half a minute.
 		Retry: policy.RetryOptions{MaxRetries: 2, RetryDelay: 200 * time.Millisecond, MaxRetryDelay: 2 * time.Second},
 	}
-	cred, err := azidentity.NewClientSecretCredential(r.TenantID, r.ClientID, string(secrets.ClientSecret.Expose()),
-		&azidentity.ClientSecretCredentialOptions{ClientOptions: options})
+}
+
+// Credential is that of the principal ClientID, and the HTTP client that reaches the running server.
+func (r *Info) Credential(f fsys.FS, secrets *Secrets) (azcore.TokenCredential, *http.Client, error) {
+	transport, err := r.HTTPClient(f)
 	if err != nil {
-		return nil, fmt.Errorf("making the credential: %w", err)
+		return nil, nil, err
 	}
-	return azkeys.NewClient(vaultURL, cred, &azkeys.ClientOptions{ClientOptions: options})
+	cred, err := azidentity.NewClientSecretCredential(r.TenantID, r.ClientID, string(secrets.ClientSecret.Expose()),
+		&azidentity.ClientSecretCredentialOptions{ClientOptions: options(transport)})
+	if err != nil {
+		return nil, nil, fmt.Errorf("making the credential: %w", err)
+	}
+	return cred, transport, nil
 }

@@ -14,14 +14,14 @@ import (
 	"latchkey/internal/secret"
 )
 
-// Source is what is backed up; a *tde.Snapshot is one.
+// Source is what is backed up.
 type Source interface {
 	// Pages is the number of pages, from 1.
 	Pages() uint32
 	// Page reads one into dst, tde.PageSize bytes.
 	Page(dst []byte, page uint32) error
-	// Header is the boot record, asked for after the last page.
-	Header() ([]byte, error)
+	// Header is the boot record, asked for after the last page, and the keys that it names: they may have changed since the backup began.
+	Header() (head []byte, keys []media.KeyRef, err error)
 }
 
 // Keys wrap and unwrap the key of a sealed set.
@@ -87,11 +87,11 @@ func Full(ctx context.Context, t Target, h media.Header, src Source, lastLSN uin
 				}
 			}
 		}
-		head, err := src.Header()
+		head, keys, err := src.Header()
 		if err != nil {
 			return media.End{}, err
 		}
-		return media.End{Head: head, LastLSN: lastLSN, Keys: h.Keys}, nil
+		return media.End{Head: head, LastLSN: lastLSN, Keys: keys}, nil
 	})
 }
 
@@ -179,6 +179,12 @@ func Restore(ctx context.Context, f fsys.FS, path string, s media.Set, keys Keys
 		return err
 	}
 	defer r.Close()
+	switch info, err := tde.HeaderInfo(s.Head); {
+	case err != nil:
+		return fmt.Errorf("set %d: %w: %w", s.Position, media.ErrDamaged, err)
+	case int64(info.Pages)*tde.PageSize != s.Raw:
+		return fmt.Errorf("set %d: its boot record has %d pages, the set %d bytes: %w", s.Position, info.Pages, s.Raw, media.ErrDamaged)
+	}
 	var done int64
 	return tde.Restore(ctx, cfg, s.Head, func(dst []byte) error {
 		if _, err := io.ReadFull(r, dst); err != nil {

@@ -88,7 +88,14 @@ func (p pages) Page(dst []byte, n uint32) error {
 	return nil
 }
 
-func (p pages) Header() ([]byte, error) { return []byte("head"), nil }
+func (p pages) Header() ([]byte, []media.KeyRef, error) { return []byte("head"), nil, nil }
+
+type snapshot struct{ *tde.Snapshot }
+
+func (s snapshot) Header() ([]byte, []media.KeyRef, error) {
+	head, err := s.Snapshot.Header()
+	return head, nil, err
+}
 
 func target(f fsys.FS) backup.Target { return backup.Target{FS: f, Path: "/b/x.bak", Now: now} }
 
@@ -315,7 +322,7 @@ func TestDatabase(t *testing.T) {
 	snap, err := db.Snapshot(ctx)
 	must(t, err)
 	tg := backup.Target{FS: f, Path: dir + "/a.bak", Now: now}
-	set, err := backup.Full(ctx, tg, media.Header{ID: "1", Database: "a"}, snap, 1)
+	set, err := backup.Full(ctx, tg, media.Header{ID: "1", Database: "a"}, snapshot{snap}, 1)
 	must(t, err)
 	must(t, snap.Close())
 	raw, err := os.ReadFile(tg.Path)

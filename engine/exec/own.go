@@ -14,6 +14,11 @@ import (
 
 // Run runs a batch in a database as the server itself: for what it keeps in tables of its own. Results go nowhere; the error is the first message that is one.
 func (s *Server) Run(ctx context.Context, database, batch string) error {
+	return s.Query(ctx, database, batch, func([]sqltype.Value) error { return nil })
+}
+
+// Query is Run that gives the rows of all results to row, which must not keep the slice.
+func (s *Server) Query(ctx context.Context, database, batch string, row func([]sqltype.Value) error) error {
 	id, release, err := s.cfg.Sessions.Reserve()
 	if err != nil {
 		return err
@@ -32,7 +37,7 @@ func (s *Server) Run(ctx context.Context, database, batch string) error {
 		return err
 	}
 	defer n.Close()
-	told := &silent{}
+	told := &silent{row: row}
 	err = n.serve(ctx, told, func(ctx context.Context) error {
 		u, err := s.units.Get(unit.Key{Text: batch, QuotedIdentifier: true})
 		if err != nil {
@@ -46,8 +51,11 @@ func (s *Server) Run(ctx context.Context, database, batch string) error {
 	return err
 }
 
-// silent is an answer that nobody reads but for its first error.
-type silent struct{ failed error }
+// silent is an answer of which only the first error and the rows are read.
+type silent struct {
+	failed error
+	row    func([]sqltype.Value) error
+}
 
 // Token keeps the first error.
 func (s *silent) Token(t tds.ServerToken) error {
@@ -57,8 +65,8 @@ func (s *silent) Token(t tds.ServerToken) error {
 	return nil
 }
 
-// Row drops a row.
-func (*silent) Row(*sqlval.Rows, []sqltype.Value) error { return nil }
+// Row hands a row over.
+func (s *silent) Row(_ *sqlval.Rows, values []sqltype.Value) error { return s.row(values) }
 
 // Output drops a parameter.
 func (*silent) Output(string, int, sqltype.Type, sqltype.Value) error { return nil }

@@ -132,6 +132,7 @@ var layout = []rule{
 	{"monitor/notify", []string{"monitor/activity"}, "the log's way to sinks; knows no network"},
 	{"monitor/notify/...", []string{"monitor", "monitor/activity", "monitor/expiry", "monitor/notify"}, "one kind of sink each"},
 	{"ops/...", []string{"ops/...", "ekm/code"}, "runbooks over database/sql"},
+	{"ops/retire", []string{"ops/...", "engine/backup/media", "engine/tde/header", "engine/tde/logchain"}, "besides, what files say of the keys they need"},
 	{"dashboard", []string{"monitor"}, "one page and its JSON"},
 
 	{"examples", nil, "scripts for people, embedded"},

@@ -1,6 +1,8 @@
 // Package retire says what on a SQL Server, ours or a real one, still needs a key version that somebody wants to disable or delete: databases, logs that are kept for backups,
 // backups that msdb knows, keys under it, and the objects that name it.
 //
+// [Look] asks a server, [Report.Scan] looks at the files of a folder besides: backups that msdb does not know any more, and databases that no server has.
+//
 // A [Report] is free only if everything could be asked and nothing was found. What could not be told, such as the keys of a database that is not open, or, on a real SQL Server,
 // those of a TDE database's backups, is in Unknown: then the key is not free. A report is of one server at one moment: a key that others use too is theirs to ask.
 package retire
@@ -12,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"latchkey/ops/runbook"
 )
@@ -26,6 +29,7 @@ const (
 	AsymmetricKey = "asymmetric key" // names it
 	Login         = "login"          // made from it
 	Credential    = "credential"     // of that login
+	Elsewhere     = "other server"   // that registered at the key's vault
 )
 
 // Need is one thing that needs the key.
@@ -38,14 +42,17 @@ type Need struct {
 
 // Report is what was found.
 type Report struct {
+	Server      string   `json:"server"` // @@SERVERNAME
 	Thumbprints []string `json:"thumbprints"`
 	Needs       []Need   `json:"needs"`
 	Unknown     []string `json:"unknown"`
 	Free        bool     `json:"free"` // nothing needs it, and all could be asked
 }
 
+type server = runbook.Server
+
 type look struct {
-	runbook.Server
+	server
 	keys [][]byte
 	*Report
 }
@@ -58,7 +65,7 @@ func Look(ctx context.Context, s runbook.Server, thumbprints ...[]byte) (*Report
 	if err := s.Allowed(ctx); err != nil {
 		return nil, err
 	}
-	l := &look{Server: s, keys: thumbprints, Report: &Report{Needs: []Need{}, Unknown: []string{}}}
+	l := &look{server: s, keys: thumbprints, Report: &Report{Needs: []Need{}, Unknown: []string{}}}
 	for _, t := range thumbprints {
 		l.Thumbprints = append(l.Thumbprints, fmt.Sprintf("0x%X", t))
 	}
@@ -67,9 +74,56 @@ func Look(ctx context.Context, s runbook.Server, thumbprints ...[]byte) (*Report
 			return nil, err
 		}
 	}
+	if err := l.gone(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.QueryRowContext(ctx, "SELECT CAST(@@SERVERNAME AS nvarchar(256))").Scan(&l.Server); err != nil {
+		return nil, err
+	}
 	l.Free = len(l.Needs) == 0 && len(l.Unknown) == 0
 	return l.Report, nil
 }
+
+// Add tells of what else needs the keys, as the key's vault knows of other servers.
+func (r *Report) Add(n Need) {
+	if !slices.Contains(r.Needs, n) {
+		r.Needs = append(r.Needs, n)
+	}
+	r.Free = false
+}
+
+// gone says of backups whose files cannot be read where msdb has them. They are needed all the same: they may lie elsewhere.
+func (l *look) gone(ctx context.Context) error {
+	seen := map[string]bool{}
+	for i := range l.Needs {
+		n := &l.Needs[i]
+		if n.Kind != Backup && n.Kind != Sealed {
+			continue
+		}
+		path, _, ok := strings.Cut(n.Detail, ", set ")
+		if !ok {
+			continue
+		}
+		missing, asked := seen[path]
+		if !asked {
+			rows, err := l.QueryContext(ctx, "RESTORE LABELONLY FROM DISK = "+runbook.Literal(path))
+			if err == nil {
+				err = errors.Join(rows.Err(), rows.Close())
+			}
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			missing = err != nil
+			seen[path] = missing
+		}
+		if missing {
+			n.Detail += missingFile
+		}
+	}
+	return nil
+}
+
+const missingFile = "; the file cannot be read there now: once it is nowhere, msdb.dbo.sp_delete_backuphistory forgets it"
 
 // each runs a query whose columns are a name, a thumbprint and a detail, and takes the rows of the keys that are looked for.
 func (l *look) each(ctx context.Context, kind, query string, args ...any) error {

@@ -29,6 +29,7 @@ type plan struct {
 	copyOnly bool
 	truncate bool // a log's backup lets the log go
 	leave    bool // WITH NORECOVERY: the database is left restoring
+	state    func() *model.State
 }
 
 func (r *run) backup(s *ast.Backup) error {
@@ -109,7 +110,7 @@ func (r *run) plan(s *ast.Backup, verb string) (*plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &plan{db: db, target: backup.Target{FS: r.cfg.FS, Path: path, Now: r.cfg.Clock.Now}, truncate: true}
+	p := &plan{db: db, target: backup.Target{FS: r.cfg.FS, Path: path, Now: r.cfg.Clock.Now}, truncate: true, state: r.Catalog().State}
 	if err := r.options(p, s, verb); err != nil {
 		return nil, err
 	}
@@ -296,7 +297,7 @@ func (r *run) full(p *plan) (set media.Set, err error) {
 			p.header.Keys[0].URI = u
 		}
 		p.header.FirstLSN = snap.LSN()
-		set, err = backup.Full(r.ctx, p.target, p.header, snap, snap.LSN())
+		set, err = backup.Full(r.ctx, p.target, p.header, source{snap, p.keys}, snap.LSN())
 		return err
 	})
 	if err != nil || p.copyOnly {
@@ -311,6 +312,42 @@ func (r *run) full(p *plan) (set media.Set, err error) {
 			}
 		}
 	})
+}
+
+// source is a snapshot that says which keys its boot record names.
+type source struct {
+	*tde.Snapshot
+	keys func([]tde.Protector) []media.KeyRef
+}
+
+// Header is the boot record, with the keys that it names now: the protector may have changed while pages were read.
+func (s source) Header() ([]byte, []media.KeyRef, error) {
+	head, err := s.Snapshot.Header()
+	if err != nil {
+		return nil, nil, err
+	}
+	protectors, err := tde.HeaderProtectors(head)
+	if err != nil {
+		return nil, nil, err
+	}
+	return head, s.keys(protectors), nil
+}
+
+// keys describes protectors.
+func (p *plan) keys(list []tde.Protector) (out []media.KeyRef) {
+	for _, k := range list {
+		ref := media.KeyRef{Thumbprint: upper([]byte(k.Thumbprint)), URI: k.URI, Kind: database.ByCertificate}
+		if _, err := database.ProtectorOf(p.state(), database.ByAsymmetricKey, []byte(k.Thumbprint)); k.URI != "" || err == nil {
+			ref.Kind = database.ByAsymmetricKey
+		}
+		if known := p.db.Key; known != nil && upper(known.Thumbprint) == ref.Thumbprint {
+			ref.Kind, ref.Algorithm = known.Encryptor, known.Algorithm
+		}
+		if !slices.ContainsFunc(out, func(have media.KeyRef) bool { return have.Thumbprint == ref.Thumbprint }) {
+			out = append(out, ref)
+		}
+	}
+	return out
 }
 
 // log is BACKUP LOG.
@@ -328,12 +365,16 @@ func (r *run) log(p *plan) (set media.Set, err error) {
 		}
 		p.header.BackupBase, p.header.Type = b.FullLSN, media.Log
 		p.header.FirstLSN = b.LogLSN + 1
-		if err := p.logKeys(db); err != nil {
+		if p.header.Keys, err = p.logKeys(db); err != nil {
 			return err
 		}
 		set, err = backup.Stream(r.ctx, p.target, p.header, func(w io.Writer) (media.End, error) {
 			got, err := db.CopyLog(r.ctx, w, b.LogLSN+1)
-			return media.End{LastLSN: max(got.Last, b.LogLSN), Keys: p.header.Keys}, err
+			if err != nil {
+				return media.End{}, err
+			}
+			keys, err := p.logKeys(db) // those of what was committed meanwhile too
+			return media.End{LastLSN: max(got.Last, b.LogLSN), Keys: keys}, err
 		})
 		if err != nil || !p.truncate {
 			return err
@@ -346,24 +387,13 @@ func (r *run) log(p *plan) (set media.Set, err error) {
 	return set, err
 }
 
-// logKeys adds the keys that parts of the log were written under, before the protector changed.
-func (p *plan) logKeys(db *tde.DB) error {
-	keys, err := db.LogKeys()
+// logKeys are the keys that the log is written under: of the database's own, and those of parts from before the protector changed.
+func (p *plan) logKeys(db *tde.DB) ([]media.KeyRef, error) {
+	list, err := db.LogKeys()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for _, k := range keys {
-		t := upper([]byte(k.Thumbprint))
-		if slices.ContainsFunc(p.header.Keys, func(have media.KeyRef) bool { return have.Thumbprint == t }) {
-			continue
-		}
-		ref := media.KeyRef{Thumbprint: t, URI: k.URI, Kind: database.ByCertificate}
-		if k.URI != "" {
-			ref.Kind = database.ByAsymmetricKey
-		}
-		p.header.Keys = append(p.header.Keys, ref)
-	}
-	return nil
+	return p.keys(append(db.Protectors(), list...)), nil
 }
 
 func (r *run) record(id int, change func(*model.Backup)) error {

@@ -200,6 +200,7 @@ func TestScanUnderLoad(t *testing.T) {
 	m := newMem(t)
 	cfg := memConfig(m)
 	cfg.CacheBytes = 100 * 4096 // small: most reads come from disk
+	cfg.LogPages = 50
 	db, err := tde.Create(ctx, cfg)
 	must(t, err)
 	c, err := db.Conn(ctx)

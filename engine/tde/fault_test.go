@@ -199,18 +199,25 @@ const faultKinds = fsys.OpOpen | fsys.OpRead | fsys.OpWrite | fsys.OpSync | fsys
 // Every operation of the file system fails once, or from then on; after reopening on a sound disk all acknowledged commits are there.
 func TestFaults(t *testing.T) {
 	for _, cache := range []int64{0, -1} {
-		t.Run(fmt.Sprintf("cache=%d", cache), func(t *testing.T) { faults(t, cache) })
+		t.Run(fmt.Sprintf("cache=%d", cache), func(t *testing.T) { faults(t, cache, 0) })
 	}
+	t.Run("short log", func(t *testing.T) { faults(t, 0, shortLog) })
 }
 
-func faults(t *testing.T, cache int64) {
+// shortLog makes every commit or two be copied back, beside the writer.
+const shortLog = 8
+
+func faults(t *testing.T, cache int64, logPages int) {
 	ctx := t.Context()
 	config := func(f fsys.FS) tde.Config {
 		cfg := memConfig(f)
-		cfg.CacheBytes = cache
+		cfg.CacheBytes, cfg.LogPages = cache, logPages
 		return cfg
 	}
 	kinds := faultKinds
+	if logPages > 0 {
+		kinds = fsys.OpWrite | fsys.OpSync | fsys.OpTruncate
+	}
 	if cache < 0 && !long() { // the other run covers the rest; without a cache there are more reads
 		kinds = fsys.OpRead
 	}
@@ -227,6 +234,9 @@ func faults(t *testing.T, cache int64) {
 		if cache < 0 {
 			step *= 2
 		}
+	}
+	if logPages > 0 && !long() {
+		step *= 4
 	}
 	parallel(t, count.Seen()/step, func(n int) error {
 		n *= step
@@ -316,13 +326,17 @@ func powerCuts(t *testing.T, normal bool) {
 			if seed > 0 {
 				c = fsys.Crash{Rand: rand.New(rand.NewPCG(uint64(points), uint64(seed))), Keep: 0.5 + 0.5*float64(seed%2), Torn: 0.5}
 			}
-			acked, tried := s.acked.Load(), s.tried.Load()
-			cuts = append(cuts, cut{m.CrashClone(c), acked, tried + 1, s.created.Load(), s.allowed(), fmt.Sprintf("cut %d before %v of %s, seed %d", points, op.Kind, op.Name, seed)})
+			acked := s.acked.Load() // before the disk is copied, and tried after it: writers go on, and so does the copying back
+			disk := m.CrashClone(c)
+			cuts = append(cuts, cut{disk, acked, s.tried.Load() + 1, s.created.Load(), s.allowed(), fmt.Sprintf("cut %d before %v of %s, seed %d", points, op.Kind, op.Name, seed)})
 		}
 		return nil
 	}
 	cfg := memConfig(fsys.NewFaulty(m, hook))
 	cfg.NormalSync = normal
+	if normal || long() {
+		cfg.LogPages = shortLog
+	}
 	cfg.ScanRate = 60 << 20 // one batch in a round: several rounds in a scan
 	must(t, s.tell(ctx, cfg))
 	t.Logf("%d points, %d disks", points, len(cuts))

@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 func killKeys() *fakeKeys { return &fakeKeys{} }
 
 func killConfig(path string) tde.Config {
-	return tde.Config{FS: fsys.OS{}, Path: path, ScanRate: 64 << 20, NormalSync: true}
+	return tde.Config{FS: fsys.OS{}, Path: path, ScanRate: 64 << 20, NormalSync: true, LogPages: 40}
 }
 
 // child writes and changes the encryption until it is killed. It prints the number of each commit after it was acknowledged.

@@ -87,13 +87,14 @@ func TestSnapshotAndRestore(t *testing.T) {
 func TestSnapshotUnderLoad(t *testing.T) {
 	ctx := t.Context()
 	m := newMem(t)
-	db, err := tde.Create(ctx, memConfig(m))
+	cfg := memConfig(m)
+	cfg.LogPages = 20
+	db, err := tde.Create(ctx, cfg)
 	must(t, err)
 	c, err := db.Conn(ctx)
 	must(t, err)
 	s := newStory()
 	must(t, s.load(c))
-	exec(t, c, "PRAGMA wal_autocheckpoint=20")
 	stop := make(chan struct{})
 	var wg sync.WaitGroup
 	wg.Go(func() {

@@ -41,7 +41,7 @@ func sections() []section {
 		{"connector", "unwraps and openings through the connector against bare HTTPS", benchConnector},
 		{"agent", "unwraps through the library and the agent against the connector alone", benchAgent},
 		{"seal", "keys created per second against fsync of the same disk", benchCreate},
-		{"storage", "encrypted databases against plain SQLite, by processor time", benchStorage},
+		{"storage", "encrypted databases against plain SQLite", benchStorage},
 		{"backup", "BACKUP and RESTORE of a database against a plain copy of its file", benchBackup},
 		{"sql", "the database server against PostgreSQL through database/sql", benchSQL},
 	}

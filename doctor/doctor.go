@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"time"
 
 	"latchkey/azure"
@@ -102,11 +103,48 @@ type walk struct {
 	plain   *secret.Bytes
 	alg     string
 	current *Hop
+	endsMu  sync.Mutex
+	ends    []keystore.Expiry // seen, and not yet told
 }
 
 // see adds a line of evidence to the hop under way.
 func (w *walk) see(format string, args ...any) {
 	w.current.Evidence = append(w.current.Evidence, fmt.Sprintf(format, args...))
+}
+
+// sawEnd takes what the client of vaults saw to end. It may come from another goroutine.
+func (w *walk) sawEnd(e keystore.Expiry) {
+	w.endsMu.Lock()
+	defer w.endsMu.Unlock()
+	if e.Kind != "token" && e.Kind != "key" && !e.NotAfter.IsZero() { // of the key the hop tells itself
+		w.ends = append(w.ends, e)
+	}
+}
+
+// soon is how long before an end it is worth a word.
+const soon = 30 * 24 * time.Hour
+
+// ending is when something ends, with a word where that is soon.
+func (w *walk) ending(kind string, at time.Time) string {
+	s := fmt.Sprintf("the %s ends %s", kind, at.UTC().Format(time.RFC3339))
+	switch left := at.Sub(w.clock.Now()); {
+	case left <= 0:
+		return s + ": IT HAS ENDED, renew it"
+	case left <= soon:
+		return fmt.Sprintf("%s: IN %d DAYS, renew it", s, int(left/(24*time.Hour)))
+	}
+	return s
+}
+
+// tellEnds adds what ends to the hop under way.
+func (w *walk) tellEnds() {
+	w.endsMu.Lock()
+	ends := w.ends
+	w.ends = nil
+	w.endsMu.Unlock()
+	for _, e := range ends {
+		w.see("%s", w.ending(e.Kind, e.NotAfter))
+	}
 }
 
 // errSkip is a hop that is not part of this walk.
@@ -129,6 +167,7 @@ func Walk(ctx context.Context, cfg Config) (*Report, error) {
 	})
 	defer w.opener.Close()
 	defer w.release()
+	w.opener.Watch(w.sawEnd)
 	hops := []struct {
 		name string
 		do   func(context.Context) error
@@ -258,6 +297,7 @@ func (w *walk) token(ctx context.Context) error {
 		return err
 	}
 	w.vault = v
+	w.tellEnds()
 	w.see("a token for %s until %s", v.Identity(), v.TokenExpires().UTC().Format(time.RFC3339))
 	if tenant, audience := v.TokenFor(); tenant != "" || audience != "" {
 		w.see("it names tenant %s, audience %s", tenant, audience)
@@ -283,7 +323,7 @@ func (w *walk) get(ctx context.Context) error {
 	w.see("%s", k.URI)
 	w.see("RSA-%d, thumbprint %s, enabled %v", k.Bits, t, k.Enabled)
 	if !k.Expires.IsZero() {
-		w.see("expires %s", k.Expires.Format(time.RFC3339))
+		w.see("%s", w.ending("key", k.Expires))
 	}
 	if !k.NotBefore.IsZero() {
 		w.see("not before %s", k.NotBefore.Format(time.RFC3339))

@@ -44,7 +44,7 @@ type Config struct {
 	Service bool
 	// Insecure permits to listen on TCP, where nobody knows who calls. For tests.
 	Insecure bool
-	// OnExpiry is told of everything that the connector sees to end: keys, certificates, client secrets whose end is configured. It must be quick. nil for nobody.
+	// OnExpiry takes over what the connector sees to end: keys, certificates, client secrets whose end is configured. It must be quick. nil leaves them to the connector's log.
 	OnExpiry func(keystore.Expiry)
 	// Metrics is where the connector's metrics are registered; nil for none.
 	Metrics prometheus.Registerer
@@ -273,7 +273,7 @@ func (d *daemon) provider(s *Settings) (ekm.Provider, error) {
 	return &owned{Provider: p, close: func() error { return errors.Join(opener.Close(), closeLog()) }}, nil
 }
 
-// watchExpiry is the opener's Watch, for two who look.
+// watchExpiry is the opener's Watch. Who takes ends over tells of them too: the connector then hears of tokens alone, so that nothing is told twice.
 func (d *daemon) watchExpiry(o *azure.Opener) func(func(keystore.Expiry)) {
 	if d.cfg.OnExpiry == nil {
 		return o.Watch
@@ -281,7 +281,9 @@ func (d *daemon) watchExpiry(o *azure.Opener) func(func(keystore.Expiry)) {
 	return func(f func(keystore.Expiry)) {
 		o.Watch(func(e keystore.Expiry) {
 			d.cfg.OnExpiry(e)
-			f(e)
+			if e.Kind == "token" {
+				f(e)
+			}
 		})
 	}
 }

@@ -66,6 +66,9 @@ func Main(ctx context.Context, env Env) int {
 		return exitDone
 	}
 	report(env.Stderr, err)
+	if e, ok := errors.AsType[*exit](err); ok {
+		return e.code
+	}
 	if _, ok := errors.AsType[*usageError](err); ok {
 		return exitUsage
 	}

@@ -19,7 +19,7 @@ import (
 const secretVariable = "LATCHKEY_CREDENTIAL_SECRET"
 
 func doctorCommand() *command {
-	var data, format, secretFile, mapFile, addresses string
+	var data, format, secretFile, mapFile, addresses, ends string
 	var cred ekm.Credential
 	var d doctor.Config
 	return &command{
@@ -41,6 +41,7 @@ certificate (docs/credentials.md). Without --identity it walks as the connector 
 			f.StringVar(&d.Settings.Authority, "authority", "", "the only token authority to trust, `https://HOST[:PORT]`; default Entra ID's well-known hosts")
 			f.StringVar(&d.Settings.CAFile, "ca-file", "", "`FILE` with the authorities of the certificates, PEM; default the system's")
 			f.StringVar(&d.Settings.Proxy, "proxy", "", "`URL` of an HTTP proxy, or direct; default what HTTPS_PROXY says")
+			f.StringVar(&ends, "ends", "", "`DATE`, YYYY-MM-DD, at which the client secret ends, if you know: no API tells")
 			f.StringVar(&addresses, "address", "", "comma-separated `HOST:PORT` list to try instead of what the name resolves to")
 			f.StringVar(&mapFile, "map", "", "`FILE` of the thumbprint map, checked for writing; registry for that of Windows")
 			f.DurationVar(&d.Timeout, "timeout", 15*time.Second, "`DURATION` that a hop may take")
@@ -52,6 +53,13 @@ certificate (docs/credentials.md). Without --identity it walks as the connector 
 			}
 			d.JSON, d.Clock = format == "json", c.Clock
 			d.Env = func(name string) string { v, _ := c.LookupEnv(name); return v }
+			if ends != "" {
+				at, err := time.Parse(time.DateOnly, ends)
+				if err != nil {
+					return usagef("--ends is not YYYY-MM-DD")
+				}
+				d.Settings.SecretExpires = at
+			}
 			if addresses != "" {
 				d.Settings.Addresses = strings.Split(addresses, ",")
 			}

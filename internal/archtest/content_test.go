@@ -143,6 +143,7 @@ func TestNoInsecureTLS(t *testing.T) {
 // exposes lists who may take a secret out of its wrapper, and what for.
 var exposes = map[string]string{
 	"app/alerts":                 "a webhook's secret and URL on their way into a sink",
+	"app/fleet":                  "gives a driver its password, compares a test value",
 	"app/admin":                  "hands a new client secret over, the one time that it is shown",
 	"app/cli":                    "hands a passphrase to the running server",
 	"app/install":                "keys of sealed files; the clients' secrets on their way into one",

@@ -29,7 +29,7 @@ var layout = []rule{
 	{"internal/localca", nil, "certificates for one directory; knows no part"},
 	{"internal/jwks", nil, "public keys of issuers, for vault/token and entra"},
 	{"internal/connectproxy", nil, "joins names to ports; knows no part"},
-	{"internal/gendocs", []string{"app/cli", "ekm/code", "akv", "vault/...", "engine/exec/feature"}, "writes the pages that come from the code"},
+	{"internal/gendocs", []string{"app/alerts", "app/cli", "connector", "connector/keymap", "ekm", "ekm/code", "monitor/...", "akv", "vault/...", "engine/exec/feature"}, "writes the pages that come from the code"},
 	{"internal/sbom", nil, "reads built files, imports nothing of ours"},
 	{"internal/bench", []string{"agent", "agent/peer", "app/...", "vault/...", "akv", "ekm", "ekm/code", "ekm/keystore", "keywrap", "entra", "connector/...", "azure", "engine/..."}, "measures whole parts"},
 

@@ -36,6 +36,7 @@ func pages() []page {
 	return []page{
 		{"docs/codes.md", writeCodes},
 		{"docs/commands.md", writeCommands},
+		{"docs/events.md", writeEvents},
 		{"docs/tsql.md", feature.Page},
 	}
 }

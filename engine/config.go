@@ -41,7 +41,9 @@ type Config struct {
 	ForceEncryption bool
 	Limits          server.Limits
 	Databases       Databases
-	Monitor         Monitor
+	// Memory bounds the process's memory, in bytes, as far as large values go: see package room. 0 is half of the machine's.
+	Memory  int64
+	Monitor Monitor
 	// RegisterWithin is how soon key stores that keep a list of who needs their keys hear of a change; 0 means 5 s.
 	RegisterWithin time.Duration
 }
@@ -60,6 +62,7 @@ type Admin struct {
 type Databases struct {
 	Connections, Unwraps, Opens               int
 	CacheBytes, TempBytes, ScanRate           int64
+	SpillBytes                                int64
 	RetryFirst, RetryMost, StartWait, BarWait time.Duration
 }
 

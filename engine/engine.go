@@ -23,6 +23,7 @@ import (
 	"latchkey/engine/exec"
 	"latchkey/engine/keystmt/keyview"
 	"latchkey/engine/keystmt/provider"
+	"latchkey/engine/room"
 	"latchkey/engine/server"
 	"latchkey/engine/servicekey"
 	"latchkey/engine/sessions"
@@ -49,6 +50,7 @@ type Engine struct {
 	runtime   *keyview.Server // what the catalogue and its views ask of the others
 	server    *server.Server
 	own       *exec.Server // for statements of the server itself
+	room      *room.Room
 	adminMade bool
 	closers   []func(context.Context) error // in the order of opening
 }
@@ -61,7 +63,7 @@ func Open(ctx context.Context, cfg Config) (_ *Engine, err error) {
 	if err := cfg.defaults(); err != nil {
 		return nil, err
 	}
-	e := &Engine{cfg: cfg}
+	e := &Engine{cfg: cfg, room: room.New(cfg.Memory, cfg.Clock)}
 	defer func() {
 		if err != nil {
 			stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), failedBound)
@@ -197,7 +199,7 @@ func (e *Engine) openDatabases(ctx context.Context) error {
 		FS: c.FS, Dir: filepath.Join(c.Dir, dataDir), System: filepath.Join(c.Dir, systemDir), Catalog: e.catalog, Service: e.key, Sessions: e.sessions,
 		Keys: e.keys, Clock: c.Clock, Log: e.log,
 		Connections: d.Connections, Unwraps: d.Unwraps, Opens: d.Opens, CacheBytes: d.CacheBytes, TempBytes: d.TempBytes, ScanRate: d.ScanRate,
-		RetryFirst: d.RetryFirst, RetryMost: d.RetryMost, StartWait: d.StartWait, BarWait: d.BarWait, Policy: e.policy(),
+		RetryFirst: d.RetryFirst, RetryMost: d.RetryMost, StartWait: d.StartWait, BarWait: d.BarWait, SpillBytes: d.SpillBytes, Room: e.room, Policy: e.policy(),
 	})
 	e.runtime.Databases = e.databases
 	e.closing(e.databases.Close)
@@ -217,7 +219,7 @@ func (e *Engine) openServer(ctx context.Context) error {
 	}
 	e.server = server.New(server.Config{
 		Catalog: e.catalog, Gate: gate, Sessions: e.sessions, Open: open,
-		TLS: e.cfg.TLS, ForceEncryption: e.cfg.ForceEncryption, Name: e.cfg.Name, Limits: e.cfg.Limits, Clock: e.cfg.Clock, Log: e.log,
+		TLS: e.cfg.TLS, ForceEncryption: e.cfg.ForceEncryption, Name: e.cfg.Name, Limits: e.cfg.Limits, Room: e.room, Clock: e.cfg.Clock, Log: e.log,
 	})
 	e.closing(e.server.Shutdown)
 	e.startRegistering(e.keys)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/ncruces/go-sqlite3"
 
+	"latchkey/engine/room"
 	"latchkey/engine/sqltype"
 	"latchkey/engine/sqltype/collation"
 )
@@ -28,6 +29,23 @@ func bind(s *sqlite3.Stmt, i int, t sqltype.Type, v sqltype.Value) error {
 	if err != nil {
 		return err
 	}
+	return BindRaw(s, i, r)
+}
+
+// BindRaw binds a raw value. A connection that has no memory for it gives message 701.
+func BindRaw(s *sqlite3.Stmt, i int, r Raw) (err error) {
+	defer func() {
+		switch p := recover().(type) {
+		case nil:
+		case error:
+			if !OutOfMemory(p) {
+				panic(p)
+			}
+			err = room.NoMemory()
+		default:
+			panic(p)
+		}
+	}()
 	switch r.Storage {
 	case Integer:
 		return s.BindInt64(i, r.I)
@@ -40,6 +58,9 @@ func bind(s *sqlite3.Stmt, i int, t sqltype.Type, v sqltype.Value) error {
 	}
 	return s.BindNull(i)
 }
+
+// OutOfMemory reports that a panic of the driver means that the connection has no memory: the driver does not export its error.
+func OutOfMemory(p error) bool { return p.Error() == "sqlite3: out of memory" }
 
 // Column reads column i (from 0) of the current row as a value of type t.
 func Column(s *sqlite3.Stmt, i int, t sqltype.Type) (sqltype.Value, error) {

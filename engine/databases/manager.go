@@ -15,7 +15,9 @@ import (
 	"latchkey/engine/catalog/model"
 	"latchkey/engine/catalog/protect"
 	"latchkey/engine/databases/memfs"
+	"latchkey/engine/databases/spill"
 	"latchkey/engine/databases/unwrap"
+	"latchkey/engine/room"
 	"latchkey/engine/sessions"
 	"latchkey/engine/tde"
 	"latchkey/internal/clock"
@@ -28,6 +30,7 @@ const (
 	DefaultUnwraps     = 8
 	DefaultCacheBytes  = 512 << 20
 	DefaultTempBytes   = 1 << 30
+	DefaultSpillBytes  = 8 << 30
 )
 
 // Config says what a Manager is made of. Catalog, Service, Sessions and Dir are required.
@@ -55,6 +58,11 @@ type Config struct {
 	CacheBytes int64
 	// TempBytes bounds what tempdb and all temporary tables may take in memory, in bytes; 0 means DefaultTempBytes.
 	TempBytes int64
+	// SpillBytes bounds what sorts and the like may put into temporary files on disk, of all databases together, in bytes; 0 means
+	// DefaultSpillBytes. Who wants more gets message 1105.
+	SpillBytes int64
+	// Room says when memory is short; nil never.
+	Room *room.Room
 	// ScanRate bounds encryption scans of one database, in bytes in a second; 0 means tde.DefaultScanRate, less than 0 no bound.
 	ScanRate int64
 	// RetryFirst and RetryMost are the least and the greatest wait between attempts to open what is RECOVERY_PENDING; 0 means 5 s and 2 min.
@@ -89,6 +97,9 @@ func (c *Config) defaults() {
 	if c.TempBytes <= 0 {
 		c.TempBytes = DefaultTempBytes
 	}
+	if c.SpillBytes <= 0 {
+		c.SpillBytes = DefaultSpillBytes
+	}
 	if c.CacheBytes <= 0 {
 		c.CacheBytes = DefaultCacheBytes
 	}
@@ -108,6 +119,7 @@ type Manager struct {
 	keys     *unwrap.Keys
 	canaries *unwrap.Keys // of checks, which wait for nobody who opens databases
 	memory   *memfs.FS    // of tempdb and of sessions' temporary tables
+	files    fsys.FS      // of the others, with a bound on temporary files
 	opens    chan struct{}
 
 	mu      sync.Mutex
@@ -129,7 +141,7 @@ func New(cfg Config) *Manager {
 	cfg.defaults()
 	ctx, cancel := context.WithCancel(context.Background())
 	return &Manager{
-		ctx: ctx, cancel: cancel, cfg: cfg, keys: unwrap.New(cfg.Keys, cfg.Unwraps), canaries: unwrap.New(cfg.Keys, cfg.Unwraps), memory: memfs.New(cfg.TempBytes), opens: make(chan struct{}, cfg.Opens),
+		ctx: ctx, cancel: cancel, cfg: cfg, keys: unwrap.New(cfg.Keys, cfg.Unwraps), canaries: unwrap.New(cfg.Keys, cfg.Unwraps), memory: memfs.New(cfg.TempBytes), files: spill.New(cfg.FS, cfg.SpillBytes), opens: make(chan struct{}, cfg.Opens),
 		entries: make(map[int]*entry), started: make(chan struct{}), retry: make(chan struct{}, 1),
 	}
 }

@@ -99,7 +99,7 @@ func (m *Manager) openHeld(ctx context.Context, e *entry) error {
 	if err := dropUnused(ctx, db, d); err != nil {
 		m.cfg.Log.Error("the kept log of a database, which no backup continues, stays", "database", d.Name, "err", err)
 	}
-	e.opened(pool.New(db, m.cfg.Connections), state)
+	e.opened(pool.New(db, m.cfg.Connections, m.cfg.Room), state)
 	seen.State = &state
 	m.observe(ctx, d, seen)
 	if before != nil {
@@ -184,7 +184,7 @@ func (m *Manager) config(e *entry, name string) tde.Config {
 	m.mu.Unlock()
 	const least, most = 2 << 20, 64 << 20
 	return tde.Config{
-		FS: m.cfg.FS, Path: e.path, Clock: m.cfg.Clock, ScanRate: m.cfg.ScanRate, Notify: m.notify(e, name),
+		FS: m.files, Path: e.path, Clock: m.cfg.Clock, ScanRate: m.cfg.ScanRate, Notify: m.notify(e, name),
 		CacheBytes: max(least, min(most, m.cfg.CacheBytes/int64(max(n, 1)))),
 	}
 }

@@ -79,7 +79,7 @@ func (m *Manager) make(ctx context.Context, e *entry, name string) error {
 	if err != nil {
 		return cannotCreate(e, err)
 	}
-	e.opened(pool.New(db, m.cfg.Connections), model.Online)
+	e.opened(pool.New(db, m.cfg.Connections, m.cfg.Room), model.Online)
 	return nil
 }
 

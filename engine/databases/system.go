@@ -44,7 +44,7 @@ func (m *Manager) openSystem(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("making tempdb: %w", err)
 	}
-	e.opened(pool.New(db, m.cfg.Connections), model.Online)
+	e.opened(pool.New(db, m.cfg.Connections, m.cfg.Room), model.Online)
 	m.put(e)
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"latchkey/engine/cell"
 	"latchkey/engine/fn"
+	"latchkey/engine/room"
 	"latchkey/engine/sqltype"
 )
 
@@ -90,6 +91,10 @@ func (c *Conn) scalar(ctx sqlite3.Context, args ...sqlite3.Value) {
 		c.fail(ctx, err)
 		return
 	}
+	if err := c.ask(values); err != nil {
+		c.fail(ctx, err)
+		return
+	}
 	v, err := s.call.Eval(c.ctx, c.env, values)
 	if err != nil {
 		if c.env.Settings.NoArithAbort && isArithmetic(err) {
@@ -102,9 +107,26 @@ func (c *Conn) scalar(ctx sqlite3.Context, args ...sqlite3.Value) {
 	c.result(ctx, s.call.Type, v)
 }
 
+// ask sees to it that there is room for what a call of large values makes of them: mostly something of their size.
+func (c *Conn) ask(values []sqltype.Value) error {
+	n := 0
+	for _, v := range values {
+		n += len(v.Text()) // of all kinds that have a size, bytes too
+	}
+	if err := c.hold(n); err != nil || n < room.Large {
+		return err
+	}
+	return room.Ask(c.ctx, min(n, room.Largest))
+}
+
 // barrier makes a panic in a function, a fault of ours, an error of the one statement. SQLite is in order: it waits for a result.
 func (c *Conn) barrier(ctx sqlite3.Context, s *site) {
 	if p := recover(); p != nil {
+		if err, ok := p.(error); ok && cell.OutOfMemory(err) {
+			c.swollen = true
+			c.fail(ctx, room.NoMemory())
+			return
+		}
 		c.fail(ctx, fmt.Errorf("panic in %s: %v\n%s", s.call.Spec, p, debug.Stack()))
 	}
 }
@@ -113,6 +135,10 @@ func (c *Conn) barrier(ctx sqlite3.Context, s *site) {
 func (c *Conn) result(ctx sqlite3.Context, t sqltype.Type, v sqltype.Value) {
 	r, err := cell.Encode(t, v)
 	if err != nil {
+		c.fail(ctx, err)
+		return
+	}
+	if err := c.hold(len(v.Text())); err != nil {
 		c.fail(ctx, err)
 		return
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ncruces/go-sqlite3"
 
+	"latchkey/engine/room"
 	"latchkey/engine/sqltype"
 )
 
@@ -111,8 +112,12 @@ func (c *Conn) typed(err error) error {
 	case sqlite3.FULL:
 		return fmt.Errorf("%w: %w", ErrFull, c.Conn.Err(err))
 	case sqlite3.TOOBIG:
+		if strings.HasSuffix(text, "string or blob too big") {
+			return room.TooLarge()
+		}
 		return fmt.Errorf("%w: %w", ErrTooBig, err)
 	case sqlite3.NOMEM:
+		c.swollen = true
 		return fmt.Errorf("%w: %w", ErrMemory, err)
 	case sqlite3.READONLY:
 		return fmt.Errorf("%w: %w", ErrReadOnly, err)

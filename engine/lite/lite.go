@@ -11,6 +11,7 @@ import (
 
 	"latchkey/engine/cell"
 	"latchkey/engine/fn"
+	"latchkey/engine/room"
 	"latchkey/engine/tde"
 )
 
@@ -29,17 +30,19 @@ type Conn struct {
 	kept     map[string]*kept // prepared, by text
 	tick     uint64
 	views    map[string]*view
+	swollen  bool              // see Swollen
+	place    func()            // of a connection with huge values: gives it back
 	attached map[string]string // name to URI
 }
 
 // Limits of a connection.
 const (
-	maxSQL    = 16 << 20  // bytes of a statement
-	maxValue  = 512 << 20 // bytes of a value or row
-	maxOps    = 5_000_000 // instructions of a compiled statement
-	maxIdle   = 64        // prepared statements that are kept
-	maxSites  = 1024      // calls that are kept parsed
-	maxTmp    = 65536     // pages of a temporary database: 256 MiB
+	maxSQL    = 16 << 20         // bytes of a statement
+	maxValue  = 2 * room.Largest // bytes of a value or row
+	maxOps    = 5_000_000        // instructions of a compiled statement
+	maxIdle   = 64               // prepared statements that are kept
+	maxSites  = 1024             // calls that are kept parsed
+	maxTmp    = 65536            // pages of a temporary database: 256 MiB
 	callFlags = sqlite3.INNOCUOUS | sqlite3.DETERMINISTIC
 )
 
@@ -71,6 +74,10 @@ func Open(ctx context.Context, c *tde.Conn) (*Conn, error) {
 
 // Close closes the connection and all that was made with it.
 func (c *Conn) Close() error {
+	if c.place != nil {
+		defer c.place() // its memory is gone only then
+		c.place = nil
+	}
 	c.Idle()
 	for _, s := range slices.Collect(c.Stmts()) {
 		_ = s.Close() // repeats the last error of the statement
@@ -100,6 +107,23 @@ func (c *Conn) Use(ctx context.Context, env *fn.Env) {
 
 // Idle ends Use: nothing is interrupted and functions have no session.
 func (c *Conn) Idle() { c.Use(context.Background(), nil) }
+
+// Swollen reports whether the connection has held so much that its memory, which it keeps, is worth more than it is: close it rather than
+// keep it idle.
+func (c *Conn) Swollen() bool { return c.swollen }
+
+// hold notes that the connection is about to hold a value of n bytes. A huge one takes a place among the connections that have such, for as
+// long as the connection lives.
+func (c *Conn) hold(n int) (err error) {
+	if n < room.Large {
+		return nil
+	}
+	c.swollen = true
+	if n >= room.Huge && c.place == nil {
+		c.place, err = room.Place(c.ctx)
+	}
+	return err
+}
 
 // Env is what Use gave.
 func (c *Conn) Env() *fn.Env { return c.env }

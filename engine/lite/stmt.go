@@ -6,6 +6,9 @@ import (
 	"strings"
 
 	"github.com/ncruces/go-sqlite3"
+
+	"latchkey/engine/cell"
+	"latchkey/engine/sqltype"
 )
 
 // Stmt is a prepared statement, for one goroutine, until Release.
@@ -31,7 +34,8 @@ type kept struct {
 var errOne = errors.New("not one statement of SQL")
 
 // Prepare takes a statement out of the cache or compiles it. SQL is one statement.
-func (c *Conn) Prepare(sql string) (*Stmt, error) {
+func (c *Conn) Prepare(sql string) (_ *Stmt, err error) {
+	defer noMemory(&err)
 	k := c.kept[sql]
 	if k != nil && !k.busy {
 		k.busy = true
@@ -59,6 +63,14 @@ func (c *Conn) Run(sql string) error {
 	err = s.Exec()
 	s.Release()
 	return err
+}
+
+// Bind gives parameter i (from 1) a value. A connection that has no memory for it gives message 701.
+func (s *Stmt) Bind(i int, t sqltype.Type, v sqltype.Value) error {
+	if err := s.conn.hold(len(v.Text())); err != nil {
+		return err
+	}
+	return cell.Bind(s.Stmt, i, t, v)
 }
 
 // Step goes to the next row; false at the end and after an error, which Err has.
@@ -94,7 +106,7 @@ func noMemory(err *error) {
 	switch p := recover().(type) {
 	case nil:
 	case error:
-		if p.Error() != "sqlite3: out of memory" { // the driver does not export it
+		if !cell.OutOfMemory(p) {
 			panic(p)
 		}
 		*err = fmt.Errorf("%w: %w", ErrMemory, p)

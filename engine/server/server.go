@@ -14,6 +14,7 @@ import (
 
 	"latchkey/engine/catalog"
 	"latchkey/engine/catalog/authn"
+	"latchkey/engine/room"
 	"latchkey/engine/sessions"
 	"latchkey/engine/tds/conn"
 	"latchkey/internal/clock"
@@ -70,8 +71,10 @@ type Config struct {
 	ForceEncryption bool
 	Name            string // of the server, in messages
 	Limits          Limits
-	Clock           clock.Clock  // nil means the machine's
-	Log             *slog.Logger // the error log; nil discards
+	// Room is what statements ask before they make large values; nil has room for all.
+	Room  *room.Room
+	Clock clock.Clock  // nil means the machine's
+	Log   *slog.Logger // the error log; nil discards
 }
 
 // Server serves TDS clients. It is safe for concurrent use.
@@ -176,7 +179,7 @@ func (s *Server) accept(socket net.Conn) {
 		s.turnedAway(from, socket, err.Error())
 		return
 	}
-	ctx, cancel := context.WithCancelCause(sessions.With(s.ctx, spid))
+	ctx, cancel := context.WithCancelCause(sessions.With(room.With(s.ctx, s.cfg.Room), spid))
 	c := &client{s: s, socket: socket, from: from, spid: spid, cancel: cancel, waiting: true}
 	if why := s.admit(c); why != "" {
 		cancel(errOver)

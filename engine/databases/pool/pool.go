@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"latchkey/engine/lite"
+	"latchkey/engine/room"
 	"latchkey/engine/tde"
 )
 
@@ -18,6 +19,7 @@ type Pool struct {
 	DB    *tde.DB
 	slots chan struct{} // one for each connection that is out
 	turn  chan struct{} // of the one that writes
+	room  *room.Room
 
 	mu     sync.Mutex
 	idle   []*lite.Conn // the last one used is the last
@@ -25,9 +27,10 @@ type Pool struct {
 	closed bool
 }
 
-// New makes an empty one that lends at most so many connections at once.
-func New(db *tde.DB, bound int) *Pool {
-	return &Pool{DB: db, slots: make(chan struct{}, bound), turn: make(chan struct{}, 1)}
+// New makes an empty one that lends at most so many connections at once. While r is tight, or after large values, those that come back are
+// not kept: a connection gives no memory back that it once had. r may be nil.
+func New(db *tde.DB, bound int, r *room.Room) *Pool {
+	return &Pool{DB: db, room: r, slots: make(chan struct{}, bound), turn: make(chan struct{}, 1)}
 }
 
 // Get lends a connection, waiting until one is there or ctx ends.
@@ -69,7 +72,7 @@ func (p *Pool) Put(c *lite.Conn, sound bool) {
 	if sound && !c.GetAutocommit() {
 		sound = c.Exec("ROLLBACK") == nil
 	}
-	if sound && p.keep(c) {
+	if sound && !c.Swollen() && !p.room.Tight() && p.keep(c) {
 		return
 	}
 	_ = c.Close()

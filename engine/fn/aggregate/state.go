@@ -7,6 +7,7 @@ import (
 
 	"latchkey/engine/cell"
 	"latchkey/engine/fn/def"
+	"latchkey/engine/room"
 	"latchkey/engine/sqltype"
 	"latchkey/engine/sqltype/collation"
 	"latchkey/engine/sqltype/convert"
@@ -247,9 +248,6 @@ type joined struct {
 	size        int
 }
 
-// maxJoined bounds a result of a max type in bytes.
-const maxJoined = 256 << 20
-
 // Add appends a value; NULL does not count.
 func (j *joined) Add(args []sqltype.Value) error {
 	if args[0].IsNull() {
@@ -274,8 +272,8 @@ func (j *joined) Add(args []sqltype.Value) error {
 		if j.size > j.t.Length {
 			return def.Errorf(9829)
 		}
-	} else if j.b.Len() > maxJoined {
-		return def.Errorf(9829)
+	} else if j.b.Len() > room.Largest {
+		return room.TooLarge()
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"latchkey/engine/cell"
 	"latchkey/engine/fn/def"
 	"latchkey/engine/fn/like"
+	"latchkey/engine/room"
 	"latchkey/engine/sqltype"
 	"latchkey/engine/sqltype/arith"
 	"latchkey/engine/sqltype/collation"
@@ -116,6 +117,14 @@ func bindBinary(sign string, op arith.Op, args []def.Arg) (def.Bound, error) {
 	bound := def.Bound{Type: t, Eval: func(_ context.Context, _ *def.Env, v []sqltype.Value) (sqltype.Value, error) {
 		return arith.Apply(op, v[0], v[1], x)
 	}}
+	if op == arith.Add && t.Length == sqltype.Max && (t.Kind.IsText() || t.Kind.IsBinary()) {
+		bound.Eval = func(ctx context.Context, _ *def.Env, v []sqltype.Value) (sqltype.Value, error) {
+			if err := room.Ask(ctx, len(v[0].Text())+len(v[1].Text())); err != nil {
+				return sqltype.NullValue, err
+			}
+			return arith.Apply(op, v[0], v[1], x)
+		}
+	}
 	if op <= arith.Sub && t.Kind.IsInteger() && a.Kind.IsInteger() && b.Kind.IsInteger() {
 		bound.Eval = addInts(t.Kind, op == arith.Sub)
 	}

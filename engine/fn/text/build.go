@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"latchkey/engine/fn/def"
+	"latchkey/engine/room"
 	"latchkey/engine/sqltype"
 	"latchkey/engine/sqltype/convert"
 	"latchkey/engine/sqltype/wtf8"
@@ -40,7 +41,7 @@ func bindReplicate(args []def.Arg) (def.Bound, error) {
 		return def.Bound{}, err
 	}
 	out := def.Longest(t)
-	return def.Bound{Type: nullable(out), Want: want, Eval: func(_ context.Context, _ *def.Env, a []sqltype.Value) (sqltype.Value, error) {
+	return def.Bound{Type: nullable(out), Want: want, Eval: func(ctx context.Context, _ *def.Env, a []sqltype.Value) (sqltype.Value, error) {
 		s, n := a[0].Text(), a[1].Int()
 		switch {
 		case n < 0:
@@ -49,8 +50,11 @@ func bindReplicate(args []def.Arg) (def.Bound, error) {
 			return def.Text(out, ""), nil
 		case out.Length != sqltype.Max:
 			n = min(n, int64(out.Length))
-		case n > int64(maxText/len(s)):
-			return sqltype.NullValue, tooLong()
+		case n > int64(room.Largest/len(s)):
+			return sqltype.NullValue, room.TooLarge()
+		}
+		if err := room.Ask(ctx, len(s)*int(n)); err != nil {
+			return sqltype.NullValue, err
 		}
 		return fit(out, strings.Repeat(s, int(n))), nil
 	}}, nil
@@ -88,13 +92,13 @@ func concatType(name string, args []def.Arg, between int) (out sqltype.Type, wan
 
 func bindConcat(args []def.Arg) (def.Bound, error) {
 	out, want, err := concatType("concat", args, 0)
-	return def.Bound{Type: out, Want: want, NullIn: true, Eval: func(_ context.Context, _ *def.Env, a []sqltype.Value) (sqltype.Value, error) {
+	return def.Bound{Type: out, Want: want, NullIn: true, Eval: func(ctx context.Context, _ *def.Env, a []sqltype.Value) (sqltype.Value, error) {
 		n := 0
 		for _, v := range a {
 			n += len(v.Text())
 		}
-		if n > maxText {
-			return sqltype.NullValue, tooLong()
+		if err := room.Ask(ctx, n); err != nil {
+			return sqltype.NullValue, err
 		}
 		b := make([]byte, 0, n)
 		for _, v := range a {
@@ -129,23 +133,26 @@ func bindConcatWS(args []def.Arg) (def.Bound, error) {
 		}
 	}
 	want = append([]sqltype.Type{def.Wide(sep)}, want...)
-	return def.Bound{Type: out, Want: want, NullIn: true, Eval: func(_ context.Context, _ *def.Env, a []sqltype.Value) (sqltype.Value, error) {
-		var b strings.Builder
+	return def.Bound{Type: out, Want: want, NullIn: true, Eval: func(ctx context.Context, _ *def.Env, a []sqltype.Value) (sqltype.Value, error) {
+		b := build(ctx, out)
 		some := false
 		for _, v := range a[1:] {
 			if v.IsNull() {
 				continue
 			}
+			var err error
 			if some {
-				b.WriteString(a[0].Text())
+				_, err = b.add(a[0].Text())
 			}
 			some = true
-			b.WriteString(v.Text())
-			if b.Len() > maxText {
-				return sqltype.NullValue, tooLong()
+			if err == nil {
+				_, err = b.add(v.Text())
+			}
+			if err != nil {
+				return sqltype.NullValue, err
 			}
 		}
-		return fit(out, joined(b.String())), nil
+		return fit(out, joined(b.text())), nil
 	}}, err
 }
 
@@ -242,11 +249,18 @@ func bindStringEscape(args []def.Arg) (def.Bound, error) {
 	if err := def.Implicit("string_escape", args, want); err != nil {
 		return def.Bound{}, err
 	}
-	return def.Bound{Type: sqltype.Sized(sqltype.NVarChar, sqltype.Max), Want: want, Eval: func(_ context.Context, _ *def.Env, a []sqltype.Value) (sqltype.Value, error) {
+	return def.Bound{Type: sqltype.Sized(sqltype.NVarChar, sqltype.Max), Want: want, Eval: func(ctx context.Context, _ *def.Env, a []sqltype.Value) (sqltype.Value, error) {
 		if !strings.EqualFold(strings.TrimSpace(a[1].Text()), "json") {
 			return sqltype.NullValue, &sqltype.Error{Number: 13622, Level: 16, State: 1, Message: "An invalid value was specified for argument 2."}
 		}
-		return sqltype.NewText(sqltype.NVarChar, EscapeJSON(a[0].Text())), nil
+		if err := room.Ask(ctx, min(2*len(a[0].Text()), room.Largest)); err != nil {
+			return sqltype.NullValue, err
+		}
+		out := EscapeJSON(a[0].Text())
+		if len(out) > room.Largest {
+			return sqltype.NullValue, room.TooLarge()
+		}
+		return sqltype.NewText(sqltype.NVarChar, out), nil
 	}}, nil
 }
 

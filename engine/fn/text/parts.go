@@ -4,8 +4,10 @@ import (
 	"context"
 	"strings"
 	"unicode"
+	"unsafe"
 
 	"latchkey/engine/fn/def"
+	"latchkey/engine/room"
 	"latchkey/engine/sqltype"
 	"latchkey/engine/sqltype/wtf8"
 )
@@ -280,7 +282,7 @@ func bindStuff(args []def.Arg) (def.Bound, error) {
 		return def.Bound{}, err
 	}
 	out := wider(t, with)
-	return def.Bound{Type: nullable(out), NullIn: true, Want: want, Eval: func(_ context.Context, _ *def.Env, a []sqltype.Value) (sqltype.Value, error) {
+	return def.Bound{Type: nullable(out), NullIn: true, Want: want, Eval: func(ctx context.Context, _ *def.Env, a []sqltype.Value) (sqltype.Value, error) {
 		if a[0].IsNull() || a[1].IsNull() || a[2].IsNull() {
 			return sqltype.NullValue, nil
 		}
@@ -288,6 +290,9 @@ func bindStuff(args []def.Arg) (def.Bound, error) {
 		start, n := a[1].Int(), a[2].Int()
 		if start <= 0 || n < 0 || start > int64(units(t, s)) {
 			return sqltype.NullValue, nil
+		}
+		if err := room.Ask(ctx, len(s)+len(a[3].Text())); err != nil {
+			return sqltype.NullValue, err
 		}
 		head, tail := split(t, s, int(start-1))
 		_, tail = split(t, tail, int(min(n, 1<<31)))
@@ -333,37 +338,74 @@ func bindReplace(args []def.Arg) (def.Bound, error) {
 	}
 	out = def.Longest(out)
 	f := newFinder(args[0].Type, args[1].Type)
-	return def.Bound{Type: out, Want: want, Eval: func(_ context.Context, _ *def.Env, a []sqltype.Value) (sqltype.Value, error) {
+	return def.Bound{Type: out, Want: want, Eval: func(ctx context.Context, _ *def.Env, a []sqltype.Value) (sqltype.Value, error) {
 		s, with := a[0].Text(), a[2].Text()
 		find := f.of(a[1].Text())
-		var b strings.Builder
-		at := 0
-		for {
+		b := build(ctx, out)
+		at, more := 0, true
+		for n := 0; more; n++ {
 			start, end := find.Find(s, at)
 			if start < 0 {
 				break
 			}
-			b.WriteString(s[at:start])
-			b.WriteString(with)
-			at = end
-			if b.Len() > maxText {
-				return sqltype.NullValue, tooLong()
+			if n&0xfff == 0 && ctx.Err() != nil {
+				return sqltype.NullValue, ctx.Err()
 			}
+			_, err := b.add(s[at:start])
+			if err == nil {
+				more, err = b.add(with)
+			}
+			if err != nil {
+				return sqltype.NullValue, err
+			}
+			at = end
 		}
 		if at == 0 {
 			return fit(out, s), nil
 		}
-		b.WriteString(s[at:])
-		return fit(out, b.String()), nil
+		if more {
+			if _, err := b.add(s[at:]); err != nil {
+				return sqltype.NullValue, err
+			}
+		}
+		return fit(out, b.text()), nil
 	}}, nil
 }
 
-// maxText bounds what functions make, in bytes.
-const maxText = 256 << 20
-
-func tooLong() error {
-	return &sqltype.Error{Number: 701, Level: 17, State: 123, Message: "There is insufficient system memory in resource pool 'default' to run this query."}
+// building is a text that grows, asking for room.
+type building struct {
+	ctx   context.Context //nolint:containedctx // for as long as the function that makes it
+	limit int             // bytes behind which nothing is wanted any more
+	b     []byte
 }
+
+// build begins a text of type t.
+func build(ctx context.Context, t sqltype.Type) *building {
+	limit := room.Largest
+	if t.Length != sqltype.Max {
+		limit = 4 * (t.Length + 1) // bytes of a character; the rest is cut off
+	}
+	return &building{ctx: ctx, limit: limit}
+}
+
+// add appends and reports whether more is wanted.
+func (b *building) add(s string) (more bool, err error) {
+	n := len(b.b) + len(s)
+	if n > cap(b.b) {
+		grown := max(n, 2*len(b.b))
+		if n <= room.Largest {
+			grown = min(grown, room.Largest)
+		}
+		if err := room.Ask(b.ctx, grown); err != nil {
+			return false, err
+		}
+		b.b = append(make([]byte, 0, grown), b.b...)
+	}
+	b.b = append(b.b, s...)
+	return len(b.b) < b.limit || b.limit == room.Largest, nil
+}
+
+func (b *building) text() string { return unsafe.String(unsafe.SliceData(b.b), len(b.b)) } // it is not written to any more
 
 func bindTranslate(args []def.Arg) (def.Bound, error) {
 	want, err := textArgs("translate", args)
@@ -376,7 +418,7 @@ func bindTranslate(args []def.Arg) (def.Bound, error) {
 		out.Kind = sqltype.NVarChar
 	}
 	f := newFinder(args[0].Type, args[1].Type)
-	return def.Bound{Type: out, Want: want, Eval: func(_ context.Context, _ *def.Env, a []sqltype.Value) (sqltype.Value, error) {
+	return def.Bound{Type: out, Want: want, Eval: func(ctx context.Context, _ *def.Env, a []sqltype.Value) (sqltype.Value, error) {
 		set := f.of(a[1].Text())
 		var to []string
 		for s := a[2].Text(); s != ""; {
@@ -388,17 +430,19 @@ func bindTranslate(args []def.Arg) (def.Bound, error) {
 		if len(to) != set.Len() {
 			return sqltype.NullValue, def.Errorf(9828)
 		}
-		var b strings.Builder
+		b := build(ctx, out)
 		for s := a[0].Text(); s != ""; {
 			r, n := wtf8.Next(s)
 			n = max(n, 1)
+			part := s[:n]
 			if i := set.Index(r); i >= 0 {
-				b.WriteString(to[i])
-			} else {
-				b.WriteString(s[:n])
+				part = to[i]
+			}
+			if _, err := b.add(part); err != nil {
+				return sqltype.NullValue, err
 			}
 			s = s[n:]
 		}
-		return fit(out, b.String()), nil
+		return fit(out, b.text()), nil
 	}}, nil
 }

@@ -111,6 +111,11 @@ func (r *Reply) send(n int, last tds.Status) error {
 	room := r.c.size - tds.HeaderSize
 	r.out = r.out[:0]
 	for at := 0; at < n || at == 0; at += room {
+		if len(r.out) >= maxOut { // a huge row is not there twice
+			if err := r.write(); err != nil {
+				return err
+			}
+		}
 		part := r.buf[at:min(at+room, n)]
 		h := tds.Header{Type: tds.PacketReply, Length: len(part) + tds.HeaderSize, SPID: r.c.cfg.SPID, ID: r.id}
 		if at+room >= n {
@@ -120,12 +125,21 @@ func (r *Reply) send(n int, last tds.Status) error {
 		r.out = append(h.Append(r.out), part...)
 	}
 	r.buf = r.buf[:copy(r.buf, r.buf[n:])]
+	return r.write()
+}
+
+// maxOut is when packets that were made are written, in bytes.
+const maxOut = 256 << 10
+
+// write writes the packets that were made.
+func (r *Reply) write() error {
 	if r.err = r.bound(); r.err != nil {
 		return r.err
 	}
 	if _, err := r.c.stream.Write(r.out); err != nil {
 		r.err = fmt.Errorf("writing a reply: %w", err)
 	}
+	r.out = r.out[:0]
 	return r.err
 }
 

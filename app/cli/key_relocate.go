@@ -15,6 +15,7 @@ import (
 	"latchkey/connector/relocate"
 	"latchkey/doctor"
 	"latchkey/ekm"
+	"latchkey/internal/secret"
 	"latchkey/ops/runbook"
 )
 
@@ -41,7 +42,7 @@ run or not; one that runs sees the change at its next look. Exit code 1 if a key
 
 The map is that of --engine-config (the file of latchkey engine), of --agent-config (that of latchkey agent), of a running latchkey up (--data), or --map: a
 file, or registry for that of Windows. --to is the new vault: a name, host or URL, as in the IDENTITY of a credential. The SECRET of the server's credential
-is read from --secret-file, standard input with "-", or $LATCHKEY_CREDENTIAL_SECRET; with --data it is that of the running server. How the
+is read from --secret-file, standard input with "-", $LATCHKEY_CREDENTIAL_SECRET or $LATCHKEY_EKM_SECRET; with --data it is that of the running server. How the
 vault is reached is what the configuration says, or --proxy, --ca-file, --authority and --address.
 
 Next: ALTER CREDENTIAL with the new vault as IDENTITY. Then databases open by themselves.`,
@@ -154,6 +155,10 @@ func (c *call) relocate(ctx context.Context, r relocateFlags) (err error) {
 	if r.cred.Secret.Len() == 0 {
 		if r.cred.Secret, err = c.credentialSecret(r.secretFile); err != nil {
 			return err
+		}
+		if v, ok := c.LookupEnv("LATCHKEY_EKM_SECRET"); ok && v != "" && r.cred.Secret.Len() == 0 {
+			_ = c.Unsetenv("LATCHKEY_EKM_SECRET") // it stays readable for this process alone otherwise
+			r.cred.Secret = secret.FromString(v)
 		}
 	}
 	defer r.cred.Secret.Destroy()

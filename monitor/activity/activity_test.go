@@ -53,6 +53,48 @@ func TestLog(t *testing.T) {
 	}
 }
 
+// Who follows the log gets every record once, in order, from memory or from the files; where some are gone, the first number shows it.
+func TestAfter(t *testing.T) {
+	mem := fsys.NewMem()
+	l, err := activity.Open(activity.Config{FS: mem, Dir: "/log", MaxBytes: 1500, Files: 3, Recent: 5})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := l.After(0, 10); err != nil || len(got) != 0 || l.Last() != 0 {
+		t.Error(got, err)
+	}
+	for range 100 {
+		if _, err := l.Add(activity.Record{Time: at, Event: "e"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	first, err := l.After(0, 1)
+	if err != nil || len(first) != 1 || first[0].Seq < 2 {
+		t.Fatal(first, err)
+	}
+	for seq := first[0].Seq; seq < 100; {
+		got, err := l.After(seq, 7)
+		if err != nil || len(got) == 0 || len(got) > 7 {
+			t.Fatal(seq, got, err)
+		}
+		for _, r := range got {
+			if seq++; r.Seq != seq {
+				t.Fatalf("%d, want %d", r.Seq, seq)
+			}
+		}
+	}
+	if got, err := l.After(100, 7); err != nil || len(got) != 0 {
+		t.Error(got, err)
+	}
+	if got, err := l.After(1000, 7); err != nil || len(got) != 0 {
+		t.Error(got, err)
+	}
+	again := open(t, mem)
+	if again.Opened() != 100 || again.Last() != 100 {
+		t.Error(again.Opened(), again.Last())
+	}
+}
+
 // A line that a crash cut off goes; others that do not read are not shown.
 func TestTornLine(t *testing.T) {
 	mem := fsys.NewMem()

@@ -32,7 +32,7 @@ type line struct {
 const batch = 100
 
 // permanentTries is how often a refused message is tried: a receiver that is being set up refuses too.
-const permanentTries = 10
+const permanentTries = 5
 
 func (l *line) run(ctx context.Context) {
 	cfg := &l.h.cfg

@@ -115,7 +115,18 @@ func (m *Machine) Check(now time.Time, r Result) []Event {
 	return nil
 }
 
+// setBack is a clock that was set back: what lies ahead of now begins now, so that a refusal is confirmed as late as ever and not when the clock has come
+// that far again.
+func (m *Machine) setBack(now time.Time) {
+	for _, t := range []*time.Time{&m.s.Since, &m.s.Outage, &m.s.FirstAt, &m.s.ClosedAt} {
+		if t.After(now) {
+			*t = now
+		}
+	}
+}
+
 func (m *Machine) remember(now time.Time, r Result) {
+	m.setBack(now)
 	m.s.Last, m.s.LastAt = r, now
 	if r.Cause != NoAnswer && !m.s.Outage.IsZero() && !m.s.State.Serves() {
 		m.s.ClosedAt = m.s.ClosedAt.Add(now.Sub(m.s.Outage))

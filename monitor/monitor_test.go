@@ -243,3 +243,67 @@ func TestNoWindowHealsForEver(t *testing.T) {
 		t.Errorf("state %s, events %v", machine.Status().State, events)
 	}
 }
+
+// A clock that is set back, or forward, as after a suspended machine's resume, delays no close and makes none: it takes as many refusals as ever.
+func TestClockJumps(t *testing.T) {
+	no := monitor.Result{Cause: monitor.MissingPermissions}
+	t.Run("back while suspected", func(t *testing.T) {
+		m := monitor.New(profile, start)
+		m.Check(start, no)
+		now := start.Add(-9 * time.Hour)
+		for i := range 4 {
+			m.Check(now.Add(time.Duration(i)*profile.Retry), no)
+		}
+		if s := m.Status().State; s != monitor.Inaccessible {
+			t.Errorf("after %d refusals over %s it is %s", 5, 3*profile.Retry, s)
+		}
+	})
+	t.Run("nine hours at once while online", func(t *testing.T) {
+		m := monitor.New(profile, start)
+		m.Check(start, monitor.Result{})
+		if events := m.Check(start.Add(9*time.Hour), no); len(events) != 0 || m.Status().State != monitor.Suspect {
+			t.Errorf("%s after the first refusal", m.Status().State)
+		}
+	})
+	t.Run("nine hours at once while suspected", func(t *testing.T) {
+		m := monitor.New(profile, start)
+		m.Check(start, no)
+		m.Check(start.Add(9*time.Hour), no) // the second of three
+		if s := m.Status().State; s != monitor.Suspect {
+			t.Errorf("%s after %d refusals", s, 2)
+		}
+		if m.Check(start.Add(9*time.Hour+profile.Retry), monitor.Result{}); m.Status().State != monitor.Online {
+			t.Error(m.Status().State)
+		}
+	})
+	t.Run("nine hours at once in the window", func(t *testing.T) {
+		p, err := monitor.Find("azure-2019")
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := monitor.New(p, start)
+		m.Revoke(start, no)
+		// The eight hours are hours of the clock, as documented: nobody's key was there in time. One event tells it.
+		events := m.Check(start.Add(9*time.Hour), monitor.Result{})
+		if len(events) != 1 || m.Status().State != monitor.NeedsRevalidation {
+			t.Errorf("%s, %d events", m.Status().State, len(events))
+		}
+	})
+	t.Run("nine hours at once in an outage", func(t *testing.T) {
+		p, _ := monitor.Find("azure-2019")
+		m := monitor.New(p, start)
+		m.Failed(start, monitor.Result{Cause: monitor.NoAnswer})
+		if events := m.Check(start.Add(9*time.Hour), monitor.Result{}); len(events) != 1 || m.Status().State != monitor.Online {
+			t.Errorf("%s, %v", m.Status().State, events)
+		}
+	})
+	t.Run("back in the window", func(t *testing.T) {
+		m := monitor.New(profile, start)
+		m.Revoke(start, no)
+		m.Check(start.Add(-9*time.Hour), no)
+		m.Check(start.Add(-9*time.Hour).Add(profile.Window+time.Second), no)
+		if s := m.Status().State; s != monitor.NeedsRevalidation {
+			t.Errorf("%s: the window does not end", s)
+		}
+	})
+}

@@ -3,6 +3,7 @@ package watch
 import (
 	"context"
 	"slices"
+	"sync"
 	"time"
 
 	"latchkey/monitor"
@@ -38,7 +39,7 @@ func (w *Watch) round(ctx context.Context) time.Duration {
 		if g.busy {
 			continue
 		}
-		if wait := g.due.Sub(now); wait > 0 {
+		if wait := g.due.Sub(now); wait > 0 && wait <= 2*w.cfg.Profile.Poll { // more is a clock that was set back
 			next = min(next, wait)
 			continue
 		}
@@ -139,8 +140,8 @@ func (w *Watch) check(ctx context.Context, g *group, members []*machine) {
 	}
 	for i, m := range members {
 		w.pass(m, events[i])
-		w.settle(ctx, m, r)
 	}
+	w.settleAll(ctx, members, r)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	wait := w.cfg.Profile.Poll
@@ -163,6 +164,24 @@ func (w *Watch) ask(ctx context.Context, s Subject) monitor.Result {
 		w.cfg.Observe(s, r, w.cfg.Clock.Now().Sub(began))
 	}
 	return r
+}
+
+// settlesAtOnce bounds the subjects of one key that are closed or opened at the same time. One that does not let itself be closed, because somebody
+// uses it still, must not keep the others open.
+const settlesAtOnce = 32
+
+// settleAll makes subjects what their machines say.
+func (w *Watch) settleAll(ctx context.Context, members []*machine, r monitor.Result) {
+	var all sync.WaitGroup
+	slots := make(chan struct{}, settlesAtOnce)
+	for _, m := range members {
+		slots <- struct{}{}
+		all.Go(func() {
+			defer func() { <-slots }()
+			w.settle(ctx, m, r)
+		})
+	}
+	all.Wait()
 }
 
 // settle makes a subject what its machine says.

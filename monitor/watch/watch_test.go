@@ -30,6 +30,7 @@ type target struct {
 	now    int
 	most   int
 	hold   chan struct{}
+	stuck  map[string]chan struct{} // subjects that do not let themselves be closed
 	did    []string
 }
 
@@ -71,6 +72,12 @@ func (t *target) Check(ctx context.Context, s watch.Subject) monitor.Result {
 }
 
 func (t *target) Close(_ context.Context, s watch.Subject, why monitor.Result) error {
+	t.mu.Lock()
+	stuck := t.stuck[s.ID]
+	t.mu.Unlock()
+	if stuck != nil {
+		<-stuck
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.open[s.ID] = false
@@ -304,6 +311,54 @@ func TestBounds(t *testing.T) {
 		if n != 1 {
 			t.Errorf("%s was checked %d times", k, n)
 		}
+	}
+}
+
+// One that does not let itself be closed keeps no other one of its key open.
+func TestOneThatHangsKeepsNoOtherOpen(t *testing.T) {
+	tg := newTarget()
+	for i := range 200 {
+		n := fmt.Sprint("db", i)
+		tg.open[n], tg.keys[n] = true, "k"
+	}
+	stuck := make(chan struct{})
+	tg.stuck = map[string]chan struct{}{"db0": stuck, "db99": stuck}
+	r := run(t, tg, fsys.NewMem(), clock.NewFake(start), profile)
+	r.until("it is known", func() bool { return r.state("db199") == monitor.Online })
+	tg.say("k", refused)
+	closed := func() (n int) {
+		tg.mu.Lock()
+		defer tg.mu.Unlock()
+		for _, open := range tg.open {
+			if !open {
+				n++
+			}
+		}
+		return n
+	}
+	r.until("the others are closed", func() bool { return closed() == 198 })
+	close(stuck)
+	r.until("all are closed", func() bool { return closed() == 200 })
+	tg.mu.Lock()
+	checks := tg.checks["k"]
+	tg.mu.Unlock()
+	if checks > 10 {
+		t.Errorf("200 databases of one key took %d checks", checks)
+	}
+	tg.say("k", monitor.Result{})
+	r.until("all are open", func() bool { return closed() == 0 })
+}
+
+// A clock that is set back does not put checks off.
+func TestClockSetBack(t *testing.T) {
+	tg := newTarget("a")
+	r := run(t, tg, fsys.NewMem(), clock.NewFake(start), profile)
+	r.until("it is known", r.is("a", monitor.Online))
+	r.clock.Set(start.Add(-9 * time.Hour))
+	r.Wake()
+	tg.say("k", refused)
+	if took := r.until("it is closed", r.is("a", monitor.Inaccessible)); took > r.Bound() {
+		t.Errorf("it took %s, bound %s", took, r.Bound())
 	}
 }
 

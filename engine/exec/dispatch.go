@@ -100,7 +100,10 @@ func (s *Session) Run(ctx context.Context, f *scope.Frame, st ast.Statement) (fl
 		return flow.Signal{}, s.dbcc(ctx, f, st)
 	case *ast.Kill:
 		return flow.Signal{}, s.kill(ctx, f, st)
-	case *ast.Checkpoint:
+	case *ast.Checkpoint: // the log is copied back by itself
+		if !s.actor.Perm().Database("CHECKPOINT") {
+			return flow.Signal{}, raise.New(262, "CHECKPOINT", s.actor.Database)
+		}
 		return flow.Signal{}, s.answer.Complete(st, false, 0)
 	case *ast.Unsupported:
 		return flow.Signal{}, raise.Unsupported(st.Feature)

@@ -333,3 +333,20 @@ func BenchmarkPointSelect(b *testing.B) {
 		}
 	}
 }
+
+// A batch may declare very many variables: what it costs grows with their number and not with its square.
+func TestManyVariables(t *testing.T) {
+	c := start(t).one()
+	const n = 30000
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "DECLARE @v%d int = %d;\n", i, i)
+	}
+	var last int
+	if err := c.QueryRowContext(t.Context(), b.String()+"DECLARE @t TABLE (a int); INSERT @t VALUES (@v29999); SELECT a FROM @t").Scan(&last); err != nil || last != n-1 {
+		t.Fatal(last, err)
+	}
+	if _, err := c.ExecContext(t.Context(), b.String()+"DECLARE @V7 int"); number(err) != 134 {
+		t.Error("a variable that is declared twice:", err)
+	}
+}

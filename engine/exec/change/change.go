@@ -110,15 +110,22 @@ func (s *Changer) Execute(ctx context.Context, f *scope.Frame, st ast.Statement,
 	return s.Answer.Complete(st, !truncate, r.Rows)
 }
 
-// touchVariables makes the table variables that a statement names, before the connection is borrowed for it.
+// touchVariables makes the table variables of a scope, before the connection is borrowed for a statement that may name them.
 func (s *Changer) touchVariables(ctx context.Context, f *scope.Frame) error {
+	if f == s.touched {
+		return nil
+	}
 	for _, v := range f.Vars {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		if v.Decl != nil && !v.Known && (v.Decl.Table != nil || len(v.Decl.Type.Name.Parts) > 0) {
 			if err := s.Define.Resolve(ctx, f, v); err != nil {
 				return err
 			}
 		}
 	}
+	s.touched = f
 	return nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"latchkey/engine/exec/define"
 	"latchkey/engine/exec/query"
 	"latchkey/engine/exec/reply"
+	"latchkey/engine/exec/scope"
 	"latchkey/engine/exec/work"
 )
 
@@ -26,7 +27,8 @@ type Changer struct {
 	Identity Identities
 
 	inserting map[int]insertInto // SET IDENTITY_INSERT, by database
+	touched   *scope.Frame       // whose variables all have types
 }
 
 // Reset forgets what belongs to one user of the connection.
-func (s *Changer) Reset() { s.inserting, s.Identity = nil, Identities{} }
+func (s *Changer) Reset() { s.inserting, s.Identity, s.touched = nil, Identities{}, nil }

@@ -45,6 +45,9 @@ func (s *Definer) Env(w *work.Statement, sh *schema.Shared) *ddl.Env {
 func (s *Definer) Execute(ctx context.Context, f *scope.Frame, st ast.Statement) ([]*msg.Error, error) {
 	w := s.Work.Begin(ctx, f)
 	db, temporary := w.Main, false
+	if err := temporaryModule(st); err != nil {
+		return nil, err
+	}
 	names := ddl.Targets(st)
 	for _, n := range names {
 		d, _, err := w.Target(n)
@@ -144,4 +147,39 @@ func (s *Definer) Rename(ctx context.Context, f *scope.Frame, n ast.ObjectName, 
 		r, err = ddl.Rename(ctx, s.Env(w, sh), object, name, kind)
 	}
 	return r.Messages, w.Finish(err)
+}
+
+// temporaryModule refuses what cannot be temporary: #t is a table and nothing else.
+func temporaryModule(st ast.Statement) error {
+	switch st := st.(type) {
+	case *ast.CreateProc:
+		if work.TemporaryName(st.Name) {
+			return raise.Unsupported("TEMPORARY PROCEDURE")
+		}
+	case *ast.CreateView:
+		if work.TemporaryName(st.Name) {
+			return raise.New(4103, st.Name.Name())
+		}
+	case *ast.CreateFunction:
+		if work.TemporaryName(st.Name) {
+			return raise.New(1074)
+		}
+	case *ast.CreateTrigger:
+		if work.TemporaryName(st.On) || work.TemporaryName(st.Name) {
+			return raise.Unsupported("TRIGGER ON A TEMPORARY TABLE")
+		}
+	case *ast.Sequence:
+		if work.TemporaryName(st.Name) {
+			return raise.Unsupported("TEMPORARY SEQUENCE")
+		}
+	case *ast.CreateSynonym:
+		if work.TemporaryName(st.Name) {
+			return raise.Unsupported("TEMPORARY SYNONYM")
+		}
+	case *ast.CreateType:
+		if work.TemporaryName(st.Name) {
+			return raise.Unsupported("TEMPORARY TYPE")
+		}
+	}
+	return nil
 }

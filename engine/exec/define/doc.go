@@ -18,6 +18,4 @@ type Definer struct {
 	Actor *actor.Actor
 	Work  *work.Session
 	Log   *slog.Logger
-
-	number int // of table variables, for their names
 }

@@ -69,12 +69,13 @@ const table = `
 + statement|CREATE VIEW|
 - clause|WITH SCHEMABINDING index|indexed views
 + statement|CREATE PROCEDURE|
+- clause|TEMPORARY PROCEDURE|#p and ##p; nor functions, views, synonyms, types and sequences of such names
 - clause|PROCEDURE WITH EXECUTE AS|but CALLER
 - statement|CREATE PROCEDURE ;n|numbered procedures
 - statement|CREATE FUNCTION (scalar)|definitions are kept; calls are refused
 + statement|CREATE FUNCTION (inline table)|
 - statement|CREATE FUNCTION (multi-statement table)|definitions are kept; calls are refused
-- statement|CREATE TRIGGER|
+- statement|CREATE TRIGGER|refused, with ALTER, ENABLE and DISABLE TRIGGER: no definition is kept
 + statement|CREATE SCHEMA|
 + statement|CREATE SEQUENCE|
 - clause|NEXT VALUE FOR|
@@ -121,13 +122,14 @@ const table = `
 - clause|CONTAINMENT = PARTIAL|
 - clause|FILEGROUP|a database has one file of data and one of log
 - clause|ALTER DATABASE ADD FILE|and REMOVE FILE, MODIFY FILE, FILEGROUP, COLLATE
-+ statement|GRANT|DENY and REVOKE; not on single columns
++ statement|GRANT|DENY and REVOKE
+- clause|permissions on columns|GRANT, DENY and REVOKE take whole tables and views, so 230 is never raised
 + statement|EXECUTE AS|and REVERT
 + statement|DBCC USEROPTIONS|
 + statement|DBCC CHECKIDENT|
 - statement|DBCC|other commands
 + statement|KILL|sessions
-+ statement|CHECKPOINT|taken; the log is copied back by itself
++ statement|CHECKPOINT|for sysadmin, db_owner and db_backupoperator; the log is copied back by itself
 + statement|RECONFIGURE|
 - statement|READTEXT|and WRITETEXT, UPDATETEXT
 - statement|ALTER DATABASE SCOPED CONFIGURATION|

@@ -18,6 +18,9 @@ import (
 // Declare is DECLARE: the variables are there since the frame began; now they get their values.
 func (s *Runner) Declare(ctx context.Context, f *scope.Frame, st *ast.Declare) error {
 	for _, d := range st.Variables {
+		if err := ctx.Err(); err != nil { // an attention ends a long list
+			return err
+		}
 		v := f.Find(d.Name)
 		if v == nil || v.Decl != d {
 			return raise.New(134, d.Name)

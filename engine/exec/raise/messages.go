@@ -19,6 +19,10 @@ func texts(number int) (text, bool) {
 		return text{15, 1, "Cannot use the OUTPUT option when passing a constant to a stored procedure."}, true
 	case 264:
 		return text{16, 1, "The column name '%s' is specified more than once in the SET clause or column list of an INSERT. A column cannot be assigned more than one value in the same clause. Modify the clause to make sure that a column is updated only once."}, true
+	case 1074:
+		return text{15, 1, "Creation of temporary functions is not allowed."}, true
+	case 4103:
+		return text{15, 1, "\"%s\": Temporary views are not allowed."}, true
 	case 2501:
 		return text{16, 45, "Cannot find a table or object with the name \"%s\". Check the system catalog."}, true
 	case 2583:

@@ -224,19 +224,54 @@ SELECT CONVERT(sysname, t.name) AS TYPE_NAME,
 FROM sys.types t WHERE t.is_user_defined = 0 ORDER BY 2, 1
 GO
 CREATE PROCEDURE sp_special_columns_100 @table_name sysname, @table_owner sysname = NULL, @table_qualifier sysname = NULL, @col_type char(1) = 'R', @scope char(1) = 'T', @nullable char(1) = 'U', @ODBCVer int = 2 AS
-SELECT CONVERT(smallint, 1) AS SCOPE, CONVERT(sysname, c.name) AS COLUMN_NAME, CONVERT(smallint, 4) AS DATA_TYPE, CONVERT(sysname, TYPE_NAME(c.user_type_id)) AS TYPE_NAME, CONVERT(int, c.precision) AS PRECISION,
- CONVERT(int, c.max_length) AS LENGTH, CONVERT(smallint, c.scale) AS SCALE, CONVERT(smallint, 1) AS PSEUDO_COLUMN
-FROM sys.objects o JOIN sys.key_constraints k ON k.parent_object_id = o.object_id AND k.type = 'PK' JOIN sys.index_columns ic ON ic.object_id = o.object_id AND ic.index_id = k.unique_index_id
- JOIN sys.columns c ON c.object_id = o.object_id AND c.column_id = ic.column_id
-WHERE @col_type = 'R' AND o.name = @table_name AND (@table_owner IS NULL OR SCHEMA_NAME(o.schema_id) = @table_owner) ORDER BY ic.key_ordinal
+SELECT CONVERT(smallint, CASE @col_type WHEN 'R' THEN 1 END) AS SCOPE, CONVERT(sysname, c.name) AS COLUMN_NAME,
+ CONVERT(smallint, CASE t.name WHEN 'bit' THEN -7 WHEN 'tinyint' THEN -6 WHEN 'smallint' THEN 5 WHEN 'int' THEN 4 WHEN 'bigint' THEN -5 WHEN 'decimal' THEN 3 WHEN 'numeric' THEN 2
+  WHEN 'money' THEN 3 WHEN 'smallmoney' THEN 3 WHEN 'real' THEN 7 WHEN 'float' THEN 6 WHEN 'char' THEN 1 WHEN 'varchar' THEN 12 WHEN 'text' THEN -1 WHEN 'nchar' THEN -8
+  WHEN 'nvarchar' THEN -9 WHEN 'ntext' THEN -10 WHEN 'binary' THEN -2 WHEN 'varbinary' THEN -3 WHEN 'image' THEN -4 WHEN 'timestamp' THEN -2 WHEN 'uniqueidentifier' THEN -11
+  WHEN 'date' THEN CASE @ODBCVer WHEN 3 THEN 91 ELSE -9 END WHEN 'time' THEN CASE @ODBCVer WHEN 3 THEN -154 ELSE -9 END WHEN 'datetime' THEN CASE @ODBCVer WHEN 3 THEN 93 ELSE 11 END
+  WHEN 'smalldatetime' THEN CASE @ODBCVer WHEN 3 THEN 93 ELSE 11 END WHEN 'datetime2' THEN CASE @ODBCVer WHEN 3 THEN 93 ELSE -9 END WHEN 'datetimeoffset' THEN CASE @ODBCVer WHEN 3 THEN -155 ELSE -9 END
+  WHEN 'xml' THEN -152 WHEN 'sql_variant' THEN -150 ELSE -9 END) AS DATA_TYPE,
+ CONVERT(sysname, TYPE_NAME(c.user_type_id) + CASE c.is_identity WHEN 1 THEN ' identity' ELSE '' END) AS TYPE_NAME,
+ CONVERT(int, CASE WHEN t.name IN ('nchar', 'nvarchar') AND c.max_length > 0 THEN c.max_length / 2 WHEN t.name IN ('char', 'varchar', 'binary', 'varbinary', 'nchar', 'nvarchar') THEN CASE c.max_length WHEN -1 THEN 0 ELSE c.max_length END ELSE c.precision END) AS PRECISION,
+ CONVERT(int, CASE WHEN t.name IN ('nchar', 'nvarchar', 'char', 'varchar', 'binary', 'varbinary') THEN CASE c.max_length WHEN -1 THEN 0 ELSE c.max_length END WHEN t.name IN ('decimal', 'numeric') THEN c.precision + 2 WHEN t.name IN ('datetime', 'datetime2') THEN 16 ELSE c.max_length END) AS LENGTH,
+ CONVERT(smallint, CASE WHEN t.name IN ('tinyint', 'smallint', 'int', 'bigint', 'decimal', 'numeric', 'money', 'smallmoney', 'datetime', 'datetime2', 'time', 'datetimeoffset', 'smalldatetime') THEN c.scale END) AS SCALE,
+ CONVERT(smallint, 1) AS PSEUDO_COLUMN
+FROM sys.objects o JOIN sys.columns c ON c.object_id = o.object_id JOIN sys.types t ON t.user_type_id = c.system_type_id
+ LEFT JOIN sys.key_constraints k ON k.parent_object_id = o.object_id AND k.type = 'PK' LEFT JOIN sys.index_columns ic ON ic.object_id = o.object_id AND ic.index_id = k.unique_index_id AND ic.column_id = c.column_id
+WHERE (@col_type = 'R' AND ic.key_ordinal > 0 OR @col_type = 'V' AND t.name = 'timestamp') AND o.name = @table_name AND (@table_owner IS NULL OR SCHEMA_NAME(o.schema_id) = @table_owner) ORDER BY ic.key_ordinal
 GO
 CREATE PROCEDURE sp_sproc_columns_100 @procedure_name nvarchar(390) = '%', @procedure_owner nvarchar(384) = NULL, @procedure_qualifier sysname = NULL, @column_name nvarchar(384) = NULL, @ODBCVer int = 2, @fUsePattern bit = 1 AS
 SELECT CONVERT(sysname, DB_NAME()) AS PROCEDURE_QUALIFIER, CONVERT(sysname, SCHEMA_NAME(o.schema_id)) AS PROCEDURE_OWNER, CONVERT(nvarchar(134), o.name + ';1') AS PROCEDURE_NAME, CONVERT(sysname, p.name) AS COLUMN_NAME,
- CONVERT(smallint, CASE p.is_output WHEN 1 THEN 2 ELSE 1 END) AS COLUMN_TYPE, CONVERT(smallint, -9) AS DATA_TYPE, CONVERT(sysname, TYPE_NAME(p.user_type_id)) AS TYPE_NAME, CONVERT(int, p.precision) AS PRECISION,
- CONVERT(int, p.max_length) AS LENGTH, CONVERT(smallint, p.scale) AS SCALE, CONVERT(smallint, 10) AS RADIX, CONVERT(smallint, 1) AS NULLABLE, CONVERT(varchar(254), NULL) AS REMARKS, CONVERT(nvarchar(4000), NULL) AS COLUMN_DEF,
- CONVERT(smallint, 0) AS SQL_DATA_TYPE, CONVERT(smallint, NULL) AS SQL_DATETIME_SUB, CONVERT(int, NULL) AS CHAR_OCTET_LENGTH, CONVERT(int, p.parameter_id) AS ORDINAL_POSITION, CONVERT(varchar(254), 'YES') AS IS_NULLABLE, CONVERT(tinyint, 0) AS SS_DATA_TYPE
-FROM sys.objects o JOIN sys.parameters p ON p.object_id = o.object_id
-WHERE o.name LIKE @procedure_name AND (@procedure_owner IS NULL OR SCHEMA_NAME(o.schema_id) LIKE @procedure_owner) AND (@column_name IS NULL OR p.name LIKE @column_name) ORDER BY 1, 2, 3, 18
+ CONVERT(smallint, p.kind) AS COLUMN_TYPE,
+ CONVERT(smallint, CASE t.name WHEN 'bit' THEN -7 WHEN 'tinyint' THEN -6 WHEN 'smallint' THEN 5 WHEN 'int' THEN 4 WHEN 'bigint' THEN -5 WHEN 'decimal' THEN 3 WHEN 'numeric' THEN 2
+  WHEN 'money' THEN 3 WHEN 'smallmoney' THEN 3 WHEN 'real' THEN 7 WHEN 'float' THEN 6 WHEN 'char' THEN 1 WHEN 'varchar' THEN 12 WHEN 'text' THEN -1 WHEN 'nchar' THEN -8
+  WHEN 'nvarchar' THEN -9 WHEN 'ntext' THEN -10 WHEN 'binary' THEN -2 WHEN 'varbinary' THEN -3 WHEN 'image' THEN -4 WHEN 'timestamp' THEN -2 WHEN 'uniqueidentifier' THEN -11
+  WHEN 'date' THEN CASE @ODBCVer WHEN 3 THEN 91 ELSE -9 END WHEN 'time' THEN CASE @ODBCVer WHEN 3 THEN -154 ELSE -9 END WHEN 'datetime' THEN CASE @ODBCVer WHEN 3 THEN 93 ELSE 11 END
+  WHEN 'smalldatetime' THEN CASE @ODBCVer WHEN 3 THEN 93 ELSE 11 END WHEN 'datetime2' THEN CASE @ODBCVer WHEN 3 THEN 93 ELSE -9 END WHEN 'datetimeoffset' THEN CASE @ODBCVer WHEN 3 THEN -155 ELSE -9 END
+  WHEN 'xml' THEN -152 WHEN 'sql_variant' THEN -150 ELSE -9 END) AS DATA_TYPE,
+ CONVERT(sysname, TYPE_NAME(p.user_type_id)) AS TYPE_NAME,
+ CONVERT(int, CASE WHEN t.name IN ('nchar', 'nvarchar') AND p.max_length > 0 THEN p.max_length / 2 WHEN t.name IN ('char', 'varchar', 'binary', 'varbinary', 'nchar', 'nvarchar') THEN CASE p.max_length WHEN -1 THEN 0 ELSE p.max_length END ELSE p.precision END) AS PRECISION,
+ CONVERT(int, CASE WHEN t.name IN ('nchar', 'nvarchar', 'char', 'varchar', 'binary', 'varbinary') THEN CASE p.max_length WHEN -1 THEN 0 ELSE p.max_length END WHEN t.name IN ('decimal', 'numeric') THEN p.precision + 2 WHEN t.name IN ('datetime', 'datetime2') THEN 16 ELSE p.max_length END) AS LENGTH,
+ CONVERT(smallint, CASE WHEN t.name IN ('tinyint', 'smallint', 'int', 'bigint', 'decimal', 'numeric', 'money', 'smallmoney', 'datetime', 'datetime2', 'time', 'datetimeoffset', 'smalldatetime') THEN p.scale END) AS SCALE,
+ CONVERT(smallint, CASE WHEN t.name IN ('tinyint', 'smallint', 'int', 'bigint', 'decimal', 'numeric', 'money', 'smallmoney', 'real', 'float') THEN 10 END) AS RADIX,
+ CONVERT(smallint, CASE p.kind WHEN 5 THEN 0 ELSE 1 END) AS NULLABLE, CONVERT(varchar(254), NULL) AS REMARKS, CONVERT(nvarchar(4000), NULL) AS COLUMN_DEF,
+ CONVERT(smallint, CASE WHEN t.name IN ('date', 'time', 'datetime', 'datetime2', 'smalldatetime', 'datetimeoffset') THEN 9 ELSE CASE t.name WHEN 'bit' THEN -7 WHEN 'tinyint' THEN -6 WHEN 'smallint' THEN 5 WHEN 'int' THEN 4 WHEN 'bigint' THEN -5
+  WHEN 'decimal' THEN 3 WHEN 'numeric' THEN 2 WHEN 'money' THEN 3 WHEN 'smallmoney' THEN 3 WHEN 'real' THEN 7 WHEN 'float' THEN 6 WHEN 'char' THEN 1 WHEN 'varchar' THEN 12 WHEN 'text' THEN -1 WHEN 'nchar' THEN -8 WHEN 'nvarchar' THEN -9 WHEN 'ntext' THEN -10
+  WHEN 'binary' THEN -2 WHEN 'varbinary' THEN -3 WHEN 'image' THEN -4 WHEN 'timestamp' THEN -2 WHEN 'uniqueidentifier' THEN -11 ELSE -9 END END) AS SQL_DATA_TYPE,
+ CONVERT(smallint, CASE WHEN t.name = 'date' THEN 1 WHEN t.name = 'time' THEN 2 WHEN t.name IN ('datetime', 'datetime2', 'smalldatetime') THEN 3 END) AS SQL_DATETIME_SUB,
+ CONVERT(int, CASE WHEN t.name IN ('char', 'varchar', 'binary', 'varbinary', 'nchar', 'nvarchar', 'text', 'ntext', 'image') THEN CASE p.max_length WHEN -1 THEN 0 ELSE p.max_length END END) AS CHAR_OCTET_LENGTH,
+ CONVERT(int, p.parameter_id) AS ORDINAL_POSITION, CONVERT(varchar(254), CASE p.kind WHEN 5 THEN 'NO' ELSE 'YES' END) AS IS_NULLABLE,
+ CONVERT(tinyint, CASE t.name WHEN 'bit' THEN 50 WHEN 'int' THEN CASE p.kind WHEN 5 THEN 56 ELSE 38 END WHEN 'nvarchar' THEN 39 WHEN 'varchar' THEN 39 ELSE 0 END) AS SS_DATA_TYPE
+FROM sys.objects o JOIN (SELECT object_id, name, parameter_id, system_type_id, user_type_id, max_length, precision, scale, CASE is_output WHEN 1 THEN 2 ELSE 1 END AS kind FROM sys.parameters WHERE parameter_id > 0
+  UNION ALL SELECT object_id, '@RETURN_VALUE', 0, 56, 56, 4, 10, 0, 5 FROM sys.procedures) AS p ON p.object_id = o.object_id JOIN sys.types t ON t.user_type_id = p.system_type_id
+WHERE (@fUsePattern = 1 AND o.name LIKE @procedure_name OR o.name = @procedure_name) AND (@procedure_owner IS NULL OR @fUsePattern = 1 AND SCHEMA_NAME(o.schema_id) LIKE @procedure_owner OR SCHEMA_NAME(o.schema_id) = @procedure_owner)
+ AND (@column_name IS NULL OR @fUsePattern = 1 AND p.name LIKE @column_name OR p.name = @column_name) ORDER BY 1, 2, 3, 18
+GO
+CREATE PROCEDURE sp_sproc_columns @procedure_name nvarchar(390) = '%', @procedure_owner nvarchar(384) = NULL, @procedure_qualifier sysname = NULL, @column_name nvarchar(384) = NULL, @ODBCVer int = 2, @fUsePattern bit = 1 AS
+EXEC sp_sproc_columns_100 @procedure_name, @procedure_owner, @procedure_qualifier, @column_name, @ODBCVer, @fUsePattern
+GO
+CREATE PROCEDURE sp_special_columns @table_name sysname, @table_owner sysname = NULL, @table_qualifier sysname = NULL, @col_type char(1) = 'R', @scope char(1) = 'T', @nullable char(1) = 'U', @ODBCVer int = 2 AS
+EXEC sp_special_columns_100 @table_name, @table_owner, @table_qualifier, @col_type, @scope, @nullable, @ODBCVer
 GO
 CREATE PROCEDURE sp_delete_backuphistory @oldest_date datetime AS
 IF ISNULL(IS_SRVROLEMEMBER(N'sysadmin'), 0) <> 1

@@ -21,10 +21,13 @@ type Unit struct {
 	Statements []ast.Statement
 	// Declared are the variables that the code declares anywhere, in order.
 	Declared []*ast.VariableDecl
-	// Params of a dynamic batch, as declared.
+	// Params of a dynamic batch, as declared, and their names.
 	Params []*ast.Param
+	Names  []string
 	// Text is the source; "" for a module, whose text belongs to its definition. ParamText declares Params.
 	Text, ParamText string
+	// Kept says that a Cache has it or had it: its text holds no secret.
+	Kept bool
 
 	mu    sync.Mutex
 	plans map[any]any
@@ -33,7 +36,7 @@ type Unit struct {
 // New makes a unit of statements.
 func New(list []ast.Statement) (*Unit, error) {
 	u := &Unit{Statements: list}
-	if err := u.declare(list); err != nil {
+	if err := u.declare(list, make(map[string]bool)); err != nil {
 		return nil, err
 	}
 	return u, nil
@@ -59,25 +62,25 @@ func (u *Unit) Keep(key, plan any) {
 	u.plans[key] = plan
 }
 
-// declare gathers the variables of statements: message 134 for one that is there twice. A variable is known in its whole batch,
+// declare gathers the variables of statements, whose names in lower case are in known: message 134 for one that is there twice. A variable is known in its whole batch,
 // wherever its DECLARE stands.
-func (u *Unit) declare(list []ast.Statement) error {
+func (u *Unit) declare(list []ast.Statement, known map[string]bool) error {
 	for _, s := range list {
 		var err error
 		switch s := s.(type) {
 		case *ast.Declare:
-			err = u.add(s)
+			err = u.add(s, known)
 		case *ast.Block:
-			err = u.declare(s.Body)
+			err = u.declare(s.Body, known)
 		case *ast.If:
-			if err = u.declare([]ast.Statement{s.Then}); err == nil && s.Else != nil {
-				err = u.declare([]ast.Statement{s.Else})
+			if err = u.declare([]ast.Statement{s.Then}, known); err == nil && s.Else != nil {
+				err = u.declare([]ast.Statement{s.Else}, known)
 			}
 		case *ast.While:
-			err = u.declare([]ast.Statement{s.Body})
+			err = u.declare([]ast.Statement{s.Body}, known)
 		case *ast.TryCatch:
-			if err = u.declare(s.Try); err == nil {
-				err = u.declare(s.Catch)
+			if err = u.declare(s.Try, known); err == nil {
+				err = u.declare(s.Catch, known)
 			}
 		}
 		if err != nil {
@@ -87,15 +90,15 @@ func (u *Unit) declare(list []ast.Statement) error {
 	return nil
 }
 
-func (u *Unit) add(s *ast.Declare) error {
+func (u *Unit) add(s *ast.Declare, known map[string]bool) error {
 	for _, v := range s.Variables {
-		for _, w := range u.Declared {
-			if strings.EqualFold(v.Name, w.Name) {
-				e := raise.New(134, v.Name)
-				e.Bind = true
-				return e.At(int(s.Pos.Line), "")
-			}
+		n := strings.ToLower(v.Name)
+		if known[n] {
+			e := raise.New(134, v.Name)
+			e.Bind = true
+			return e.At(int(s.Pos.Line), "")
 		}
+		known[n] = true
 		u.Declared = append(u.Declared, v)
 	}
 	return nil
@@ -152,7 +155,7 @@ func (c *Cache) Get(k Key) (*Unit, error) {
 		return u, nil
 	}
 	k = Key{strings.Clone(k.Text), strings.Clone(k.Params), k.QuotedIdentifier}
-	u.Text, u.ParamText = k.Text, k.Params
+	u.Text, u.ParamText, u.Kept = k.Text, k.Params, true
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if e := c.units[k]; e != nil { // another session was first
@@ -181,11 +184,16 @@ func (c *Cache) parse(k Key) (*Unit, error) {
 			return nil, err
 		}
 		for _, p := range u.Params {
+			u.Names = append(u.Names, p.Name)
 			u.Declared = append(u.Declared, &ast.VariableDecl{Name: p.Name, Type: p.Type})
 		}
 	}
 	u.Statements = b.Statements
-	if err := u.declare(b.Statements); err != nil {
+	known := make(map[string]bool)
+	for _, p := range u.Params {
+		known[strings.ToLower(p.Name)] = true
+	}
+	if err := u.declare(b.Statements, known); err != nil {
 		return nil, err
 	}
 	u.Declared = u.Declared[len(u.Params):]
@@ -200,12 +208,13 @@ func parameters(text string, o tsql.Options) ([]*ast.Param, error) {
 	}
 	if len(b.Statements) == 1 {
 		if p, ok := b.Statements[0].(*ast.CreateProc); ok && len(p.Options) == 0 && !p.ForReplication && len(p.Body) == 1 {
-			for i, x := range p.Params {
-				for _, y := range p.Params[:i] {
-					if strings.EqualFold(x.Name, y.Name) {
-						return nil, raise.New(134, x.Name)
-					}
+			names := make(map[string]bool, len(p.Params))
+			for _, x := range p.Params {
+				n := strings.ToLower(x.Name)
+				if names[n] {
+					return nil, raise.New(134, x.Name)
 				}
+				names[n] = true
 			}
 			return p.Params, nil
 		}

@@ -92,7 +92,7 @@ func TestBackupAndRestore(t *testing.T) {
 		t.Errorf("%d sets, %v", n, err)
 	}
 	do("RESTORE DATABASE Copy1 FROM DISK = '%s'", bak)
-	do("RESTORE DATABASE Copy2 FROM DISK = '%s' WITH FILE = 2, MOVE 'Shop' TO '%s'", bak, filepath.Join(dir, "elsewhere.mdf"))
+	do("RESTORE DATABASE Copy2 FROM DISK = '%s' WITH FILE = 2, MOVE 'Shop' TO 'elsewhere.mdf'", bak)
 	if a, b := count(t, db, "Copy1"), count(t, db, "Copy2"); a != 500 || b != 501 {
 		t.Errorf("%d and %d rows, want 500 and 501", a, b)
 	}

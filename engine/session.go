@@ -51,7 +51,7 @@ func (e *Engine) opener(ctx context.Context, gate *authn.Gate) (func(context.Con
 	sessions := exec.New(exec.Config{
 		Catalog: e.catalog, Databases: e.databases, Sessions: e.sessions,
 		Handlers: []handler.Handler{plug.Handler(dialect), statement.New(statement.Config{
-			FS: e.cfg.FS, Clock: e.cfg.Clock, Databases: e.databases, Folder: filepath.Join(e.cfg.Dir, backupDir), Server: e.cfg.Name, Version: "Latchkey",
+			FS: e.cfg.FS, Clock: e.cfg.Clock, Databases: e.databases, Folder: filepath.Join(e.cfg.Dir, backupDir), Home: e.cfg.Dir, Server: e.cfg.Name, Version: "Latchkey",
 			History: past, Log: e.log,
 		})},
 		Procedures: append(plug.Procedures(dialect), e.procedures()...), Keys: plug.Keys(e.catalog, access), Properties: e.property,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"time"
 
 	"latchkey/engine/catalog"
 	"latchkey/engine/catalog/database"
@@ -108,8 +109,15 @@ func (m *Manager) swap(old, fresh *entry) {
 	}
 }
 
-// Roll rolls a database that is being restored forward: f is called with its file, which is not open. With recover it is then opened.
-func (m *Manager) Roll(ctx context.Context, id int, recover bool, f func(cfg tde.Config) (lsn uint64, err error)) error {
+// Rolled is how far a database was rolled forward.
+type Rolled struct {
+	LSN     uint64    // 0 for no farther
+	At      time.Time // of the last commit; zero if there was none
+	Recover bool      // it is to be opened
+}
+
+// Roll rolls a database that is being restored forward: f is called with its file, which is not open.
+func (m *Manager) Roll(ctx context.Context, id int, f func(cfg tde.Config) (Rolled, error)) error {
 	e := m.entry(id)
 	if e == nil {
 		return msg.New(911, m.name(id))
@@ -123,19 +131,24 @@ func (m *Manager) Roll(ctx context.Context, id int, recover bool, f func(cfg tde
 	if d == nil || d.State != model.Restoring {
 		return msg.New(3117)
 	}
-	lsn, err := f(m.config(e, d.Name))
-	if err != nil && lsn == 0 {
+	r, err := f(m.config(e, d.Name))
+	if err != nil && r.LSN == 0 {
 		return err
 	}
-	o := &database.Progress{ID: id, Change: func(b *model.Backup) { b.Restored = max(b.Restored, lsn) }}
-	if recover && err == nil {
+	o := &database.Progress{ID: id, Change: func(b *model.Backup) {
+		b.Restored = max(b.Restored, r.LSN)
+		if r.At.After(b.RestoredAt) {
+			b.RestoredAt = r.At
+		}
+	}}
+	if r.Recover && err == nil {
 		pending := model.RecoveryPending // until it is open
 		o.State = &pending
 	}
 	if _, derr := m.cfg.Catalog.Do(context.WithoutCancel(ctx), catalog.Caller{Login: model.SA, Database: model.Master}, o); derr != nil || err != nil {
 		return errors.Join(err, derr)
 	}
-	if !recover {
+	if !r.Recover {
 		return nil
 	}
 	return m.openHeld(ctx, e)

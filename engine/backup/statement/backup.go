@@ -5,8 +5,10 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -107,6 +109,9 @@ func (r *run) plan(s *ast.Backup, verb string) (*plan, error) {
 		return nil, err
 	}
 	path, err := r.device(verb, s.To)
+	if err == nil {
+		err = r.own(path)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -180,21 +185,43 @@ func (r *run) options(p *plan, s *ast.Backup, verb string) error {
 	return r.media(p, format, skip)
 }
 
-// media looks at the file that is there: messages 3095 and 4030's like.
-func (r *run) media(p *plan, format, skip bool) error {
-	if format {
+// own refuses files of the server itself as devices, but for those in its folder of backups.
+func (r *run) own(path string) error {
+	if r.cfg.Home == "" {
 		return nil
 	}
-	if _, err := r.cfg.FS.Stat(p.target.Path); err != nil {
+	dir := filepath.Dir(path)
+	if real, err := filepath.EvalSymlinks(dir); err == nil {
+		dir = real
+	}
+	inside := func(folder string) bool {
+		if real, err := filepath.EvalSymlinks(folder); err == nil {
+			folder = real
+		}
+		rel, err := filepath.Rel(folder, dir)
+		return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
+	}
+	if inside(r.cfg.Home) && !inside(r.cfg.Folder) {
+		return msg.New(3201, path, "5(Access is denied.)")
+	}
+	return nil
+}
+
+// media looks at the file that is there: messages 3095 and 4030's like.
+func (r *run) media(p *plan, format, skip bool) error {
+	if info, err := r.cfg.FS.Stat(p.target.Path); err != nil || format && info.Size() == 0 {
 		return nil // there is none; what else is wrong shows when it is made
 	}
 	sets, err := r.list(p.target.Path)
+	if format && !errors.Is(err, media.ErrNoMedia) {
+		return nil // a backup, damaged or not; a file of another kind is not lost to a slip of the pen
+	}
 	if err != nil {
 		return err
 	}
 	for _, s := range sets {
 		if p.target.Replace && !skip && s.Expires.After(r.cfg.Clock.Now()) {
-			return msg.New(3201, p.target.Path, "the backup set on it has not expired; use WITH SKIP, or FORMAT")
+			return msg.New(4030, p.target.Path, s.Expires.Local().Format("Jan _2 2006 3:04:05PM"))
 		}
 		if (s.Encryption == nil) != (p.target.Encrypt == nil) && !p.target.Replace {
 			return msg.New(3095)
@@ -293,6 +320,7 @@ func (r *run) full(p *plan) (set media.Set, err error) {
 			return err
 		}
 		defer snap.Close()
+		p.header.Started = r.cfg.Clock.Now().UTC() // nothing in it was committed later: STOPAT counts from here
 		if u := db.Status().Protector.URI; len(p.header.Keys) > 0 {
 			p.header.Keys[0].URI = u
 		}
@@ -379,7 +407,8 @@ func (r *run) log(p *plan) (set media.Set, err error) {
 		if err != nil || !p.truncate {
 			return err
 		}
-		if err := r.record(p.db.ID, func(b *model.Backup) { b.LogLSN = set.LastLSN }); err != nil {
+		logged := &database.Progress{ID: p.db.ID, Logged: true, Change: func(b *model.Backup) { b.LogLSN = set.LastLSN }}
+		if _, err := r.Catalog().Do(r.ctx, owner(), logged); err != nil {
 			return err
 		}
 		return db.TrimLog(set.LastLSN)
@@ -397,9 +426,12 @@ func (p *plan) logKeys(db *tde.DB) ([]media.KeyRef, error) {
 }
 
 func (r *run) record(id int, change func(*model.Backup)) error {
-	_, err := r.Catalog().Do(r.ctx, catalog.Caller{Login: model.SA, Database: model.Master}, &database.Progress{ID: id, Change: change})
+	_, err := r.Catalog().Do(r.ctx, owner(), &database.Progress{ID: id, Change: change})
 	return err
 }
+
+// owner is the server itself.
+func owner() catalog.Caller { return catalog.Caller{Login: model.SA, Database: model.Master} }
 
 // time is the value of an option that is a date.
 func (r *run) time(o *ast.Option) (time.Time, error) {

@@ -51,8 +51,14 @@ func (r *run) failed(path string, err error) error {
 	case errors.Is(err, tde.ErrCorrupt):
 		return msg.New(3183, 1, 0, path).Because(err)
 	case errors.As(err, &p):
-		if p.Op == "write" || p.Op == "sync" || p.Op == "truncate" {
+		if p.Path != "" && p.Path != path+".new" {
+			path = p.Path // a restore writes another file than it reads
+		}
+		switch p.Op {
+		case "write", "sync", "truncate", "rename":
 			return msg.New(3202, path, reason(err)).Because(err)
+		case "read":
+			return msg.New(3203, path, reason(err)).Because(err)
 		}
 		return msg.New(3201, path, reason(err)).Because(err)
 	}

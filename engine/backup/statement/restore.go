@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"latchkey/engine/backup"
@@ -210,6 +211,9 @@ func (r *run) move(set media.Set, o *options) ([]model.File, error) {
 		if err != nil {
 			return nil, err
 		}
+		if filepath.IsAbs(to) && filepath.Dir(filepath.Clean(to)) != filepath.Clean(r.cfg.Databases.Folder()) {
+			return nil, msg.New(3156, logical, to)
+		}
 		found := false
 		for i := range files {
 			if model.SameName(files[i].Name, logical) {
@@ -246,13 +250,16 @@ func (r *run) restoreFull(p into) error {
 	if p.set.Type != media.Database {
 		return msg.New(3118, p.name)
 	}
+	if !p.stopAt.IsZero() && p.stopAt.Before(p.set.Started) {
+		return msg.New(4338)
+	}
 	guid, err := hex.DecodeString(p.set.DatabaseID)
 	if err != nil || len(guid) != 16 {
 		return msg.New(3241, p.path).Because(err)
 	}
 	recovery := map[string]int{"FULL": model.RecoveryFull, "BULK_LOGGED": model.RecoveryBulkLogged, "SIMPLE": model.RecoverySimple}[p.set.Recovery]
 	o := database.Restore{
-		Name: p.name, Replace: p.replace, Files: p.files, LSN: p.set.LastLSN,
+		Name: p.name, Replace: p.replace, Files: p.files, LSN: p.set.LastLSN, At: p.set.Started,
 		From: database.Original{GUID: [16]byte(guid), Created: p.set.Created, Collation: p.set.Collation, Compatibility: p.set.Compatibility, Recovery: recovery},
 	}
 	_, err = r.cfg.Databases.Restore(r.ctx, r.Caller(), o, databases.Restored{NoRecovery: p.noRecovery, Make: func(ctx context.Context, cfg tde.Config) error {
@@ -301,21 +308,47 @@ func (r *run) restoreLog(p into) error {
 	case p.set.LastLSN < has:
 		return msg.New(4326, fmt.Sprint(p.set.LastLSN), fmt.Sprint(has))
 	}
-	return r.cfg.Databases.Roll(r.ctx, db.ID, !p.noRecovery, func(cfg tde.Config) (uint64, error) {
+	if !p.stopAt.IsZero() && db.Backup != nil && p.stopAt.Before(db.Backup.RestoredAt) {
+		return msg.New(4335)
+	}
+	return r.cfg.Databases.Roll(r.ctx, db.ID, func(cfg tde.Config) (databases.Rolled, error) {
+		failed := func(err error) (databases.Rolled, error) { return databases.Rolled{}, err }
 		stream, err := backup.Open(r.ctx, r.cfg.FS, p.path, p.set, engineKeys{r.cfg.Databases.Keys()})
 		if err != nil {
-			return 0, err
+			return failed(err)
 		}
 		defer stream.Close()
 		// Every byte is looked at before the first page is written: a damaged set must not leave half of itself.
 		if err := backup.Verify(r.ctx, r.cfg.FS, p.path, p.set, r.stats(p.every)); err != nil {
-			return 0, err
+			return failed(err)
 		}
 		at, err := tde.Roll(r.ctx, cfg, r.cfg.Databases.Keys(), stream, tde.RollOptions{From: has, StopAt: p.stopAt})
 		if errors.Is(err, tde.ErrLogGap) {
-			return 0, msg.New(4305, fmt.Sprint(p.set.FirstLSN), fmt.Sprint(has+1)).Because(err)
+			return failed(msg.New(4305, fmt.Sprint(p.set.FirstLSN), fmt.Sprint(has+1)).Because(err))
 		}
-		return at.LSN, err
+		done := databases.Rolled{LSN: at.LSN, At: at.At, Recover: !p.noRecovery}
+		if err != nil {
+			return done, err
+		}
+		if !p.stopAt.IsZero() && !at.Stopped && p.set.Finished.Before(p.stopAt) { // what was committed until then may be in the next log
+			done.Recover = false
+			r.Info(msg.New(4322))
+		}
+		r.clear(p, cfg)
+		return done, nil
+	})
+}
+
+// clear warns of a log that was sealed and of a database that is not: what a restore of a full backup from before the encryption ends with.
+func (r *run) clear(p into, cfg tde.Config) {
+	file, _, err := tde.FileProtectors(r.cfg.FS, cfg.Path)
+	if err != nil || len(file) > 0 || len(p.set.Needs()) == 0 {
+		return
+	}
+	r.cfg.Log.Warn("a log that was encrypted was restored into a database that is not", "database", p.name)
+	r.Info(&msg.Error{
+		Number: 50000, Severity: 10, State: 1,
+		Text: fmt.Sprintf("Warning: the log was encrypted, and database '%s' is not: its full backup is from before. What was restored lies in clear. Encrypt it again with CREATE DATABASE ENCRYPTION KEY and ALTER DATABASE ... SET ENCRYPTION ON.", p.name),
 	})
 }
 
@@ -325,5 +358,5 @@ func (r *run) recover(name string) error {
 	if err != nil {
 		return err
 	}
-	return r.cfg.Databases.Roll(r.ctx, db.ID, true, func(tde.Config) (uint64, error) { return 0, nil })
+	return r.cfg.Databases.Roll(r.ctx, db.ID, func(tde.Config) (databases.Rolled, error) { return databases.Rolled{Recover: true}, nil })
 }

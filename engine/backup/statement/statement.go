@@ -29,6 +29,7 @@ type Config struct {
 	Clock     clock.Clock
 	Databases *databases.Manager
 	Folder    string // of backups whose name has no directory
+	Home      string // the server's own folder: nothing is backed up into it but into Folder; "" for none
 	Server    string // @@SERVERNAME
 	Version   string // of this program
 	// History is told what was done; nil keeps none.

@@ -19,6 +19,7 @@ type Restore struct {
 	From    Original
 	State   int // Online or Restoring
 	LSN     uint64
+	At      time.Time // what the backup holds is of this time
 	// Act makes the files of the database with this id.
 	Act func(ctx context.Context, id int) error
 	ID  int
@@ -98,7 +99,7 @@ func (o *Restore) Apply(tx *catalog.Tx) error {
 	}
 	d.GUID, d.Created, d.Collation, d.Compatibility, d.Recovery = o.From.GUID, o.From.Created, o.From.Collation, o.From.Compatibility, o.From.Recovery
 	d.Files, d.State, d.ReadOnly, d.Key, d.Encrypted = o.Files, o.State, false, nil, false
-	d.Backup = &model.Backup{Restored: o.LSN}
+	d.Backup = &model.Backup{Restored: o.LSN, RestoredAt: o.At}
 	return nil
 }
 
@@ -107,6 +108,8 @@ type Progress struct {
 	ID     int
 	State  *int
 	Change func(*model.Backup)
+	// Logged says that the log was backed up: the key's regenerations are in it.
+	Logged bool
 }
 
 // Apply carries the operation out.
@@ -117,6 +120,11 @@ func (o *Progress) Apply(tx *catalog.Tx) error {
 	}
 	if o.State != nil {
 		d.State = *o.State
+	}
+	if o.Logged && d.Key != nil {
+		k := *d.Key
+		k.Unlogged = 0
+		d.Key = &k
 	}
 	b := model.Backup{}
 	if d.Backup != nil {

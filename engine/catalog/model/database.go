@@ -61,6 +61,8 @@ type Backup struct {
 	FullAt   time.Time `json:",omitzero"`
 	LogLSN   uint64    `json:",omitempty"` // the log is backed up to here
 	Restored uint64    `json:",omitempty"` // what a database that is being restored has
+	// RestoredAt is the time of it: the end of the full backup, or the last commit that was rolled forward.
+	RestoredAt time.Time `json:",omitzero"`
 }
 
 // IsSystem reports one of the four system databases.

@@ -1,10 +1,6 @@
 package tds
 
-import (
-	"slices"
-
-	"latchkey/engine/tds/internal/wire"
-)
+import "latchkey/engine/tds/internal/wire"
 
 // RPC is a message of one or more procedure calls ([MS-TDS] 2.2.6.6).
 type RPC struct {
@@ -92,9 +88,8 @@ func (m *RPC) Decode(b []byte, l Limits) error {
 			r.Fail("more than %d calls", l.Calls)
 			break
 		}
-		n := len(m.Calls)
-		m.Calls = slices.Grow(m.Calls, 1)[:n+1]
-		m.Calls[n].decode(&r, l)
+		m.Calls = wire.Next(m.Calls)
+		m.Calls[len(m.Calls)-1].decode(&r, l)
 		if r.Err != nil || r.Left() == 0 {
 			break
 		}
@@ -125,9 +120,8 @@ func (c *Call) decode(r *wire.Reader, l Limits) {
 			r.Fail("more than %d parameters", l.Params)
 			return
 		}
-		n := len(c.Params)
-		c.Params = slices.Grow(c.Params, 1)[:n+1]
-		c.Params[n].decode(r, l)
+		c.Params = wire.Next(c.Params)
+		c.Params[len(c.Params)-1].decode(r, l)
 	}
 }
 
@@ -136,7 +130,7 @@ func (p *Param) decode(r *wire.Reader, l Limits) {
 	if n > maxParamName {
 		r.Fail("parameter name of %d characters", n)
 	}
-	*p = Param{Name: same(p.Name, r.Bytes(2*int(n)))}
+	*p = Param{Name: wire.Same(p.Name, r.Bytes(2*int(n)))}
 	status := r.U8()
 	p.Output, p.Default = status&paramOutput != 0, status&paramDefault != 0
 	if status&paramEncrypted != 0 {
@@ -153,19 +147,6 @@ func (p *Param) decode(r *wire.Reader, l Limits) {
 	if r.Err == nil {
 		p.Value = p.Type.cell(r, l, false)
 	}
-}
-
-// same decodes a name: the one before it in this place most often, which need not be made again.
-func same(name string, b []byte) string {
-	if len(b) != 2*len(name) {
-		return wire.DecodeText(b)
-	}
-	for i := range len(name) {
-		if name[i] >= 0x80 || b[2*i] != name[i] || b[2*i+1] != 0 {
-			return wire.DecodeText(b)
-		}
-	}
-	return name
 }
 
 // Append appends the body.

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"context"
+	"slices"
 
 	"latchkey/engine/fn"
 	"latchkey/engine/sqltype"
@@ -27,19 +28,19 @@ type Frame struct {
 
 // Bind computes the values of a plan's parameters in order. Errors are the running statement's: conversion, overflow, row counts
 // that are negative.
-func (p *Plan) Bind(f *Frame) ([]sqltype.Value, error) {
-	if len(p.Params) == 0 {
-		return nil, nil
-	}
-	out := make([]sqltype.Value, len(p.Params))
+func (p *Plan) Bind(f *Frame) ([]sqltype.Value, error) { return p.BindTo(nil, f) }
+
+// BindTo is Bind that appends the values to dst.
+func (p *Plan) BindTo(dst []sqltype.Value, f *Frame) ([]sqltype.Value, error) {
+	dst = slices.Grow(dst, len(p.Params))
 	for i := range p.Params {
 		v, err := p.Params[i].value(f)
 		if err != nil {
 			return nil, err
 		}
-		out[i] = v
+		dst = append(dst, v)
 	}
-	return out, nil
+	return dst, nil
 }
 
 func (p *Param) value(f *Frame) (v sqltype.Value, err error) {

@@ -72,6 +72,19 @@ func SplitName(s string) (ast.ObjectName, error) {
 	return n, nil
 }
 
+// InOrder reports whether each parameter has its argument in its own place, as most calls have; no Match is needed then.
+func InOrder(names []string, args []Arg) bool {
+	if len(names) != len(args) {
+		return false
+	}
+	for i := range args {
+		if args[i].Name != "" && args[i].Name != names[i] {
+			return false
+		}
+	}
+	return true
+}
+
 // Match finds the argument of each parameter, nil for none. Errors: 8144, 8145, 8143, 8146.
 func Match(proc string, names []string, args []Arg) ([]*Arg, error) {
 	out := make([]*Arg, len(names))

@@ -9,12 +9,14 @@ package call
 
 import (
 	"latchkey/engine/exec/actor"
+	"latchkey/engine/exec/argument"
 	"latchkey/engine/exec/change"
 	"latchkey/engine/exec/define"
 	"latchkey/engine/exec/flow"
 	"latchkey/engine/exec/handler"
 	"latchkey/engine/exec/query"
 	"latchkey/engine/exec/reply"
+	"latchkey/engine/exec/scope"
 	"latchkey/engine/exec/unit"
 	"latchkey/engine/exec/work"
 )
@@ -38,6 +40,12 @@ type Caller struct {
 
 	prepared map[int32]*prepared
 	handle   int32
+
+	recents [4]recent
+	oldest  int            // of them
+	args    []argument.Arg // of the call before
+	outer   scope.Frame    // of a remote call
+	nothing unit.Unit      // what it runs itself
 }
 
 // Reset forgets all prepared handles.

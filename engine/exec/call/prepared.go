@@ -2,6 +2,7 @@ package call
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"latchkey/engine/exec/argument"
@@ -17,7 +18,8 @@ import (
 
 // prepared is what sp_prepare made.
 type prepared struct {
-	unit *unit.Unit
+	unit  *unit.Unit
+	types parameterTypes
 }
 
 // returned is an output parameter on its way back.
@@ -31,29 +33,28 @@ type returned struct {
 // Remote runs one call.
 func (s *Caller) Remote(ctx context.Context, c *tds.Call) error {
 	name := c.Name()
-	f := &scope.Frame{Unit: &unit.Unit{}, Saved: s.Work.Set, Acting: s.Actor.Impersonations(), Line: 1}
+	f := &s.outer
+	*f = scope.Frame{Unit: &s.nothing, Saved: s.Work.Set, Acting: s.Actor.Impersonations(), Line: 1}
 	if strings.EqualFold(name, "sp_reset_connection") {
 		return s.Answer.ProcDone(new(int32), false)
 	}
-	args, err := s.decode(c)
+	known := s.recently(c)
+	from := 0
+	if known != nil {
+		from = 2 // the text and the declaration are known
+	}
+	args, err := s.decode(c, from)
 	if err != nil {
 		return s.remoteFailed(ctx, f, err)
 	}
-	var back []returned
-	for i := range args {
-		a := &args[i]
-		if a.Output {
-			t := a.Type
-			a.Set = func(v sqltype.Value, from sqltype.Type) error {
-				if from.Kind != sqltype.Null {
-					t = from
-				}
-				back = append(back, returned{c.Params[a.Ordinal].Name, a.Ordinal, t, v})
-				return nil
-			}
-		}
+	defer s.reuse(args)
+	back := outputs(c, args)
+	var result outcome
+	if known != nil {
+		result, err = s.executeSQL(ctx, f, known.unit, args, &known.types)
+	} else {
+		result, err = s.remoteCall(ctx, f, name, c, args)
 	}
-	result, err := s.remoteCall(ctx, f, name, c, args)
 	if err != nil {
 		return s.remoteFailed(ctx, f, err)
 	}
@@ -66,12 +67,37 @@ func (s *Caller) Remote(ctx context.Context, c *tds.Call) error {
 	if err := s.Answer.Status(result.status); err != nil {
 		return err
 	}
-	for _, r := range back {
-		if err := s.Answer.Output(r.name, r.ordinal, r.t, r.v); err != nil {
-			return err
+	if back != nil {
+		for _, r := range *back {
+			if err := s.Answer.Output(r.name, r.ordinal, r.t, r.v); err != nil {
+				return err
+			}
 		}
 	}
 	return s.Answer.ProcDone(nil, false)
+}
+
+// outputs gathers what comes back for the output parameters of a call; nil if it has none.
+func outputs(c *tds.Call, args []argument.Arg) *[]returned {
+	if !slices.ContainsFunc(args, func(a argument.Arg) bool { return a.Output }) {
+		return nil
+	}
+	back := new([]returned)
+	for i := range args {
+		a := &args[i]
+		if !a.Output {
+			continue
+		}
+		name, ordinal, t := c.Params[a.Ordinal].Name, a.Ordinal, a.Type
+		a.Set = func(v sqltype.Value, from sqltype.Type) error {
+			if from.Kind != sqltype.Null {
+				t = from
+			}
+			*back = append(*back, returned{name, ordinal, t, v})
+			return nil
+		}
+	}
+	return back
 }
 
 // remoteFailed tells an error of a call.
@@ -93,16 +119,16 @@ func (s *Caller) remoteFailed(ctx context.Context, f *scope.Frame, err error) er
 	return nil
 }
 
-// decode makes arguments of a call's parameters.
-func (s *Caller) decode(c *tds.Call) ([]argument.Arg, error) {
-	args := make([]argument.Arg, len(c.Params))
-	coll := s.Work.PlanSettings().Collation
-	for i := range c.Params {
-		p := &c.Params[i]
-		a := argument.Arg{Name: p.Name, Output: p.Output, Ordinal: i, Default: p.Default}
+// decode makes arguments of a call's parameters, from one of them on.
+func (s *Caller) decode(c *tds.Call, from int) ([]argument.Arg, error) {
+	args := slices.Grow(s.args[:0], len(c.Params)-from)[:len(c.Params)-from]
+	coll := s.Work.Collation()
+	for i := range args {
+		p := &c.Params[i+from]
+		a := &args[i]
+		*a = argument.Arg{Name: p.Name, Output: p.Output, Ordinal: i + from, Default: p.Default}
 		if p.Table != nil {
 			a.Rows = p.Table
-			args[i] = a
 			continue
 		}
 		t, err := sqlval.TypeOf(p.Type, coll)
@@ -113,13 +139,26 @@ func (s *Caller) decode(c *tds.Call) ([]argument.Arg, error) {
 		if a.Value, err = sqlval.Decode(t, p.Value); err != nil {
 			return nil, err
 		}
-		args[i] = a
 	}
 	return args, nil
 }
 
+// reuse keeps the place of arguments for the next call, without what was in them.
+func (s *Caller) reuse(args []argument.Arg) {
+	const much = 64
+	if cap(args) > much {
+		s.args = nil
+		return
+	}
+	clear(args)
+	s.args = args
+}
+
 // remoteCall runs a call of the family of sp_executesql, or a procedure by name.
 func (s *Caller) remoteCall(ctx context.Context, f *scope.Frame, name string, c *tds.Call, args []argument.Arg) (outcome, error) {
+	if c.Proc == "" && c.ProcID == tds.ProcExecuteSQL {
+		return s.executeText(ctx, f, c, args)
+	}
 	if c.Proc == "" || strings.HasPrefix(name, "sp_") {
 		if run := s.dynamic(strings.ToLower(name)); run != nil {
 			return run(ctx, f, args)
@@ -156,6 +195,11 @@ func (s *Caller) dynamic(name string) func(context.Context, *scope.Frame, []argu
 
 // spExecuteSQL is sp_executesql @stmt, @params, values.
 func (s *Caller) spExecuteSQL(ctx context.Context, f *scope.Frame, args []argument.Arg) (outcome, error) {
+	return s.executeText(ctx, f, nil, args)
+}
+
+// executeText is sp_executesql; c is the client's call, nil for one in T-SQL.
+func (s *Caller) executeText(ctx context.Context, f *scope.Frame, c *tds.Call, args []argument.Arg) (outcome, error) {
 	if len(args) > 0 && args[0].Name != "" { // by name: @stmt and @params may be swapped
 		args = argument.Reorder(args, "@stmt", "@params")
 	}
@@ -175,7 +219,11 @@ func (s *Caller) spExecuteSQL(ctx context.Context, f *scope.Frame, args []argume
 	if err != nil {
 		return outcome{}, err
 	}
-	return s.executeSQL(ctx, f, u, rest)
+	known := s.remember(c, u)
+	if known == nil {
+		known = &recent{}
+	}
+	return s.executeSQL(ctx, f, u, rest, &known.types)
 }
 
 // maxPrepared bounds the handles of one session.
@@ -189,7 +237,7 @@ func (s *Caller) prepare(u *unit.Unit) (int32, error) {
 		s.prepared = make(map[int32]*prepared)
 	}
 	s.handle++
-	s.prepared[s.handle] = &prepared{u}
+	s.prepared[s.handle] = &prepared{unit: u}
 	return s.handle, nil
 }
 
@@ -256,7 +304,7 @@ func (s *Caller) spPrepExec(ctx context.Context, f *scope.Frame, args []argument
 	if err != nil {
 		return outcome{}, err
 	}
-	out, err := s.executeSQL(ctx, f, u, args[3:])
+	out, err := s.executeSQL(ctx, f, u, args[3:], &s.prepared[h].types)
 	if err != nil {
 		delete(s.prepared, h)
 		return out, err
@@ -283,7 +331,7 @@ func (s *Caller) spExecute(ctx context.Context, f *scope.Frame, args []argument.
 	if err != nil {
 		return outcome{}, err
 	}
-	return s.executeSQL(ctx, f, p.unit, args[1:])
+	return s.executeSQL(ctx, f, p.unit, args[1:], &p.types)
 }
 
 // spUnprepare is sp_unprepare @handle.

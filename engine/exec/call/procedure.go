@@ -4,14 +4,11 @@ import (
 	"context"
 	"strings"
 
-	"latchkey/engine/compile"
 	"latchkey/engine/exec/argument"
 	"latchkey/engine/exec/flow"
 	"latchkey/engine/exec/known"
 	"latchkey/engine/exec/raise"
 	"latchkey/engine/exec/scope"
-	"latchkey/engine/exec/unit"
-	"latchkey/engine/exec/work"
 	"latchkey/engine/schema"
 	"latchkey/engine/schema/binding"
 	"latchkey/engine/sqltype"
@@ -138,66 +135,6 @@ func (s *Caller) callUser(ctx context.Context, f *scope.Frame, p *procedure, arg
 		}
 	}
 	return out, nil
-}
-
-// executeSQL is sp_executesql: a dynamic batch with parameters.
-func (s *Caller) executeSQL(ctx context.Context, f *scope.Frame, u *unit.Unit, args []argument.Arg) (outcome, error) {
-	in := s.Work.NewFrame(f, u)
-	names := make([]string, len(u.Params))
-	for i, p := range u.Params {
-		names[i] = p.Name
-	}
-	matched, err := argument.Match("sp_executesql", names, args)
-	if err != nil {
-		return outcome{}, err
-	}
-	w := s.Work.Begin(ctx, in)
-	for i, p := range u.Params {
-		a := matched[i]
-		if a == nil {
-			if p.Default == nil {
-				return outcome{}, w.Finish(raise.New(8178, "("+u.ParamText+")"+u.Text, p.Name))
-			}
-			a = &argument.Arg{Default: true}
-		}
-		if err := s.dynamicParameter(ctx, w, in, p, a); err != nil {
-			return outcome{}, w.Finish(err)
-		}
-	}
-	if err := w.Finish(nil); err != nil {
-		return outcome{}, err
-	}
-	out, err := s.enterModule(ctx, f, in)
-	if err != nil || out.sig.Kind == flow.Stop {
-		return out, err
-	}
-	for i, p := range u.Params {
-		if a := matched[i]; a != nil && a.Output && p.Output && a.Set != nil {
-			v := in.Find(p.Name)
-			if err := a.Set(v.Value, v.Type); err != nil {
-				return out, err
-			}
-		}
-	}
-	return out, nil
-}
-
-func (s *Caller) dynamicParameter(ctx context.Context, w *work.Statement, in *scope.Frame, p *ast.Param, a *argument.Arg) error {
-	if a.Table != nil || a.Rows != nil {
-		return s.Change.DynamicTable(ctx, w, in, p, a)
-	}
-	if a.Default {
-		return s.Query.DeclareParameter(ctx, w, in, p)
-	}
-	d, err := compile.TypeOf(w, p.Type, p.Name)
-	if err != nil {
-		return err
-	}
-	t := d.Type
-	t.Nullable = true
-	v := in.Define(p.Name, t, sqltype.NullValue)
-	v.Value, err = s.Query.FitParameter(a, t)
-	return err
 }
 
 // tableParameter gives a table-valued parameter of a procedure its table.

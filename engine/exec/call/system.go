@@ -80,7 +80,7 @@ func (s *Caller) callText(ctx context.Context, f *scope.Frame, p *system, args [
 			}
 			a = &argument.Arg{Default: true}
 		}
-		if err := s.dynamicParameter(ctx, w, in, x, a); err != nil {
+		if _, err := s.dynamicParameter(ctx, w, in, x, a); err != nil {
 			return outcome{}, w.Finish(err)
 		}
 	}

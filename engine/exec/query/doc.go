@@ -14,10 +14,14 @@ import (
 	"latchkey/engine/exec/work"
 )
 
-// Runner runs queries for one session. All fields are to be set.
+// Runner runs queries for one session. All exported fields are to be set.
 type Runner struct {
 	Actor  *actor.Actor
 	Work   *work.Session
 	Define *define.Definer
 	Answer *reply.Answer
+
+	recents [8]recent
+	oldest  int // of them
+	spare   *buffers
 }

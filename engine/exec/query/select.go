@@ -2,6 +2,7 @@ package query
 
 import (
 	"context"
+	"slices"
 
 	"latchkey/engine/cell"
 	"latchkey/engine/compile"
@@ -84,18 +85,76 @@ func Into(b ast.Body) *ast.ObjectName {
 	}
 }
 
+// recent is a plan that the session used a little while ago: found without hashing its settings.
+type recent struct {
+	node ast.Statement
+	set  uint64 // work.Session.PlanNumber
+	main int
+	kept *Kept
+}
+
 // Plan finds or makes the plan of a query.
 func (s *Runner) Plan(w *work.Statement, st *ast.SelectStmt) (*Kept, error) {
-	key := PlanKey{st, w.Set, w.Main}
-	if k, ok := w.Frame.Unit.Plan(key).(*Kept); ok {
-		fresh, err := w.Current(k.Versions)
-		if err != nil {
+	key := recent{node: st, set: s.Work.PlanNumber(), main: w.Main}
+	k := s.recently(key)
+	if k != nil {
+		if fresh, err := w.Current(k.Versions); err != nil {
 			return nil, err
-		}
-		if fresh {
+		} else if fresh {
 			return k, w.Ready(k.Plan.Objects, k.Views)
 		}
 	}
+	k, err := s.shared(w, PlanKey{st, w.Set, w.Main})
+	if err != nil {
+		return nil, err
+	}
+	if k == nil {
+		if k, err = s.compile(w, st); err != nil {
+			return nil, err
+		}
+	}
+	if !w.Private {
+		s.remember(key, k)
+	}
+	return k, w.Ready(k.Plan.Objects, k.Views)
+}
+
+// shared finds a plan in its unit, which sessions have in common; nil if there is none that is fresh.
+func (s *Runner) shared(w *work.Statement, key PlanKey) (*Kept, error) {
+	k, ok := w.Frame.Unit.Plan(key).(*Kept)
+	if !ok {
+		return nil, nil
+	}
+	fresh, err := w.Current(k.Versions)
+	if err != nil || !fresh {
+		return nil, err
+	}
+	return k, nil
+}
+
+func (s *Runner) recently(key recent) *Kept {
+	for i := range s.recents {
+		if r := &s.recents[i]; r.node == key.node && r.set == key.set && r.main == key.main {
+			return r.kept
+		}
+	}
+	return nil
+}
+
+// remember keeps a plan in the place of the same one, else of the one that was put there first.
+func (s *Runner) remember(key recent, k *Kept) {
+	key.kept = k
+	for i := range s.recents {
+		if s.recents[i].node == key.node {
+			s.recents[i] = key
+			return
+		}
+	}
+	s.recents[s.oldest] = key
+	s.oldest = (s.oldest + 1) % len(s.recents)
+}
+
+func (s *Runner) compile(w *work.Statement, st *ast.SelectStmt) (*Kept, error) {
 	w.Versions, w.Views, w.Private = nil, nil, false
 	p, err := compile.Query(w, st)
 	if err != nil {
@@ -106,9 +165,9 @@ func (s *Runner) Plan(w *work.Statement, st *ast.SelectStmt) (*Kept, error) {
 		k.Result = ResultOf(p.Columns)
 	}
 	if !w.Private {
-		w.Frame.Unit.Keep(key, k)
+		w.Frame.Unit.Keep(PlanKey{st, w.Set, w.Main}, k)
 	}
-	return k, w.Ready(p.Objects, k.Views)
+	return k, nil
 }
 
 // ResultOf describes a plan's columns to the client.
@@ -159,8 +218,14 @@ func (s *Runner) Run(w *work.Statement, p *plan.Plan, each func([]sqltype.Value)
 	if err != nil {
 		return err
 	}
-	values, err := p.Bind(s.planFrame(w.Ctx, w.Frame))
-	if err != nil {
+	b := s.spare // one that runs inside of another has none
+	s.spare = nil
+	if b == nil {
+		b = new(buffers)
+	}
+	defer s.giveBack(b)
+	b.frame = plan.Frame{Context: w.Ctx, Env: &s.Work.Env, Variables: w.Frame}
+	if b.values, err = p.BindTo(b.values[:0], &b.frame); err != nil {
 		return err
 	}
 	st, err := c.Prepare(p.SQL)
@@ -168,7 +233,7 @@ func (s *Runner) Run(w *work.Statement, p *plan.Plan, each func([]sqltype.Value)
 		return err
 	}
 	defer st.Release()
-	for i, v := range values {
+	for i, v := range b.values {
 		if err := cell.Bind(st.Stmt, i+1, p.Params[i].Type, v); err != nil {
 			return err
 		}
@@ -177,7 +242,8 @@ func (s *Runner) Run(w *work.Statement, p *plan.Plan, each func([]sqltype.Value)
 	if p.Assign != nil {
 		n = len(p.Columns)
 	}
-	row := make([]sqltype.Value, n)
+	b.row = slices.Grow(b.row[:0], n)[:n]
+	row := b.row
 	limit := s.Work.Set.RowCount
 	for st.Step() {
 		for i := range row {
@@ -193,6 +259,24 @@ func (s *Runner) Run(w *work.Statement, p *plan.Plan, each func([]sqltype.Value)
 		}
 	}
 	return st.Err()
+}
+
+// buffers are what Run needs.
+type buffers struct {
+	frame       plan.Frame
+	values, row []sqltype.Value
+}
+
+// giveBack keeps the buffers for the next Run, without what was in them.
+func (s *Runner) giveBack(b *buffers) {
+	const much = 256
+	if cap(b.values)+cap(b.row) > much {
+		return
+	}
+	clear(b.values)
+	clear(b.row)
+	b.frame = plan.Frame{}
+	s.spare = b
 }
 
 // assignRows is SELECT @v = ... .

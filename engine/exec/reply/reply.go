@@ -84,6 +84,8 @@ type Writer struct {
 	sink    Sink
 	depth   int // of procedures and dynamic batches
 	pending tds.Done
+	sent    tds.Done         // the one being written
+	status  tds.ReturnStatus // likewise
 	held    bool
 	rows    *sqlval.Rows
 	encodes *Result     // what rows is for
@@ -124,9 +126,9 @@ func (w *Writer) release() error {
 		return nil
 	}
 	w.held = false
-	d := w.pending
-	d.Status |= tds.DoneMore
-	return w.sink.Token(&d)
+	w.sent = w.pending
+	w.sent.Status |= tds.DoneMore
+	return w.sink.Token(&w.sent)
 }
 
 // Token writes a token that is neither rows nor DONE.
@@ -236,7 +238,10 @@ func (w *Writer) ProcDone(status *int32, failed bool) error {
 }
 
 // Status writes a procedure's status, for RPC, where output parameters follow it.
-func (w *Writer) Status(n int32) error { return w.Token(&tds.ReturnStatus{Value: n}) }
+func (w *Writer) Status(n int32) error {
+	w.status.Value = n
+	return w.Token(&w.status)
+}
 
 // Output writes an output parameter.
 func (w *Writer) Output(name string, ordinal int, t sqltype.Type, v sqltype.Value) error {
@@ -271,10 +276,10 @@ func (w *Writer) Flush() error {
 
 // End ends the answer: the last DONE goes out without MORE; an answer without any gets one.
 func (w *Writer) End() error {
-	d := w.pending
-	if !w.held {
-		d = tds.Done{}
+	w.sent = tds.Done{}
+	if w.held {
+		w.sent = w.pending
 	}
 	w.held = false
-	return w.sink.Token(&d)
+	return w.sink.Token(&w.sent)
 }

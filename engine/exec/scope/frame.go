@@ -32,7 +32,7 @@ type Frame struct {
 	ProcID  int    // object id, 0 in a batch
 	ProcDB  int
 	Owner   int // of the procedure's schema in procDB, for ownership chains
-	Vars    map[string]*Variable
+	Vars    []*Variable
 	Saved   setting.Settings // of the caller
 	Acting  int              // depth of impersonation at the beginning
 	Tries   int              // TRY blocks under way in this frame
@@ -44,7 +44,13 @@ type Frame struct {
 	Tables  []string         // SQLite names of table variables made here
 	Cursors map[string]*Cursor
 	Module  bool // a procedure or dynamic batch
+
+	room  []Variable     // for those that the unit declares
+	index map[string]int // of Vars by folded name, once they are many
 }
+
+// many is how many variables are looked through one by one.
+const many = 12
 
 // Mark puts the frame's place into a message.
 func (f *Frame) Mark(e *raise.Error) *raise.Error { return e.At(f.Line, f.Proc) }
@@ -53,30 +59,71 @@ func (f *Frame) Mark(e *raise.Error) *raise.Error { return e.At(f.Line, f.Proc) 
 func New(parent *Frame, u *unit.Unit, saved setting.Settings, acting int) *Frame {
 	f := &Frame{Parent: parent, Unit: u, Saved: saved, Acting: acting}
 	if n := len(u.Declared) + len(u.Params); n > 0 {
-		f.Vars = make(map[string]*Variable, n)
+		f.Vars, f.room = make([]*Variable, 0, n), make([]Variable, 0, n)
 	}
 	for _, d := range u.Declared {
-		f.Vars[strings.ToLower(d.Name)] = &Variable{Name: d.Name, Decl: d}
+		f.add(Variable{Name: d.Name, Decl: d})
 	}
 	return f
 }
 
+// add makes a variable, in place of one of that name.
+func (f *Frame) add(v Variable) *Variable {
+	var x *Variable
+	if len(f.room) < cap(f.room) {
+		f.room = append(f.room, v) // never moves: there are pointers into it
+		x = &f.room[len(f.room)-1]
+	} else {
+		x = &v
+	}
+	if i := f.find(v.Name); i >= 0 {
+		f.Vars[i] = x
+		return x
+	}
+	f.Vars = append(f.Vars, x)
+	switch n := len(f.Vars); {
+	case f.index != nil:
+		f.index[strings.ToLower(v.Name)] = n - 1
+	case n > many:
+		f.index = make(map[string]int, cap(f.Vars))
+		for i, x := range f.Vars {
+			f.index[strings.ToLower(x.Name)] = i
+		}
+	}
+	return x
+}
+
+func (f *Frame) find(name string) int {
+	if f.index != nil {
+		if i, ok := f.index[strings.ToLower(name)]; ok {
+			return i
+		}
+	} else {
+		for i, v := range f.Vars {
+			if v.Name == name {
+				return i
+			}
+		}
+	}
+	for i, v := range f.Vars {
+		if strings.EqualFold(v.Name, name) {
+			return i
+		}
+	}
+	return -1
+}
+
 // Find is a declared variable, nil if there is none.
 func (f *Frame) Find(name string) *Variable {
-	if v := f.Vars[name]; v != nil {
-		return v
+	if i := f.find(name); i >= 0 {
+		return f.Vars[i]
 	}
-	return f.Vars[strings.ToLower(name)]
+	return nil
 }
 
 // Define makes a variable of a known type.
 func (f *Frame) Define(name string, t sqltype.Type, v sqltype.Value) *Variable {
-	if f.Vars == nil {
-		f.Vars = make(map[string]*Variable, 4)
-	}
-	x := &Variable{Name: name, Type: t, Value: v, Known: true}
-	f.Vars[strings.ToLower(name)] = x
-	return x
+	return f.add(Variable{Name: name, Type: t, Value: v, Known: true})
 }
 
 // At is the line of a statement for messages.

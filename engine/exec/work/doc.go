@@ -39,8 +39,9 @@ type Session struct {
 	Frame *scope.Frame
 
 	planned struct { // the settings of plans
-		key settingsKey
-		is  plan.Settings
+		key    settingsKey
+		is     plan.Settings
+		number uint64
 	}
 	defined []*known.Generation // changes of definitions under way
 }

@@ -19,6 +19,7 @@ import (
 	"latchkey/engine/schema"
 	"latchkey/engine/schema/binding"
 	"latchkey/engine/sqltype"
+	"latchkey/engine/sqltype/collation"
 	"latchkey/engine/tsql/ast"
 )
 
@@ -242,11 +243,24 @@ func (w *Statement) Settings() plan.Settings { return w.Set }
 
 // PlanSettings are what a text's meaning depends on.
 func (s *Session) PlanSettings() plan.Settings {
+	s.PlanNumber()
+	return s.planned.is
+}
+
+// Collation is the present database's.
+func (s *Session) Collation() collation.Collation {
+	s.PlanNumber()
+	return s.planned.is.Collation
+}
+
+// PlanNumber is another one, never 0, whenever the PlanSettings are others: cheaper to compare.
+func (s *Session) PlanNumber() uint64 {
 	key := settingsKey{s.Actor.Catalog.State(), s.Set.Key(), s.Actor.DB, s.Actor.Identity()}
 	if s.planned.key != key {
 		s.planned.key, s.planned.is = key, s.makePlanSettings()
+		s.planned.number++
 	}
-	return s.planned.is
+	return s.planned.number
 }
 
 // settingsKey is what the settings of plans are made from.

@@ -108,6 +108,8 @@ type conn struct {
 	size    int // of packets
 	session Session
 	rpc     tds.RPC // the one being served
+
+	resetDone tds.EnvChange
 }
 
 // Serve takes a connection from its first byte to its end and closes it. It returns nil when the client went away between requests

@@ -35,7 +35,7 @@ func (c *conn) serve(r *request, out *Reply) error {
 	err := c.handle(r, out)
 	c.cfg.Budget.give(r.taken)
 	attention := r.finish()
-	out.ctx = context.WithoutCancel(r.ctx) // what follows is sent whatever happened
+	out.ctx = context.Background() // what follows is sent whatever happened
 	switch {
 	case out.err != nil:
 		return out.err
@@ -189,7 +189,8 @@ func (c *conn) reset(r *request, out *Reply) error {
 			return fmt.Errorf("resetting the connection: %w", err)
 		}
 	}
-	return out.Token(&tds.EnvChange{Type: tds.EnvResetDone})
+	c.resetDone = tds.EnvChange{Type: tds.EnvResetDone}
+	return out.Token(&c.resetDone)
 }
 
 func (c *conn) bulk(r *request, out *Reply) error {

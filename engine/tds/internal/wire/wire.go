@@ -6,6 +6,7 @@ package wire
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf16"
 )
@@ -100,6 +101,22 @@ func DecodeText(b []byte) string {
 		u[i] = binary.LittleEndian.Uint16(b[2*i:])
 	}
 	return string(utf16.Decode(u))
+}
+
+// Next makes a slice longer by one, whose content is what was there before.
+func Next[E any](s []E) []E { return slices.Grow(s, 1)[:len(s)+1] }
+
+// Same is DecodeText of what is most often s again, which is not made anew then.
+func Same(s string, b []byte) string {
+	if len(b) != 2*len(s) {
+		return DecodeText(b)
+	}
+	for i := range len(s) {
+		if s[i] >= 0x80 || b[2*i] != s[i] || b[2*i+1] != 0 {
+			return DecodeText(b)
+		}
+	}
+	return s
 }
 
 // ascii decodes text of ASCII alone, which names and most statements are. As DecodeText, it drops an odd last byte.

@@ -30,7 +30,7 @@ const (
 	DefaultUnwraps     = 8
 	DefaultCacheBytes  = 512 << 20
 	DefaultTempBytes   = 1 << 30
-	DefaultSpillBytes  = 8 << 30
+	DefaultSpillBytes  = 4 << 30
 )
 
 // Config says what a Manager is made of. Catalog, Service, Sessions and Dir are required.

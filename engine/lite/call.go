@@ -160,11 +160,23 @@ func isArithmetic(err error) bool {
 // fail makes the statement end with an error, which Err finds again.
 func (c *Conn) fail(ctx sqlite3.Context, err error) { ctx.ResultError(c.keep(err)) }
 
+// failure is an error of a call, and what stands for it in SQLite's message.
+type failure struct {
+	err error
+	tag string
+}
+
+const maxFailed = 8
+
 // keep remembers an error and makes the one to give to SQLite.
 func (c *Conn) keep(err error) error {
 	c.failures++
-	c.failed, c.tag = err, "lk error "+strconv.FormatUint(c.failures, 10)+";"
-	return errors.New(c.tag)
+	tag := "lk error " + strconv.FormatUint(c.failures, 10) + ";"
+	if len(c.failed) == maxFailed {
+		c.failed = c.failed[1:]
+	}
+	c.failed = append(c.failed, failure{err, tag}) // the result of an aggregate that failed is asked for still, and fails too
+	return errors.New(tag)
 }
 
 // aggregate is lk_agg over one group or frame.

@@ -89,9 +89,11 @@ func (c *Conn) typed(err error) error {
 		return err
 	}
 	text := err.Error()
-	if c.failed != nil && strings.Contains(text, c.tag) {
-		err, c.failed = c.failed, nil
-		return err
+	for _, f := range c.failed {
+		if strings.Contains(text, f.tag) {
+			c.failed = nil
+			return f.err
+		}
 	}
 	switch code {
 	case sqlite3.CONSTRAINT:

@@ -23,9 +23,8 @@ type Conn struct {
 	none fn.Env // what env points to between statements
 
 	sites    map[string]*site
-	failed   error // of a call or a view, until Err gives it back
+	failed   []failure // of calls and views, until Err gives one back
 	failures uint64
-	tag      string // in SQLite's message for failed
 
 	kept     map[string]*kept // prepared, by text
 	tick     uint64

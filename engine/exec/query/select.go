@@ -234,7 +234,7 @@ func (s *Runner) Run(w *work.Statement, p *plan.Plan, each func([]sqltype.Value)
 	}
 	defer st.Release()
 	for i, v := range b.values {
-		if err := cell.Bind(st.Stmt, i+1, p.Params[i].Type, v); err != nil {
+		if err := st.Bind(i+1, p.Params[i].Type, v); err != nil {
 			return err
 		}
 	}

@@ -62,6 +62,73 @@ func (b *fullBackup) restore(ctx context.Context, f fsys.FS) error {
 	})
 }
 
+// The log is kept while a writer goes on, also beside the copying back. Whenever the power fails, the log that was kept leads to what the
+// database has, and to nothing that it lost.
+func TestKeptLogUnderLoad(t *testing.T) {
+	ctx := t.Context()
+	m := newMem(t)
+	s := newStory()
+	cfg := memConfig(m)
+	cfg.LogPages, cfg.NormalSync = 4*shortLog, true
+	db, err := tde.Create(ctx, cfg)
+	must(t, err)
+	c, err := db.Conn(ctx)
+	must(t, err)
+	must(t, s.load(c))
+	must(t, db.KeepLog(ctx))
+	full, err := takeFull(ctx, db)
+	must(t, err)
+	rounds := 6
+	if long() {
+		rounds = 100
+	}
+	for range rounds {
+		done := make(chan error, 1)
+		go func() {
+			var err error
+			for n := 0; n < 12 && err == nil; n++ {
+				err = s.commit(c)
+			}
+			done <- err
+		}()
+		snap, err := takeFull(ctx, db)
+		must(t, err)
+		if end := db.LogEnd(); snap.lsn > end || snap.lsn < full.lsn {
+			t.Errorf("a snapshot up to %d, the log ends at %d", snap.lsn, end)
+		}
+		var b bytes.Buffer
+		r, err := db.CopyLog(ctx, &b, full.lsn+1)
+		must(t, err)
+		disk := m.CrashClone(fsys.Crash{})
+		must(t, <-done)
+		was, err := tde.Open(ctx, memConfig(disk), s.keys)
+		must(t, err)
+		wc, err := was.Conn(ctx)
+		must(t, err)
+		want := query(t, wc, "SELECT n FROM log ORDER BY n")
+		var all bytes.Buffer
+		r2, err := was.CopyLog(ctx, &all, full.lsn+1)
+		must(t, err)
+		if r2.Last < r.Last {
+			t.Errorf("the log was copied up to %d, after a power cut there is %d", r.Last, r2.Last)
+		}
+		must(t, errors.Join(wc.Close(), was.Close()))
+		fresh := newMem(t)
+		must(t, full.restore(ctx, fresh))
+		_, err = tde.Roll(ctx, memConfig(fresh), s.keys, &all, tde.RollOptions{From: full.lsn})
+		must(t, err)
+		again, err := tde.Open(ctx, memConfig(fresh), s.keys)
+		must(t, err)
+		ac, err := again.Conn(ctx)
+		must(t, err)
+		if got := query(t, ac, "SELECT n FROM log ORDER BY n"); got != want {
+			t.Errorf("rolled forward to %q, want %q", got, want)
+		}
+		must(t, errors.Join(ac.Close(), again.Close()))
+	}
+	must(t, errors.Join(c.Close(), db.Close()))
+}
+
 // A full backup and the logs after it give the database as of the last commit, whatever happened in between: checkpoints, restarts, crashes, encryption, new
 // keys and protectors, a database that shrinks.
 func TestRollForward(t *testing.T) {

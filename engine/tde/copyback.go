@@ -94,8 +94,12 @@ func (db *DB) committed(frames int64) {
 func (db *DB) pass() {
 	db.keeper.Lock()
 	defer db.keeper.Unlock()
-	if db.keeper.c != nil {
-		_, _, _ = db.keeper.c.WALCheckpoint("main", checkpointPassive)
+	if db.keeper.c == nil {
+		return
+	}
+	_, _, _ = db.keeper.c.WALCheckpoint("main", checkpointPassive)
+	if db.chain.Load() != nil {
+		_ = db.store.KeepNow() // else the commit that starts the log over would copy all of it
 	}
 }
 
@@ -116,7 +120,8 @@ func (db *DB) catchUp(frames int64) {
 		n, copied, err = c.WALCheckpoint("main", checkpointRestart)
 	}
 	switch {
-	case err != nil && !errors.Is(err, sqlite3.BUSY), n != copied:
+	case n < 0 && errors.Is(err, sqlite3.BUSY): // a checkpoint by SQL is under way
+	case err != nil || n != copied:
 		p.next.Store(frames + frames/2)
 	case int64(n) < frames: // another commit started it over
 		p.asked.Store(0)

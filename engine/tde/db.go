@@ -41,7 +41,8 @@ type Config struct {
 	FS    fsys.FS     // nil means the machine's
 	Path  string      // of the file; beside it lie Path-wal and Path-scan while in use, and Path.lock
 	Clock clock.Clock // nil means the machine's
-	// CacheBytes bounds the cache of decrypted pages that all connections share; 0 means DefaultCacheBytes, less than 0 none.
+	// CacheBytes bounds the cache of decrypted pages that all connections share, a quarter of it for the log's last; 0 means
+	// DefaultCacheBytes, less than 0 none.
 	CacheBytes int64
 	// ScanRate bounds scans, in bytes of the database in a second; 0 means DefaultScanRate, less than 0 no bound.
 	ScanRate int64

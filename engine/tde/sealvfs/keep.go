@@ -30,11 +30,12 @@ func (s *Store) KeepLog(k Keeper, head func() ([]byte, error), recovered uint64)
 	w := s.log
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.waitKeptLocked()
 	if k == nil {
 		w.keep, w.marks = nil, nil
 		return nil
 	}
-	w.keep, w.kept, w.marks = &keeping{k, head}, w.commit, w.marks[:0]
+	w.keep, w.kept, w.next, w.marks = &keeping{k, head}, w.commit, k.Next(), w.marks[:0]
 	if recovered == 0 {
 		return nil
 	}
@@ -67,9 +68,17 @@ func (w *wal) recoverLocked(last uint64) error {
 	return nil
 }
 
+// waitKeptLocked waits for what is just being given to the keeper.
+func (w *wal) waitKeptLocked() {
+	for w.giving {
+		w.given.Wait()
+	}
+}
+
 // keepLocked gives the committed frames up to last that the keeper has not yet to it. They are durable in the log, or in the main file, already:
-// the keeper must not have what the database might lose.
-func (w *wal) keepLocked(last uint64) error {
+// the keeper must not have what the database might lose. With goOn writers add frames meanwhile; a writer that starts the log over does without.
+func (w *wal) keepLocked(last uint64, goOn bool) error {
+	w.waitKeptLocked()
 	if w.keep == nil || last <= w.kept {
 		return nil
 	}
@@ -87,20 +96,31 @@ func (w *wal) keepLocked(last uint64) error {
 			i.Marks = append(i.Marks, logchain.Mark{Frame: m.Frame - w.kept, Time: m.Time})
 		}
 	}
-	err = w.keep.Append(i, func(n uint64) ([]byte, error) {
-		k, err := w.f.ReadAt(w.raw[:], diskOffset(i.Number+n))
-		if k < len(w.raw) {
+	keep, f := w.keep, w.f
+	if goOn {
+		w.giving = true
+		w.mu.Unlock()
+	}
+	var raw [pagecipher.DiskFrame]byte
+	err = keep.Append(i, func(n uint64) ([]byte, error) {
+		k, err := f.ReadAt(raw[:], diskOffset(i.Number+n))
+		if k < len(raw) {
 			if err == nil || errors.Is(err, io.EOF) {
 				err = io.ErrUnexpectedEOF
 			}
 			return nil, err
 		}
-		return w.raw[:], nil
+		return raw[:], nil
 	})
+	if goOn {
+		w.mu.Lock()
+		w.giving = false
+		w.given.Broadcast()
+	}
 	if err != nil {
 		return w.s.ioErr("keeping", w.name, err)
 	}
-	w.kept, w.marks = last, slices.Delete(w.marks, 0, n)
+	w.kept, w.next, w.marks = last, keep.Next(), slices.Delete(w.marks, 0, n)
 	return nil
 }
 
@@ -112,13 +132,14 @@ func (s *Store) KeepNow() error {
 	w := s.log
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.waitKeptLocked()
 	last := w.kept
 	for _, m := range w.marks {
 		if m.Frame <= w.durable { // a commit may have come since the sync
 			last = m.Frame
 		}
 	}
-	return w.keepLocked(last)
+	return w.keepLocked(last, true)
 }
 
 // LogEnd is the number of the last frame that was committed; 0 if nobody keeps the log.
@@ -129,7 +150,7 @@ func (s *Store) LogEnd() uint64 {
 	if w.keep == nil {
 		return 0
 	}
-	return w.keep.Next() - 1 + w.commit - min(w.kept, w.commit)
+	return w.next - 1 + w.commit - min(w.kept, w.commit)
 }
 
 // ResealFrame makes of a frame in clear one as the ring seals it now.

@@ -60,8 +60,12 @@ type wal struct {
 	syncing int           // syncs under way
 	pages   []uint32      // of the frames written in this generation, by frame-1; 0 if unknown
 
+	giving bool // the keeper is just getting frames, without mu
+	given  sync.Cond
+
 	keep  *keeping        // nil: frames may go
 	kept  uint64          // frames of this generation that the keeper has
+	next  uint64          // the keeper's number for the one after these
 	marks []logchain.Mark // commits behind kept, by frame
 
 	ring  *pagecache.Frames // has the buffers of pend, and the frames that were written last
@@ -83,6 +87,7 @@ type pending struct {
 
 func openWAL(s *Store) (*wal, error) {
 	w := &wal{s: s, name: s.cfg.Path + "-wal", ring: pagecache.NewFrames(max(pendMin, LogCache(s.cfg.CachePages))), codec: pagecipher.NewCodec(s.cfg.Ring), codec2: pagecipher.NewCodec(s.cfg.Ring)}
+	w.given.L = &w.mu
 	f, err := s.cfg.FS.OpenFile(w.name, os.O_RDWR, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return w, nil
@@ -176,7 +181,7 @@ func (w *wal) size() (int64, error) {
 
 // restartLocked begins the log anew with SQLite's header.
 func (w *wal) restartLocked(head []byte) error {
-	if err := w.keepLocked(w.commit); err != nil {
+	if err := w.keepLocked(w.commit, false); err != nil {
 		return err
 	}
 	w.s.change.RLock()
@@ -313,7 +318,7 @@ func (w *wal) truncate(size int64) error {
 		}
 		return nil
 	}
-	if err := w.keepLocked(w.commit); err != nil {
+	if err := w.keepLocked(w.commit, false); err != nil {
 		return err
 	}
 	if _, sealing := w.s.cfg.Ring.Sealing(); sealing && w.plain {

@@ -30,6 +30,8 @@ type running struct {
 	dir    string
 	served chan error
 	stop   func()
+	// abandon is stop of a server that cannot end well.
+	abandon func()
 }
 
 func config(dir string) engine.Config {
@@ -64,6 +66,16 @@ func start(t *testing.T, c engine.Config) *running {
 		if err := <-r.served; err != nil {
 			t.Error(err)
 		}
+	}
+	r.abandon = func() { // its disk is gone: what it says of that is no news
+		if stopped {
+			return
+		}
+		stopped = true
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		_ = e.Close(ctx)
+		<-r.served
 	}
 	t.Cleanup(r.stop)
 	return r

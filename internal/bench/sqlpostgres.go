@@ -124,12 +124,15 @@ func startPostgres(ctx context.Context) (_ *postgres, err error) {
 }
 
 // open connects; the certificate is not checked, which costs a handshake nothing to speak of.
-func (p *postgres) open(encrypt bool) (*sql.DB, error) {
+func (p *postgres) open(encrypt bool) (*sql.DB, error) { return p.openWith(encrypt, "") }
+
+// openWith connects with more settings, each behind an "&".
+func (p *postgres) openWith(encrypt bool, more string) (*sql.DB, error) {
 	mode := "disable"
 	if encrypt {
 		mode = "require"
 	}
-	return sql.Open("pgx", fmt.Sprintf("postgres://bench@127.0.0.1:%d/postgres?sslmode=%s", p.port, mode))
+	return sql.Open("pgx", fmt.Sprintf("postgres://bench@127.0.0.1:%d/postgres?sslmode=%s%s", p.port, mode, more))
 }
 
 // stop ends the server at once and removes it.

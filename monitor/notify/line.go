@@ -31,6 +31,9 @@ type line struct {
 // batch is how many records are taken from the log at once.
 const batch = 100
 
+// grace is how long a message that is being sent has to arrive once the Hub is to end.
+const grace = 3 * time.Second
+
 // permanentTries is how often a refused message is tried: a receiver that is being set up refuses too.
 const permanentTries = 5
 
@@ -127,8 +130,18 @@ func (l *line) pause(err error) {
 // try calls the sink once and keeps its status.
 func (l *line) try(ctx context.Context, m Message) error {
 	cfg := &l.h.cfg
-	bound, cancel := context.WithTimeout(ctx, cfg.Timeout)
+	bound, cancel := context.WithTimeout(context.WithoutCancel(ctx), cfg.Timeout)
+	stop := context.AfterFunc(ctx, func() { // what is on its way may arrive, so that it is not sent again
+		t := cfg.Clock.NewTimer(grace)
+		defer t.Stop()
+		select {
+		case <-t.C():
+			cancel()
+		case <-bound.Done():
+		}
+	})
 	err := l.end.Sink.Send(bound, m)
+	stop()
 	cancel()
 	if err != nil && ctx.Err() != nil {
 		return err

@@ -69,7 +69,7 @@ func (db *DB) stopCopier() {
 func (db *DB) committed(frames int64) {
 	p := &db.copier
 	asked := p.asked.Load()
-	if frames < asked { // the log started over
+	if frames < asked/2 { // the log started over; a little less is a commit that came before another and is told after it
 		p.asked.Store(0)
 		p.next.Store(p.limit)
 		asked = 0

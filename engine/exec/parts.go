@@ -50,7 +50,11 @@ func (s *Server) newSession(l Login) *Session {
 		Actor: n.actor, Known: s.known, Set: setting.Default(l.ODBC), Tx: tran.New(cfg.Databases, &s.trans), Clock: cfg.Clock,
 		ServerName: cfg.ServerName, Views: shown{n},
 	}
-	n.work.Tx.Temp, n.work.Tx.Ended = &n.work.Temp, n.work.Settled
+	n.work.Tx.Temp = &n.work.Temp
+	n.work.Tx.Ended = func() {
+		n.work.Settled()
+		s.locks.EndTransaction(n.actor.ID)
+	}
 	n.answer = &reply.Answer{Set: &n.work.Set}
 	n.define = &define.Definer{Actor: n.actor, Work: n.work, Log: cfg.Log}
 	n.work.Variables = n.define

@@ -3,6 +3,7 @@ package exec
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"latchkey/engine/catalog"
 	"latchkey/engine/catalog/model"
 	"latchkey/engine/databases"
+	"latchkey/engine/exec/applock"
 	"latchkey/engine/exec/builtin"
 	"latchkey/engine/exec/handler"
 	"latchkey/engine/exec/known"
@@ -65,6 +67,7 @@ type Server struct {
 	units   *unit.Cache
 	modules unit.Modules
 	started time.Time
+	locks   *applock.Locks                // of sp_getapplock
 	procs   map[string]*handler.Procedure // system procedures in Go by lower-case name
 	views   map[string]*handler.View
 
@@ -86,7 +89,8 @@ func New(cfg Config) *Server {
 		cfg.PlanCache = 4096
 	}
 	s := &Server{cfg: cfg, units: unit.NewCache(cfg.PlanCache, tsql.Limits{}), started: cfg.Clock.Now(), known: &known.Definitions{Catalog: cfg.Catalog, Databases: cfg.Databases, Clock: cfg.Clock}, procs: make(map[string]*handler.Procedure), views: make(map[string]*handler.View)}
-	for _, p := range append(builtin.Procedures(), cfg.Procedures...) {
+	s.locks = applock.New(cfg.Clock)
+	for _, p := range slices.Concat(builtin.Procedures(), s.locks.Procedures(), cfg.Procedures) {
 		s.procs[strings.ToLower(p.Name)] = p
 	}
 	for _, v := range append(s.builtinViews(), cfg.Views...) {

@@ -137,7 +137,7 @@ func (s *Session) errorValue(name string) sqltype.Value {
 	case "ERROR_STATE":
 		return number(int64(e.State))
 	case "ERROR_LINE":
-		return number(int64(e.Line))
+		return number(int64(max(e.Line, 0)))
 	case "ERROR_PROCEDURE":
 		if e.Proc != "" {
 			return text(e.Proc)

@@ -2,11 +2,13 @@ package exec
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 
 	"latchkey/engine/exec/dmv"
 	"latchkey/engine/exec/env"
+	"latchkey/engine/exec/feature"
 	"latchkey/engine/exec/handler"
 	"latchkey/engine/exec/scope"
 	"latchkey/engine/exec/work"
@@ -16,6 +18,7 @@ import (
 	"latchkey/engine/schema/sysview"
 	"latchkey/engine/sessions"
 	"latchkey/engine/sqltype"
+	"latchkey/engine/tsql/ast"
 )
 
 // systemViews finds the views that this package shows beside those of the schema and of Config.Views.
@@ -24,7 +27,7 @@ func (s *Server) systemView(name string) *handler.View {
 		return v
 	}
 	if cols := sysview.Columns(name); cols != nil {
-		v := &handler.View{Name: name, Rows: schemaRows(name)}
+		v := &handler.View{Name: name, Rows: schemaRows(name, slices.Collect(maps.Keys(s.views)))}
 		for _, c := range cols {
 			v.Columns = append(v.Columns, handler.Column{Name: c.Name, Type: c.Type})
 		}
@@ -40,8 +43,8 @@ func (s *Server) systemView(name string) *handler.View {
 	return nil
 }
 
-// schemaRows shows what package sysview knows.
-func schemaRows(name string) func(context.Context, *handler.Context, int, []sqltype.Value) ([][]sqltype.Value, error) {
+// schemaRows shows what package sysview knows; others are the names of the other views.
+func schemaRows(name string, others []string) func(context.Context, *handler.Context, int, []sqltype.Value) ([][]sqltype.Value, error) {
 	return func(ctx context.Context, c *handler.Context, db int, _ []sqltype.Value) (rows [][]sqltype.Value, err error) {
 		s := c.Parts
 		st := s.Actor.Catalog.State()
@@ -79,6 +82,7 @@ func schemaRows(name string) func(context.Context, *handler.Context, int, []sqlt
 					}
 					return 0, q.Err()
 				},
+				Others:       others,
 				LastIdentity: func(_ context.Context, t *schema.Table) (int64, bool, error) { return sh.Identity(conn, t) },
 				Owner: func(id int) string {
 					if x := st.Principals.In(db, id); x != nil {
@@ -124,6 +128,23 @@ func (s *Server) running(c *handler.Context) *dmv.Env {
 
 // shown are the system views of a server as one session sees them.
 type shown struct{ s *Session }
+
+// Refused looks a name up in package feature; all of sys.dm_... that is not there is refused.
+func (v shown) Refused(name ast.ObjectName) bool {
+	in, plain := strings.ToLower(name.Schema()), strings.ToLower(name.Name())
+	switch in {
+	case "information_schema":
+		plain = in + "." + plain
+	case "sys":
+		if strings.HasPrefix(plain, "dm_") {
+			return true
+		}
+	case "", "dbo":
+	default:
+		return false
+	}
+	return feature.Refused(plain)
+}
 
 // Find finds a view.
 func (v shown) Find(name string) *work.View {

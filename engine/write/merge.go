@@ -228,15 +228,7 @@ func (b *mergeBuilder) output(st *ast.Merge, p *Plan) error {
 	if b.m.output, err = row.CompileOutput(b.c, b.s, st.Output, b.t, action, "MERGE"); err != nil {
 		return err
 	}
-	p.Columns = b.m.output.Client()
-	for _, w := range b.m.whens {
-		if w.action != "UPDATE" { // rows without an old or without a new image
-			for i := range p.Columns {
-				p.Columns[i].Type.Nullable = p.Columns[i].Type.Nullable || p.Columns[i].Object != action
-			}
-			break
-		}
-	}
+	p.Columns = row.Absent(b.m.output.Client(), action, slices.ContainsFunc(b.m.whens, func(w *when) bool { return w.action != "UPDATE" }))
 	b.m.whole = true
 	for _, w := range b.m.whens {
 		list, err := b.m.output.MainSQL(targetAlias, w.set)

@@ -140,18 +140,35 @@ func (c *ctx) masterFiles() ([]row, error) {
 		if !all && !c.owns(d) {
 			continue
 		}
-		state := fileState(c.stateOf(d))
-		for _, f := range d.Files {
-			kind, desc, space := 0, "ROWS", 1
-			if f.Log {
-				kind, desc, space = 1, "LOG", 0
-			}
-			out = append(out, row{
-				"database_id": d.ID, "file_id": f.ID, "file_guid": guid(f.GUID), "type": kind, "type_desc": desc, "data_space_id": space, "name": f.Name,
-				"physical_name": f.Physical, "state": state, "state_desc": database.StateName(state), "size": f.Pages, "max_size": f.MaxPages, "growth": f.Growth,
-				"is_media_read_only": false, "is_read_only": d.ReadOnly, "is_sparse": false, "is_percent_growth": f.Percent, "is_name_reserved": false,
-			})
+		for _, r := range c.files(d) {
+			r["database_id"] = d.ID
+			out = append(out, r)
 		}
 	}
 	return out, nil
+}
+
+// databaseFiles are those of the current database, for everybody who is in it.
+func (c *ctx) databaseFiles() ([]row, error) {
+	if d := c.State.Databases.Get(c.Caller.Database); d != nil {
+		return c.files(d), nil
+	}
+	return nil, nil
+}
+
+func (c *ctx) files(d *model.Database) []row {
+	var out []row
+	state := fileState(c.stateOf(d))
+	for _, f := range d.Files {
+		kind, desc, space := 0, "ROWS", 1
+		if f.Log {
+			kind, desc, space = 1, "LOG", 0
+		}
+		out = append(out, row{
+			"file_id": f.ID, "file_guid": guid(f.GUID), "type": kind, "type_desc": desc, "data_space_id": space, "name": f.Name,
+			"physical_name": f.Physical, "state": state, "state_desc": database.StateName(state), "size": f.Pages, "max_size": f.MaxPages, "growth": f.Growth,
+			"is_media_read_only": false, "is_read_only": d.ReadOnly, "is_sparse": false, "is_percent_growth": f.Percent, "is_name_reserved": false,
+		})
+	}
+	return out
 }

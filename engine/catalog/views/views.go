@@ -112,6 +112,7 @@ var makers = map[string]func(*ctx) ([]row, error){
 	"sys.messages":                             (*ctx).messages,
 	"sys.databases":                            (*ctx).databases,
 	"sys.dm_database_encryption_keys":          (*ctx).encryptionKeys,
+	"sys.database_files":                       (*ctx).databaseFiles,
 	"sys.master_files":                         (*ctx).masterFiles,
 }
 

@@ -92,10 +92,10 @@ func Match(proc string, names []string, args []Arg) ([]*Arg, error) {
 		a := &args[i]
 		if a.Name == "" {
 			if len(names) == 0 {
-				return nil, raise.New(8146, proc)
+				return nil, raise.New(8146, proc).In(proc)
 			}
 			if i >= len(names) {
-				return nil, raise.New(8144, proc)
+				return nil, raise.New(8144, proc).In(proc)
 			}
 			out[i] = a
 			continue
@@ -104,13 +104,13 @@ func Match(proc string, names []string, args []Arg) ([]*Arg, error) {
 		for j, n := range names {
 			if strings.EqualFold(n, a.Name) {
 				if out[j] != nil {
-					return nil, raise.New(8143, a.Name)
+					return nil, raise.New(8143, a.Name).In(proc)
 				}
 				out[j], found = a, true
 			}
 		}
 		if !found {
-			return nil, raise.New(8145, a.Name, proc)
+			return nil, raise.New(8145, a.Name, proc).In(proc)
 		}
 	}
 	return out, nil

@@ -62,8 +62,6 @@ func Procedures() []*handler.Procedure {
 		},
 		registryRead("xp_instance_regread"),
 		registryRead("xp_regread"),
-		refused("sp_getapplock", "sp_getapplock"),
-		refused("sp_releaseapplock", "sp_releaseapplock"),
 		refused("xp_cmdshell", "xp_cmdshell"),
 		refused("sp_describe_undeclared_parameters", "sp_describe_undeclared_parameters"),
 		refused("sp_addlinkedserver", "LINKED SERVER"),

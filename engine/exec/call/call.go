@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"latchkey/engine/exec/argument"
+	"latchkey/engine/exec/feature"
 	"latchkey/engine/exec/flow"
 	"latchkey/engine/exec/raise"
 	"latchkey/engine/exec/scope"
@@ -201,7 +202,7 @@ func (s *Caller) enterModule(ctx context.Context, parent, in *scope.Frame) (outc
 		return out, err
 	}
 	if now := s.Work.Tx.Count(); now != count {
-		if _, err := s.Flow.Failed(ctx, parent, nil, raise.New(266, count, now)); err != nil {
+		if _, err := s.Flow.Failed(ctx, parent, nil, raise.New(266, count, now).In(in.Proc)); err != nil {
 			return out, err
 		}
 	}
@@ -219,6 +220,9 @@ func (s *Caller) call(ctx context.Context, f *scope.Frame, name ast.ObjectName, 
 	p, err := s.findProcedure(ctx, f, name)
 	if err != nil {
 		return outcome{}, err
+	}
+	if p == nil && feature.Refused(name.Name()) {
+		return outcome{}, raise.Unsupported(name.Name())
 	}
 	if p == nil {
 		return outcome{}, raise.New(2812, name.String())

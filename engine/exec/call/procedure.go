@@ -95,7 +95,7 @@ func (s *Caller) callUser(ctx context.Context, f *scope.Frame, p *procedure, arg
 		switch {
 		case a != nil && !a.Default:
 			if a.Output && !x.Output {
-				return outcome{}, raise.New(8162, x.Name)
+				return outcome{}, raise.New(8162, x.Name).In(p.Name)
 			}
 			if v.Value, err = s.Query.FitParameter(a, x.Type); err != nil {
 				return outcome{}, err
@@ -113,7 +113,7 @@ func (s *Caller) callUser(ctx context.Context, f *scope.Frame, p *procedure, arg
 				return outcome{}, err
 			}
 		default:
-			return outcome{}, raise.New(201, p.Name, x.Name)
+			return outcome{}, raise.New(201, p.Name, x.Name).In(p.Name)
 		}
 	}
 	saved := s.Work.Set

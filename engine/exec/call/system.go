@@ -76,7 +76,7 @@ func (s *Caller) callText(ctx context.Context, f *scope.Frame, p *system, args [
 		a := matched[i]
 		if a == nil || a.Default {
 			if x.Default == nil {
-				return outcome{}, w.Finish(raise.New(201, p.name, x.Name))
+				return outcome{}, w.Finish(raise.New(201, p.name, x.Name).In(p.name))
 			}
 			a = &argument.Arg{Default: true}
 		}
@@ -114,7 +114,7 @@ func (s *Caller) callGo(ctx context.Context, f *scope.Frame, p *handler.Procedur
 		m := matched[i]
 		if m == nil || m.Default {
 			if !x.Optional {
-				return outcome{}, raise.New(201, p.Name, x.Name)
+				return outcome{}, raise.New(201, p.Name, x.Name).In(p.Name)
 			}
 			continue
 		}

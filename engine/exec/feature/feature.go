@@ -9,6 +9,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 
 	"latchkey/engine/fn"
 )
@@ -177,8 +178,108 @@ const table = `
 - protocol|integrated and federated logins|
 - protocol|distributed transactions|
 - procedure|sp_cursor family|cursors on the wire
-- procedure|sp_getapplock|
++ procedure|sp_getapplock|and sp_releaseapplock
 - procedure|xp_cmdshell|
+- procedure|sp_addextendedproperty|and sp_updateextendedproperty, sp_dropextendedproperty, fn_listextendedproperty
+- procedure|sp_updateextendedproperty|
+- procedure|sp_dropextendedproperty|
+- procedure|sp_describe_undeclared_parameters|
+- procedure|sp_lock|
+- procedure|sp_depends|
+- procedure|sp_helprotect|permissions are in sys.database_permissions
+- procedure|sp_monitor|
+- procedure|sp_helpsort|
+- procedure|sp_helpextendedproc|
+- procedure|sp_addlogin|CREATE LOGIN does it
+- procedure|sp_droplogin|
+- procedure|sp_password|ALTER LOGIN does it
+- procedure|sp_grantlogin|
+- procedure|sp_addsrvrolemember|ALTER SERVER ROLE does it
+- procedure|sp_dropsrvrolemember|
+- procedure|sp_adduser|CREATE USER does it
+- procedure|sp_dropuser|
+- procedure|sp_grantdbaccess|
+- procedure|sp_revokedbaccess|
+- procedure|sp_addrole|CREATE ROLE does it
+- procedure|sp_droprole|
+- procedure|sp_addrolemember|ALTER ROLE does it
+- procedure|sp_droprolemember|
+- procedure|sp_changeobjectowner|
+- procedure|sp_changedbowner|ALTER AUTHORIZATION does it
+- procedure|sp_defaultdb|
+- procedure|sp_dboption|
+- procedure|sp_attach_db|
+- procedure|sp_attach_single_file_db|
+- procedure|sp_detach_db|
+- procedure|sp_renamedb|ALTER DATABASE MODIFY NAME does it
+- procedure|sp_addtype|CREATE TYPE does it
+- procedure|sp_droptype|
+- procedure|sp_addmessage|
+- procedure|sp_dropmessage|
+- procedure|sp_altermessage|
+- procedure|sp_recompile|
+- procedure|sp_refreshview|views are read anew by themselves
+- procedure|sp_refreshsqlmodule|
+- procedure|sp_updatestats|SQLite keeps its own
+- procedure|sp_createstats|
+- procedure|sp_autostats|
+- procedure|sp_msforeachtable|
+- procedure|sp_msforeachdb|
+- procedure|sp_xml_preparedocument|
+- procedure|sp_xml_removedocument|
+- procedure|sp_trace_create|
+- procedure|sp_serveroption|
+- procedure|sp_procoption|
+- procedure|sp_oledb_ro_usrname|
+- procedure|sp_catalogs|no linked servers
+- procedure|sp_getschemalock|
+- procedure|sp_estimate_data_compression_savings|
+- procedure|sp_execute_external_script|
+- procedure|sp_send_dbmail|
+- procedure|sp_help_job|and the other procedures of jobs: there is no agent
+- procedure|sp_add_job|
+- procedure|sp_start_job|
+- procedure|sp_stop_job|
+- procedure|xp_fixeddrives|
+- procedure|xp_dirtree|
+- procedure|xp_fileexist|
+- procedure|xp_subdirs|
+- procedure|xp_logininfo|
+- procedure|xp_loginconfig|
+- procedure|xp_instance_regwrite|
+- procedure|xp_regwrite|
+- table function|fn_listextendedproperty|
+- table function|fn_my_permissions|
+- table function|fn_dblog|
+- table function|fn_virtualfilestats|
+- table function|fn_trace_gettable|
+- table function|fn_builtin_permissions|
+- view|INFORMATION_SCHEMA.COLUMN_DOMAIN_USAGE|
+- view|INFORMATION_SCHEMA.COLUMN_PRIVILEGES|
+- view|INFORMATION_SCHEMA.DOMAIN_CONSTRAINTS|
+- view|INFORMATION_SCHEMA.ROUTINE_COLUMNS|
+- view|INFORMATION_SCHEMA.TABLE_PRIVILEGES|
+- view|INFORMATION_SCHEMA.VIEW_COLUMN_USAGE|
+- view|INFORMATION_SCHEMA.VIEW_TABLE_USAGE|
+- view|sysusers|
+- view|syscomments|
+- view|sysdepends|
+- view|sysconstraints|
+- view|sysforeignkeys|
+- view|sysfiles|
+- view|sysreferences|
+- view|syspermissions|
+- view|sysmembers|
+- view|sysprotects|
+- view|sysindexkeys|
+- view|sysconfigures|
+- view|syscurconfigs|
+- view|sysservers|
+- view|syscharsets|
+- view|syslockinfo|
+- view|sysperfinfo|
+- view|spt_values|
+- view|sys.dm_...|dynamic management views but those of keys, sessions, requests, connections, databases and partitions
 - clause|TWO DATABASES|a transaction writes to one database
 `
 
@@ -204,6 +305,22 @@ func All() []Feature {
 	})
 	return out
 }
+
+// refused are the procedures, views and functions of the table that are not there, by lower-case name.
+var refused = sync.OnceValue(func() map[string]bool {
+	m := make(map[string]bool)
+	for _, f := range All() {
+		switch f.Kind {
+		case "procedure", "view", "table function":
+			m[strings.ToLower(f.Name)] = !f.Supported
+		}
+	}
+	return m
+})
+
+// Refused reports a system procedure, view or function of SQL Server's that this server does not have; a view's name has INFORMATION_SCHEMA in front, and
+// no sys.
+func Refused(name string) bool { return refused()[strings.ToLower(name)] }
 
 // Statement is what a refusal calls a statement, by the name of its tree's type.
 func Statement(tree string) (string, bool) {

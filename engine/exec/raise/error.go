@@ -15,7 +15,7 @@ type Error struct {
 	Severity uint8
 	State    uint8
 	Text     string
-	Line     int    // from 1 in the batch or module; 0 if not known yet
+	Line     int    // from 1 in the batch or module; 0 if not known yet, -1 for none
 	Proc     string // the module, "" in a batch
 	// Bind says that a statement did not compile: it ends its batch or module, and no TRY of the same one catches it.
 	Bind bool
@@ -49,6 +49,12 @@ func (e *Error) At(line int, proc string) *Error {
 			e.Proc = proc
 		}
 	}
+	return e
+}
+
+// In says that a module raised the error before its first line: clients see line 0 of it.
+func (e *Error) In(proc string) *Error {
+	e.Line, e.Proc = -1, proc
 	return e
 }
 

@@ -271,6 +271,24 @@ func texts(number int) (text, bool) {
 		return text{0, 2, "Changed database context to '%s'."}, true
 	case 5703:
 		return text{0, 1, "Changed language setting to %s."}, true
+	case 1204:
+		return text{19, 1, "The instance of the SQL Server Database Engine cannot obtain a LOCK resource at this time. Rerun your statement when there are fewer active users. Ask the database administrator to check the lock and memory configuration for this instance, or to check for long-running transactions."}, true
+	case 1223:
+		return text{16, 1, "Cannot release the application lock (Database Principal: '%s', Resource: '%s') because it is not currently held."}, true
+	case 1224:
+		return text{16, 1, "An invalid application lock resource was passed to %s."}, true
+	case 1225:
+		return text{16, 1, "An invalid application lock mode was passed to %s."}, true
+	case 1226:
+		return text{16, 1, "An invalid application lock owner was passed to %s."}, true
+	case 1227:
+		return text{16, 1, "An invalid application lock time-out was passed to %s."}, true
+	case 1228:
+		return text{16, 1, "An invalid database principal was passed to %s."}, true
+	case 1229: // SQL Server's number for this is not known to us
+		return text{16, 1, "You attempted to acquire a transactional application lock without an active transaction."}, true
+	case 5313:
+		return text{16, 1, "Synonym '%s' refers to an invalid object."}, true
 	case 2743:
 		return text{16, 1, "%s"}, true
 	case 2769:

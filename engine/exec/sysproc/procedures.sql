@@ -10,7 +10,7 @@ ORDER BY spid
 GO
 CREATE PROCEDURE sp_who2 @loginame sysname = NULL AS
 SELECT CONVERT(char(5), spid) AS SPID, status AS Status, loginame AS Login, hostname AS HostName, CONVERT(char(5), '  .') AS BlkBy, DB_NAME(dbid) AS DBName,
- cmd AS Command, cpu AS CPUTime, physical_io AS DiskIO, CONVERT(varchar(14), last_batch, 120) AS LastBatch, program_name AS ProgramName,
+ cmd AS Command, cpu AS CPUTime, physical_io AS DiskIO, CONVERT(varchar(14), CONVERT(varchar(5), last_batch, 101) + ' ' + CONVERT(varchar(8), last_batch, 108)) AS LastBatch, program_name AS ProgramName,
  CONVERT(char(5), spid) AS SPID, CONVERT(int, 0) AS REQUESTID
 FROM sys.sysprocesses
 WHERE @loginame IS NULL OR loginame = @loginame OR CONVERT(nvarchar(10), spid) = @loginame OR @loginame = 'active' AND cmd <> 'AWAITING COMMAND'
@@ -107,6 +107,11 @@ ORDER BY 5, 6, 7, 12, 9
 GO
 CREATE PROCEDURE sp_statistics @table_name sysname, @table_owner sysname = NULL, @table_qualifier sysname = NULL, @index_name sysname = '%', @is_unique char(1) = 'N', @accuracy char(1) = 'Q' AS
 SELECT CONVERT(sysname, DB_NAME()) AS TABLE_QUALIFIER, CONVERT(sysname, SCHEMA_NAME(o.schema_id)) AS TABLE_OWNER, CONVERT(sysname, o.name) AS TABLE_NAME,
+ CONVERT(smallint, NULL) AS NON_UNIQUE, CONVERT(sysname, NULL) AS INDEX_QUALIFIER, CONVERT(sysname, NULL) AS INDEX_NAME, CONVERT(smallint, 0) AS TYPE, CONVERT(smallint, NULL) AS SEQ_IN_INDEX, CONVERT(sysname, NULL) AS COLUMN_NAME,
+ CONVERT(char(1), NULL) AS COLLATION, CONVERT(int, p.rows) AS CARDINALITY, CONVERT(int, NULL) AS PAGES, CONVERT(varchar(128), NULL) AS FILTER_CONDITION
+FROM sys.tables o JOIN sys.partitions p ON p.object_id = o.object_id AND p.index_id IN (0, 1)
+WHERE o.name = @table_name AND (@table_owner IS NULL OR SCHEMA_NAME(o.schema_id) = @table_owner)
+UNION ALL SELECT CONVERT(sysname, DB_NAME()) AS TABLE_QUALIFIER, CONVERT(sysname, SCHEMA_NAME(o.schema_id)) AS TABLE_OWNER, CONVERT(sysname, o.name) AS TABLE_NAME,
  CONVERT(smallint, CASE i.is_unique WHEN 1 THEN 0 ELSE 1 END) AS NON_UNIQUE, CONVERT(sysname, o.name) AS INDEX_QUALIFIER, CONVERT(sysname, i.name) AS INDEX_NAME,
  CONVERT(smallint, CASE i.type WHEN 1 THEN 1 ELSE 3 END) AS TYPE, CONVERT(smallint, ic.key_ordinal) AS SEQ_IN_INDEX, CONVERT(sysname, c.name) AS COLUMN_NAME,
  CONVERT(char(1), CASE ic.is_descending_key WHEN 1 THEN 'D' ELSE 'A' END) AS COLLATION, CONVERT(int, NULL) AS CARDINALITY, CONVERT(int, NULL) AS PAGES, CONVERT(varchar(128), NULL) AS FILTER_CONDITION
@@ -206,22 +211,28 @@ SELECT o.name AS name, CONVERT(char(20), p.rows) AS rows, CONVERT(varchar(18), N
 FROM sys.objects o JOIN sys.partitions p ON p.object_id = o.object_id AND p.index_id IN (0, 1) WHERE o.object_id = OBJECT_ID(@objname)
 GO
 CREATE PROCEDURE sp_server_info @attribute_id int = NULL AS
-SELECT attribute_id, attribute_name, attribute_value FROM (VALUES (1, 'DBMS_NAME', 'Microsoft SQL Server'), (2, 'DBMS_VER', CONVERT(varchar(255), SERVERPROPERTY('ProductVersion'))), (10, 'OWNER_TERM', 'owner'),
+SELECT attribute_id, attribute_name, attribute_value FROM (VALUES (1, 'DBMS_NAME', 'Microsoft SQL Server'), (2, 'DBMS_VER', 'Microsoft SQL Server 2022 - ' + CONVERT(varchar(200), SERVERPROPERTY('ProductVersion'))), (10, 'OWNER_TERM', 'owner'),
  (11, 'TABLE_TERM', 'table'), (12, 'MAX_OWNER_NAME_LENGTH', '128'), (13, 'TABLE_LENGTH', '128'), (14, 'MAX_QUAL_LENGTH', '128'), (15, 'COLUMN_LENGTH', '128'), (16, 'IDENTIFIER_CASE', 'MIXED'), (17, 'TX_ISOLATION', '2'),
  (18, 'COLLATION_SEQ', 'charset=iso_1 sort_order=nocase_iso charset_num=1 sort_order_num=52'), (19, 'SAVEPOINT_SUPPORT', 'Y'), (20, 'MULTI_RESULT_SETS', 'Y'), (22, 'ACCESSIBLE_TABLES', 'Y')) AS v (attribute_id, attribute_name, attribute_value)
 WHERE @attribute_id IS NULL OR attribute_id = @attribute_id ORDER BY attribute_id
 GO
 CREATE PROCEDURE sp_datatype_info_100 @data_type int = 0, @ODBCVer tinyint = 2 AS
-SELECT CONVERT(sysname, t.name) AS TYPE_NAME,
- CONVERT(smallint, CASE t.name WHEN 'bit' THEN -7 WHEN 'tinyint' THEN -6 WHEN 'smallint' THEN 5 WHEN 'int' THEN 4 WHEN 'bigint' THEN -5 WHEN 'decimal' THEN 3 WHEN 'numeric' THEN 2 WHEN 'money' THEN 3 WHEN 'smallmoney' THEN 3 WHEN 'real' THEN 7
-  WHEN 'float' THEN 6 WHEN 'char' THEN 1 WHEN 'varchar' THEN 12 WHEN 'text' THEN -1 WHEN 'nchar' THEN -8 WHEN 'nvarchar' THEN -9 WHEN 'ntext' THEN -10 WHEN 'binary' THEN -2 WHEN 'varbinary' THEN -3 WHEN 'image' THEN -4 WHEN 'timestamp' THEN -2
-  WHEN 'uniqueidentifier' THEN -11 WHEN 'datetime' THEN 93 WHEN 'smalldatetime' THEN 93 WHEN 'datetime2' THEN 93 WHEN 'date' THEN 91 ELSE -9 END) AS DATA_TYPE,
- CONVERT(int, CASE WHEN t.precision > 0 THEN t.precision ELSE t.max_length END) AS PRECISION, CONVERT(varchar(32), CASE WHEN t.collation_name IS NOT NULL THEN '''' END) AS LITERAL_PREFIX,
- CONVERT(varchar(32), CASE WHEN t.collation_name IS NOT NULL THEN '''' END) AS LITERAL_SUFFIX, CONVERT(varchar(32), NULL) AS CREATE_PARAMS, CONVERT(smallint, 1) AS NULLABLE,
- CONVERT(smallint, 0) AS CASE_SENSITIVE, CONVERT(smallint, 3) AS SEARCHABLE, CONVERT(smallint, NULL) AS UNSIGNED_ATTRIBUTE, CONVERT(smallint, 0) AS MONEY, CONVERT(smallint, NULL) AS AUTO_INCREMENT,
- CONVERT(sysname, t.name) AS LOCAL_TYPE_NAME, CONVERT(smallint, t.scale) AS MINIMUM_SCALE, CONVERT(smallint, t.scale) AS MAXIMUM_SCALE, CONVERT(smallint, 0) AS SQL_DATA_TYPE,
- CONVERT(smallint, NULL) AS SQL_DATETIME_SUB, CONVERT(int, NULL) AS NUM_PREC_RADIX, CONVERT(smallint, NULL) AS INTERVAL_PRECISION, CONVERT(smallint, 0) AS USERTYPE
-FROM sys.types t WHERE t.is_user_defined = 0 ORDER BY 2, 1
+SELECT CONVERT(sysname, t.name) AS TYPE_NAME, CONVERT(smallint, CASE @ODBCVer WHEN 3 THEN d.odbc3 ELSE d.odbc2 END) AS DATA_TYPE,
+ CONVERT(int, CASE WHEN t.name IN ('text', 'image') THEN 2147483647 WHEN t.name = 'ntext' THEN 1073741823 WHEN t.name = 'sysname' THEN 128 WHEN t.name IN ('nchar', 'nvarchar') THEN 4000 WHEN t.name = 'uniqueidentifier' THEN 36 WHEN t.name = 'xml' THEN 0 WHEN t.precision > 0 THEN t.precision ELSE t.max_length END) AS PRECISION,
+ CONVERT(varchar(32), CASE WHEN t.name IN ('nchar', 'nvarchar', 'ntext', 'sysname') THEN 'N''' WHEN t.name IN ('char', 'varchar', 'text', 'uniqueidentifier', 'date', 'time', 'datetime', 'datetime2', 'smalldatetime', 'datetimeoffset') THEN '''' WHEN t.name IN ('binary', 'varbinary', 'image', 'timestamp') THEN '0x' WHEN t.name IN ('money', 'smallmoney') THEN '$' END) AS LITERAL_PREFIX,
+ CONVERT(varchar(32), CASE WHEN t.collation_name IS NOT NULL OR t.name IN ('uniqueidentifier', 'date', 'time', 'datetime', 'datetime2', 'smalldatetime', 'datetimeoffset') THEN '''' END) AS LITERAL_SUFFIX,
+ CONVERT(varchar(32), CASE WHEN t.name IN ('decimal', 'numeric') THEN 'precision,scale' WHEN t.name IN ('char', 'nchar', 'binary') THEN 'length' WHEN t.name IN ('varchar', 'nvarchar', 'varbinary') THEN 'max length' WHEN t.name IN ('time', 'datetime2', 'datetimeoffset') THEN 'scale' END) AS CREATE_PARAMS,
+ CONVERT(smallint, CASE WHEN t.name IN ('sysname', 'timestamp') THEN 0 ELSE 1 END) AS NULLABLE, CONVERT(smallint, 0) AS CASE_SENSITIVE,
+ CONVERT(smallint, CASE WHEN t.name IN ('text', 'ntext') THEN 1 WHEN t.name IN ('image', 'xml') THEN 0 WHEN t.name IN ('char', 'varchar', 'nchar', 'nvarchar', 'sysname', 'date', 'time', 'datetime', 'datetime2', 'smalldatetime', 'datetimeoffset') THEN 3 ELSE 2 END) AS SEARCHABLE,
+ CONVERT(smallint, CASE WHEN t.name = 'tinyint' THEN 1 WHEN t.name IN ('smallint', 'int', 'bigint', 'decimal', 'numeric', 'money', 'smallmoney', 'real', 'float') THEN 0 END) AS UNSIGNED_ATTRIBUTE,
+ CONVERT(smallint, CASE WHEN t.name IN ('money', 'smallmoney') THEN 1 ELSE 0 END) AS MONEY, CONVERT(smallint, CASE WHEN t.name IN ('tinyint', 'smallint', 'int', 'bigint', 'decimal', 'numeric', 'money', 'smallmoney', 'real', 'float') THEN 0 END) AS AUTO_INCREMENT,
+ CONVERT(sysname, t.name) AS LOCAL_TYPE_NAME, CONVERT(smallint, CASE WHEN t.name IN ('tinyint', 'smallint', 'int', 'bigint', 'decimal', 'numeric', 'time', 'datetime2', 'datetimeoffset', 'smalldatetime') THEN 0 WHEN t.name IN ('money', 'smallmoney') THEN 4 WHEN t.name = 'datetime' THEN 3 END) AS MINIMUM_SCALE,
+ CONVERT(smallint, CASE WHEN t.name IN ('tinyint', 'smallint', 'int', 'bigint', 'smalldatetime') THEN 0 WHEN t.name IN ('decimal', 'numeric') THEN 38 WHEN t.name IN ('money', 'smallmoney') THEN 4 WHEN t.name IN ('time', 'datetime2', 'datetimeoffset') THEN 7 WHEN t.name = 'datetime' THEN 3 END) AS MAXIMUM_SCALE,
+ CONVERT(smallint, CASE WHEN t.name IN ('date', 'time', 'datetime', 'datetime2', 'smalldatetime', 'datetimeoffset') THEN 9 ELSE d.odbc3 END) AS SQL_DATA_TYPE,
+ CONVERT(smallint, CASE WHEN t.name = 'date' THEN 1 WHEN t.name = 'time' THEN 2 WHEN t.name IN ('datetime', 'datetime2', 'smalldatetime') THEN 3 END) AS SQL_DATETIME_SUB,
+ CONVERT(int, CASE WHEN t.name IN ('tinyint', 'smallint', 'int', 'bigint', 'decimal', 'numeric', 'money', 'smallmoney') THEN 10 WHEN t.name IN ('real', 'float') THEN 2 END) AS NUM_PREC_RADIX, CONVERT(smallint, NULL) AS INTERVAL_PRECISION, CONVERT(smallint, 0) AS USERTYPE
+FROM sys.types t JOIN ODBC_TYPES d (name, odbc2, odbc3, net) ON d.name = t.name
+WHERE t.is_user_defined = 0 AND (@data_type = 0 OR @data_type = CASE @ODBCVer WHEN 3 THEN d.odbc3 ELSE d.odbc2 END) ORDER BY 2, 1
 GO
 CREATE PROCEDURE sp_special_columns_100 @table_name sysname, @table_owner sysname = NULL, @table_qualifier sysname = NULL, @col_type char(1) = 'R', @scope char(1) = 'T', @nullable char(1) = 'U', @ODBCVer int = 2 AS
 SELECT CONVERT(smallint, CASE @col_type WHEN 'R' THEN 1 END) AS SCOPE, CONVERT(sysname, c.name) AS COLUMN_NAME,
@@ -270,8 +281,8 @@ GO
 CREATE PROCEDURE sp_sproc_columns @procedure_name nvarchar(390) = '%', @procedure_owner nvarchar(384) = NULL, @procedure_qualifier sysname = NULL, @column_name nvarchar(384) = NULL, @ODBCVer int = 2, @fUsePattern bit = 1 AS
 EXEC sp_sproc_columns_100 @procedure_name, @procedure_owner, @procedure_qualifier, @column_name, @ODBCVer, @fUsePattern
 GO
-CREATE PROCEDURE sp_special_columns @table_name sysname, @table_owner sysname = NULL, @table_qualifier sysname = NULL, @col_type char(1) = 'R', @scope char(1) = 'T', @nullable char(1) = 'U', @ODBCVer int = 2 AS
-EXEC sp_special_columns_100 @table_name, @table_owner, @table_qualifier, @col_type, @scope, @nullable, @ODBCVer
+CREATE PROCEDURE sp_special_columns @table_name sysname, @table_owner sysname = NULL, @qualifier sysname = NULL, @col_type char(1) = 'R', @scope char(1) = 'T', @nullable char(1) = 'U', @ODBCVer int = 2 AS
+EXEC sp_special_columns_100 @table_name, @table_owner, @qualifier, @col_type, @scope, @nullable, @ODBCVer
 GO
 CREATE PROCEDURE sp_delete_backuphistory @oldest_date datetime AS
 IF ISNULL(IS_SRVROLEMEMBER(N'sysadmin'), 0) <> 1
@@ -312,4 +323,84 @@ DELETE FROM msdb.dbo.backupset WHERE backup_set_id IN (SELECT id FROM @old)
 DELETE FROM msdb.dbo.backupmediafamily WHERE media_set_id NOT IN (SELECT s.media_set_id FROM msdb.dbo.backupset s)
 DELETE FROM msdb.dbo.backupmediaset WHERE media_set_id NOT IN (SELECT s.media_set_id FROM msdb.dbo.backupset s)
 COMMIT
+GO
+CREATE PROCEDURE sp_special_columns_90 @table_name sysname, @table_owner sysname = NULL, @qualifier sysname = NULL, @col_type char(1) = 'R', @scope char(1) = 'T', @nullable char(1) = 'U', @ODBCVer int = 2 AS
+EXEC sp_special_columns_100 @table_name, @table_owner, @qualifier, @col_type, @scope, @nullable, @ODBCVer
+GO
+CREATE PROCEDURE sp_datatype_info @data_type int = 0, @ODBCVer tinyint = 2 AS
+EXEC sp_datatype_info_100 @data_type, @ODBCVer
+GO
+CREATE PROCEDURE sp_datatype_info_90 @data_type int = 0, @ODBCVer tinyint = 2 AS
+EXEC sp_datatype_info_100 @data_type, @ODBCVer
+GO
+CREATE PROCEDURE sp_helpfile @filename sysname = NULL AS
+SELECT name, CONVERT(smallint, file_id) AS fileid, CONVERT(nchar(260), physical_name) AS filename, CONVERT(sysname, CASE type WHEN 0 THEN 'PRIMARY' END) AS filegroup,
+ CONVERT(nvarchar(18), CONVERT(bigint, size) * 8) + N' KB' AS size, CONVERT(nvarchar(18), CASE WHEN max_size < 0 THEN N'Unlimited' ELSE CONVERT(nvarchar(15), CONVERT(bigint, max_size) * 8) + N' KB' END) AS maxsize,
+ CONVERT(nvarchar(18), CASE is_percent_growth WHEN 1 THEN CONVERT(nvarchar(15), growth) + N'%' ELSE CONVERT(nvarchar(15), CONVERT(bigint, growth) * 8) + N' KB' END) AS growth, CONVERT(varchar(9), CASE type WHEN 1 THEN 'log only' ELSE 'data only' END) AS usage
+FROM sys.database_files WHERE @filename IS NULL OR name = @filename ORDER BY file_id
+GO
+CREATE PROCEDURE sp_helplanguage @language sysname = NULL AS
+SELECT * FROM sys.syslanguages WHERE @language IS NULL OR name = @language OR alias = @language
+GO
+CREATE PROCEDURE sp_linkedservers AS
+SELECT CONVERT(sysname, SERVERPROPERTY('ServerName')) AS SRV_NAME, CONVERT(nvarchar(128), N'SQLNCLI') AS SRV_PROVIDERNAME, CONVERT(nvarchar(128), N'SQL Server') AS SRV_PRODUCT, CONVERT(nvarchar(4000), SERVERPROPERTY('ServerName')) AS SRV_DATASOURCE,
+ CONVERT(nvarchar(4000), NULL) AS SRV_PROVIDERSTRING, CONVERT(nvarchar(4000), NULL) AS SRV_LOCATION, CONVERT(sysname, NULL) AS SRV_CAT
+GO
+CREATE PROCEDURE sp_helpconstraint @objname nvarchar(776), @nomsg varchar(5) = 'msg' AS
+DECLARE @id int = OBJECT_ID(@objname)
+IF @id IS NULL
+BEGIN
+ DECLARE @db sysname = DB_NAME()
+ RAISERROR('The object ''%s'' does not exist in database ''%s'' or is invalid for this operation.', 16, 1, @objname, @db)
+ RETURN 1
+END
+IF @nomsg <> 'nomsg' SELECT @objname AS [Object Name]
+SELECT CONVERT(nvarchar(146), CASE k.type WHEN 'PK' THEN N'PRIMARY KEY ' ELSE N'UNIQUE ' END + CASE i.type WHEN 1 THEN N'(clustered)' ELSE N'(non-clustered)' END) AS constraint_type, k.name AS constraint_name,
+  CONVERT(nvarchar(9), N'(n/a)') AS delete_action, CONVERT(nvarchar(9), N'(n/a)') AS update_action, CONVERT(varchar(8), '(n/a)') AS status_enabled, CONVERT(varchar(19), '(n/a)') AS status_for_replication,
+  CONVERT(nvarchar(2126), (SELECT STRING_AGG(c.name, ', ') WITHIN GROUP (ORDER BY ic.key_ordinal) FROM sys.index_columns ic JOIN sys.columns c ON c.object_id = ic.object_id AND c.column_id = ic.column_id
+   WHERE ic.object_id = k.parent_object_id AND ic.index_id = k.unique_index_id AND ic.key_ordinal > 0)) AS constraint_keys
+ FROM sys.key_constraints k JOIN sys.indexes i ON i.object_id = k.parent_object_id AND i.index_id = k.unique_index_id WHERE k.parent_object_id = @id
+UNION ALL SELECT N'FOREIGN KEY', f.name, REPLACE(LOWER(f.delete_referential_action_desc), '_', ' '), REPLACE(LOWER(f.update_referential_action_desc), '_', ' '), CASE f.is_disabled WHEN 1 THEN 'Disabled' ELSE 'Enabled' END, 'Is_For_Replication',
+  (SELECT STRING_AGG(COL_NAME(fc.parent_object_id, fc.parent_column_id), ', ') WITHIN GROUP (ORDER BY fc.constraint_column_id) FROM sys.foreign_key_columns fc WHERE fc.constraint_object_id = f.object_id)
+  + N' REFERENCES ' + DB_NAME() + N'.' + OBJECT_SCHEMA_NAME(f.referenced_object_id) + N'.' + OBJECT_NAME(f.referenced_object_id) + N' ('
+  + (SELECT STRING_AGG(COL_NAME(fc.referenced_object_id, fc.referenced_column_id), ', ') WITHIN GROUP (ORDER BY fc.constraint_column_id) FROM sys.foreign_key_columns fc WHERE fc.constraint_object_id = f.object_id) + N')'
+ FROM sys.foreign_keys f WHERE f.parent_object_id = @id
+UNION ALL SELECT CASE ch.parent_column_id WHEN 0 THEN N'CHECK Table Level ' ELSE N'CHECK on column ' + COL_NAME(@id, ch.parent_column_id) END, ch.name, N'(n/a)', N'(n/a)', CASE ch.is_disabled WHEN 1 THEN 'Disabled' ELSE 'Enabled' END, 'Is_For_Replication', CONVERT(nvarchar(2126), ch.definition)
+ FROM sys.check_constraints ch WHERE ch.parent_object_id = @id
+UNION ALL SELECT N'DEFAULT on column ' + COL_NAME(@id, dc.parent_column_id), dc.name, N'(n/a)', N'(n/a)', '(n/a)', '(n/a)', CONVERT(nvarchar(2126), dc.definition) FROM sys.default_constraints dc WHERE dc.parent_object_id = @id
+ORDER BY 1, 2
+SELECT CONVERT(nvarchar(516), DB_NAME() + N'.' + OBJECT_SCHEMA_NAME(f.parent_object_id) + N'.' + OBJECT_NAME(f.parent_object_id) + N': ' + f.name) AS [Table is referenced by foreign key] FROM sys.foreign_keys f WHERE f.referenced_object_id = @id ORDER BY 1
+GO
+CREATE PROCEDURE sp_sproc_columns_90 @procedure_name nvarchar(390) = '%', @procedure_owner nvarchar(384) = NULL, @procedure_qualifier sysname = NULL, @column_name nvarchar(384) = NULL, @ODBCVer int = 2, @fUsePattern bit = 1 AS
+EXEC sp_sproc_columns_100 @procedure_name, @procedure_owner, @procedure_qualifier, @column_name, @ODBCVer, @fUsePattern
+GO
+CREATE PROCEDURE sp_sproc_columns_170 @procedure_name nvarchar(390) = '%', @procedure_owner nvarchar(384) = NULL, @procedure_qualifier sysname = NULL, @column_name nvarchar(384) = NULL, @ODBCVer int = 2, @fUsePattern bit = 1 AS
+EXEC sp_sproc_columns_100 @procedure_name, @procedure_owner, @procedure_qualifier, @column_name, @ODBCVer, @fUsePattern
+GO
+CREATE PROCEDURE sp_procedure_params_100_managed @procedure_name sysname, @group_number int = 1, @procedure_schema sysname = NULL, @parameter_name sysname = NULL AS
+SELECT CONVERT(sysname, DB_NAME()) AS PROCEDURE_CATALOG, CONVERT(sysname, SCHEMA_NAME(o.schema_id)) AS PROCEDURE_SCHEMA, CONVERT(sysname, o.name) AS PROCEDURE_NAME, CONVERT(sysname, p.name) AS PARAMETER_NAME,
+ CONVERT(smallint, p.parameter_id) AS ORDINAL_POSITION, CONVERT(smallint, p.kind) AS PARAMETER_TYPE, CONVERT(smallint, CASE p.type WHEN 'table type' THEN 30 ELSE d.net END) AS MANAGED_DATA_TYPE,
+ CONVERT(int, CASE WHEN p.max_length = -1 THEN 0 WHEN p.type IN ('nchar', 'nvarchar') THEN p.max_length / 2 WHEN p.type IN ('char', 'varchar', 'binary', 'varbinary') THEN p.max_length END) AS CHARACTER_MAXIMUM_LENGTH,
+ CONVERT(smallint, CASE WHEN p.type IN ('tinyint', 'smallint', 'int', 'bigint', 'decimal', 'numeric', 'money', 'smallmoney', 'real', 'float') THEN p.precision END) AS NUMERIC_PRECISION,
+ CONVERT(smallint, CASE WHEN p.type IN ('decimal', 'numeric') THEN p.scale END) AS NUMERIC_SCALE,
+ CONVERT(sysname, CASE p.type WHEN 'table type' THEN DB_NAME() END) AS TYPE_CATALOG_NAME, CONVERT(sysname, CASE p.type WHEN 'table type' THEN SCHEMA_NAME(t.schema_id) END) AS TYPE_SCHEMA_NAME,
+ CONVERT(sysname, ISNULL(t.name, p.type)) AS TYPE_NAME, CONVERT(sysname, NULL) AS XML_CATALOGNAME, CONVERT(sysname, NULL) AS XML_SCHEMANAME, CONVERT(sysname, NULL) AS XML_SCHEMACOLLECTIONNAME,
+ CONVERT(int, CASE WHEN p.type IN ('time', 'datetime2', 'datetimeoffset') THEN p.scale END) AS SS_DATETIME_PRECISION
+FROM sys.objects o JOIN (
+  SELECT object_id, name, parameter_id, CASE is_output WHEN 1 THEN 2 ELSE 1 END AS kind, TYPE_NAME(system_type_id) AS type, user_type_id, CONVERT(int, max_length) AS max_length, CONVERT(int, precision) AS precision, CONVERT(int, scale) AS scale FROM sys.parameters WHERE parameter_id > 0
+  UNION ALL SELECT object_id, '@RETURN_VALUE', 0, 4, 'int', 56, 4, 10, 0 FROM sys.procedures) p ON p.object_id = o.object_id
+ LEFT JOIN sys.types t ON t.user_type_id = p.user_type_id LEFT JOIN ODBC_TYPES d (name, odbc2, odbc3, net) ON d.name = p.type
+WHERE o.name = @procedure_name AND (@procedure_schema IS NULL OR SCHEMA_NAME(o.schema_id) = @procedure_schema) AND (@parameter_name IS NULL OR p.name = @parameter_name)
+ORDER BY 2, 3, 5
+GO
+CREATE PROCEDURE sp_procedure_params_managed @procedure_name sysname, @group_number int = 1, @procedure_schema sysname = NULL, @parameter_name sysname = NULL AS
+EXEC sp_procedure_params_100_managed @procedure_name, @group_number, @procedure_schema, @parameter_name
+GO
+CREATE PROCEDURE sp_tablecollations_100 @object nvarchar(4000) AS
+DECLARE @id int = OBJECT_ID(CASE WHEN LEFT(@object, 1) = '.' THEN STUFF(@object, 1, 1, '') ELSE @object END)
+SELECT CONVERT(int, column_id) AS colid, name, CONVERT(binary(5), CASE collation_name WHEN 'SQL_Latin1_General_CP1_CI_AS' THEN 0x0904D00034 END) AS tds_collation, CONVERT(sysname, collation_name) AS collation
+FROM sys.columns WHERE object_id = @id ORDER BY column_id
+GO
+CREATE PROCEDURE sp_tablecollations_90 @object nvarchar(4000) AS
+EXEC sp_tablecollations_100 @object
 GO

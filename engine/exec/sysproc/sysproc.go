@@ -20,12 +20,19 @@ import (
 //go:embed procedures.sql
 var source string
 
+// odbcTypes stands for ODBC_TYPES in procedures.sql: each type's number before and since ODBC 3, and in SqlDbType of .NET.
+const odbcTypes = "(VALUES ('bit', -7, -7, 2), ('tinyint', -6, -6, 20), ('smallint', 5, 5, 16), ('int', 4, 4, 8), ('bigint', -5, -5, 0), ('decimal', 3, 3, 5), ('numeric', 2, 2, 5)," +
+	" ('money', 3, 3, 9), ('smallmoney', 3, 3, 17), ('real', 7, 7, 13), ('float', 6, 6, 6), ('char', 1, 1, 3), ('varchar', 12, 12, 22), ('text', -1, -1, 18), ('nchar', -8, -8, 10)," +
+	" ('nvarchar', -9, -9, 12), ('ntext', -10, -10, 11), ('binary', -2, -2, 1), ('varbinary', -3, -3, 21), ('image', -4, -4, 7), ('timestamp', -2, -2, 19), ('uniqueidentifier', -11, -11, 14)," +
+	" ('date', -9, 91, 31), ('time', -9, -154, 32), ('datetime', 11, 93, 4), ('smalldatetime', 11, 93, 15), ('datetime2', -9, 93, 33), ('datetimeoffset', -9, -155, 34)," +
+	" ('xml', -152, -152, 25), ('sql_variant', -150, -150, 23), ('sysname', -9, -9, 12)) AS"
+
 // table is procedures.sql, parsed at the first use; a test holds that it parses.
 var table = sync.OnceValues(func() (map[string]*ast.CreateProc, error) { return parse(source) })
 
 func parse(text string) (map[string]*ast.CreateProc, error) {
 	out := make(map[string]*ast.CreateProc)
-	for _, part := range strings.Split(text, "\nGO\n") {
+	for _, part := range strings.Split(strings.ReplaceAll(text, "ODBC_TYPES", odbcTypes), "\nGO\n") {
 		if strings.TrimSpace(part) == "" {
 			continue
 		}

@@ -351,6 +351,9 @@ func (w *Statement) Object(name ast.ObjectName) (*plan.Object, error) {
 	}
 	d, err := w.Database(name.Database())
 	if err != nil {
+		if errors.Is(err, sqltype.Number(911)) { // SQL Server has not got so far as to look for the database alone
+			return nil, nil
+		}
 		return nil, err
 	}
 	return w.inDatabase(d, name)
@@ -365,11 +368,13 @@ func (w *Statement) inDatabase(d *model.Database, name ast.ObjectName) (*plan.Ob
 		return nil, err
 	}
 	o := w.Lookup(snap, d.ID, name.Schema(), name.Name())
+	synonym := false
 	for range 4 { // synonyms of synonyms do not exist, but the chain is bounded anyway
 		syn, ok := o.(*schema.Synonym)
 		if !ok {
 			break
 		}
+		synonym = true
 		base := ast.ObjectName{Parts: syn.Base, Pos: name.Pos}
 		if base.Server() != "" {
 			return nil, raise.New(7202, base.Server())
@@ -386,6 +391,12 @@ func (w *Statement) inDatabase(d *model.Database, name ast.ObjectName) (*plan.Ob
 			return v, nil
 		}
 		o = w.Lookup(snap, d.ID, base.Schema(), base.Name())
+	}
+	if o == nil && synonym {
+		return nil, raise.New(5313, name.String())
+	}
+	if o == nil && w.s.Views.Refused(name) {
+		return nil, raise.Unsupported(name.String())
 	}
 	if o == nil {
 		return nil, nil

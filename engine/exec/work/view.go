@@ -29,6 +29,8 @@ type View struct {
 
 // Views knows the system views.
 type Views interface {
+	// Refused reports a name of a view or function of SQL Server's that there is not.
+	Refused(name ast.ObjectName) bool
 	// Find finds a view by its name in lower case with its schema, nil for none.
 	Find(name string) *View
 	// Rows makes its rows in a database as the session may see them. Values are of the columns' kinds.

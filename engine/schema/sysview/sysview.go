@@ -29,6 +29,8 @@ type Env struct {
 	Count func(ctx context.Context, t *schema.Table) (int64, error)
 	// LastIdentity gives the last value of a table's identity; nil knows none.
 	LastIdentity func(ctx context.Context, t *schema.Table) (int64, bool, error)
+	// Others are the names of the system views that other packages have, for sys.system_objects.
+	Others []string
 	// Owner names a database principal by id; nil knows the fixed ones.
 	Owner func(id int) string
 }
@@ -55,10 +57,10 @@ func Rows(ctx context.Context, view string, env Env) ([][]sqltype.Value, error) 
 // makers are the views.
 var makers = map[string]func(*lister) ([]row, error){
 	"sys.objects":                                (*lister).objects,
-	"sys.all_objects":                            (*lister).objects,
+	"sys.all_objects":                            (*lister).allObjects,
 	"sys.tables":                                 (*lister).tables,
 	"sys.views":                                  (*lister).views,
-	"sys.all_views":                              (*lister).views,
+	"sys.all_views":                              (*lister).allViews,
 	"sys.procedures":                             (*lister).procedures,
 	"sys.columns":                                (*lister).columns,
 	"sys.all_columns":                            (*lister).columns,
@@ -83,6 +85,11 @@ var makers = map[string]func(*lister) ([]row, error){
 	"sys.synonyms":                               (*lister).synonyms,
 	"sys.partitions":                             (*lister).partitions,
 	"sys.dm_db_partition_stats":                  (*lister).partitionStats,
+	"sys.allocation_units":                       (*lister).allocationUnits,
+	"sys.system_objects":                         (*lister).systemObjects,
+	"sys.system_views":                           (*lister).systemViews,
+	"information_schema.sequences":               (*lister).infoSequences,
+	"information_schema.domains":                 (*lister).infoDomains,
 	"sys.stats":                                  (*lister).stats,
 	"sys.data_spaces":                            (*lister).dataSpaces,
 	"sys.filegroups":                             (*lister).dataSpaces,

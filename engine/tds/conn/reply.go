@@ -44,7 +44,9 @@ func (r *Reply) token(t tds.ServerToken) error {
 		if m.Server == "" {
 			m.Server = r.c.cfg.ServerName
 		}
-		m.Line = max(m.Line, 1)
+		if m.Procedure == "" { // line 0 is in front of a procedure's first
+			m.Line = max(m.Line, 1)
+		}
 		r.severe = r.severe || !m.Info && m.Class >= 20
 		r.buf = m.Append(r.buf, r.c.version)
 		return r.spill()

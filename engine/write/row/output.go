@@ -96,6 +96,14 @@ func (o *Output) Client() []plan.Column {
 	return out
 }
 
+// Absent says of columns, but those of action, that they may be NULL if some rows have no old or no new image.
+func Absent(columns []plan.Column, action *plan.Object, some bool) []plan.Column {
+	for i := range columns {
+		columns[i].Type.Nullable = columns[i].Type.Nullable || some && columns[i].Object != action
+	}
+	return columns
+}
+
 // imageObject is the target as a source of its own, so that a column tells which image it is of.
 func imageObject(t *Target, alias string) *plan.Object {
 	o := *t.Object

@@ -28,6 +28,7 @@ type moody struct {
 	err     error
 	hold    chan struct{} // if set, unwraps wait until it is closed
 	unwraps atomic.Int64
+	wraps   chan struct{} // while it is there, wraps wait for it or their end
 }
 
 func (m *moody) say(err error) {
@@ -67,6 +68,21 @@ func (s *moodySession) Unwrap(ctx context.Context, t ekm.Thumbprint, w ekm.Wrapp
 	return s.Session.Unwrap(ctx, t, w)
 }
 
+func (s *moodySession) Wrap(ctx context.Context, t ekm.Thumbprint, plain *secret.Bytes) (ekm.Wrapped, error) {
+	s.m.mu.Lock()
+	wait := s.m.wraps
+	s.m.mu.Unlock()
+	if wait != nil {
+		select {
+		case wait <- struct{}{}: // somebody sees it wait
+		case <-ctx.Done():
+		}
+		<-ctx.Done()
+		return ekm.Wrapped{}, context.Cause(ctx)
+	}
+	return s.Session.Wrap(ctx, t, plain)
+}
+
 func disabled() error {
 	return code.Wrap(code.HTTPOperationForbidden, "unwrapping with", "a test's key",
 		&keystore.Failure{Class: keystore.Refused, Status: 403, Reason: "KeyDisabled", Detail: "the key is disabled"})
@@ -75,13 +91,16 @@ func disabled() error {
 func down() error { return code.New(code.HTTPConnectSession, "unwrapping with", "a test's key") }
 
 // watched is a server with an encrypted database Shop of one row, whose key m gives.
-func watched(t *testing.T, window time.Duration) (*running, *moody, engine.Config, *sql.DB) {
+func watched(t *testing.T, window time.Duration, change ...func(*engine.Config)) (*running, *moody, engine.Config, *sql.DB) {
 	t.Helper()
 	m := &moody{Library: &keystmttest.Library{Provider: &catalogtest.Provider{}}}
 	c := config(t.TempDir())
 	c.Providers = []provider.Builtin{{Files: []string{"Microsoft.AzureKeyVaultService.EKM.dll"}, Provider: m}}
 	c.Monitor.Profile = monitor.Profile{Name: "test", Poll: time.Second, Retry: 100 * time.Millisecond, Tries: 3, Over: 300 * time.Millisecond, Window: window}
 	c.Monitor.Timeout = 2 * time.Second
+	for _, f := range change {
+		f(&c)
+	}
 	r := start(t, c)
 	db := r.connect(t, "dba", password, "")
 	for _, q := range []string{

@@ -59,10 +59,8 @@ func TestDocumentedEvents(t *testing.T) {
 				}
 				want := []string{lost + message, waiting + profile.window}
 				refuse()
-				closed := now
-				if now = closed.Add(p.Window); true { // the last moment
-					take(m.Check(now, r))
-				}
+				now = now.Add(p.Window) // the last moment
+				take(m.Check(now, r))
 				take(m.Check(now, monitor.Result{}))
 				want = append(want, online)
 				if d := cmp.Diff(want, got); d != "" {

@@ -31,8 +31,11 @@ type Restored struct {
 }
 
 // Restore is RESTORE DATABASE. The files are always new ones: until the catalogue names them, those of a database that is replaced stay as they are, and whatever a crash leaves
-// that the catalogue does not name is removed at the next start. A file's Physical is what MOVE said, "" for the usual place.
+// that the catalogue does not name is removed at the next start. A file's Physical is what MOVE said, "" for the usual place. A database whose key is refused is not replaced: 945.
 func (m *Manager) Restore(ctx context.Context, caller catalog.Caller, o database.Restore, r Restored) (catalog.Result, error) {
+	if d := m.cfg.Catalog.State().FindDatabase(o.Name); d != nil && m.Barred(d.ID) {
+		return catalog.Result{}, msg.List{msg.New(945, d.Name)}
+	}
 	files, err := m.place(o.Name, o.Files)
 	if err != nil {
 		return catalog.Result{}, err

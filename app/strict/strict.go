@@ -202,7 +202,7 @@ func members(t reflect.Type, into map[string]reflect.Type) {
 		f := t.Field(i)
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		switch {
-		case name == "-" || !f.IsExported():
+		case name == "-" || !f.IsExported() && !f.Anonymous:
 		case f.Anonymous && name == "":
 			e := f.Type
 			for e.Kind() == reflect.Pointer {

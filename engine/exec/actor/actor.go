@@ -2,6 +2,7 @@ package actor
 
 import (
 	"context"
+	"slices"
 
 	"latchkey/engine/catalog"
 	"latchkey/engine/catalog/model"
@@ -108,10 +109,44 @@ func (s *Actor) Collation() collation.Collation {
 
 // Allowed asks for the permissions that a plan needs: message 229. What a procedure or view touches that has the same owner as
 // itself is not asked for: the chain of ownership.
+//
+// What was allowed for a plan's own slices is allowed for them again while permissions and caller are the same.
 func (s *Actor) Allowed(f *scope.Frame, uses []plan.Use, objects []*plan.Object) error {
-	if s.Perm().Sysadmin() {
+	p := s.Perm()
+	if p.Sysadmin() || len(uses)+len(objects) == 0 {
 		return nil
 	}
+	g := grant{perm: p, uses: len(uses), objects: len(objects)}
+	if len(uses) > 0 {
+		g.use = &uses[0]
+	}
+	if len(objects) > 0 {
+		g.object = &objects[0]
+	}
+	if f.Proc != "" && f.ProcDB != 0 {
+		g.db, g.owner = f.ProcDB, f.Owner
+	}
+	if slices.Contains(s.granted[:], g) {
+		return nil
+	}
+	if err := s.allowed(f, uses, objects); err != nil {
+		return err
+	}
+	s.granted[s.oldest] = g
+	s.oldest = (s.oldest + 1) % len(s.granted)
+	return nil
+}
+
+// grant is what Allowed was asked and agreed to. It holds what it points to, so no other plan comes to stand there.
+type grant struct {
+	perm          *perm.Eval // of one state of the catalogue and one caller
+	use           *plan.Use
+	object        **plan.Object
+	uses, objects int
+	db, owner     int // of the procedure
+}
+
+func (s *Actor) allowed(f *scope.Frame, uses []plan.Use, objects []*plan.Object) error {
 	type owned struct{ db, owner int }
 	chain := make(map[owned]bool)
 	if f.Proc != "" && f.ProcDB != 0 {

@@ -39,6 +39,8 @@ type Actor struct {
 		who   catalog.Caller
 		perm  *perm.Eval
 	}
+	granted [8]grant
+	oldest  int // of them
 }
 
 // New makes the actor of a session that logged in and is in no database yet.

@@ -1,11 +1,11 @@
--- Encrypts a database with the key of 01-set-up.sql, while it is in use.
+-- Encrypts a database with a key of master, while it is in use: that of 01-set-up.sql is EKMSampleASYKey, that of "latchkey up --demo" LatchkeyDemoKey.
 --
---   latchkey sql -i examples/02-encrypt.sql -v Database=TestTDE
+--   latchkey sql -i examples/02-encrypt.sql -v Database=TestTDE -v AsymmetricKey=EKMSampleASYKey
 USE [$(Database)];
 GO
 CREATE DATABASE ENCRYPTION KEY
 WITH ALGORITHM = AES_256
-ENCRYPTION BY SERVER ASYMMETRIC KEY EKMSampleASYKey;
+ENCRYPTION BY SERVER ASYMMETRIC KEY $(AsymmetricKey);
 GO
 ALTER DATABASE [$(Database)] SET ENCRYPTION ON;
 GO

@@ -226,7 +226,7 @@ func (j *job) before(ctx context.Context) error {
 
 func (j *job) encrypt(ctx context.Context) error {
 	began := j.c.Clock.Now()
-	if err := j.script(ctx, examples.Encrypt, map[string]string{"Database": database}); err != nil {
+	if err := j.script(ctx, examples.Encrypt, map[string]string{"Database": database, "AsymmetricKey": "EKMSampleASYKey"}); err != nil {
 		return err
 	}
 	for {
@@ -337,8 +337,12 @@ func (j *job) backup(ctx context.Context) error {
 
 func (j *job) restore(ctx context.Context) error {
 	const copied = database + "_Copy"
+	var folder string // where the server has its databases
+	if err := j.db.QueryRowContext(ctx, "SELECT LEFT(physical_name, LEN(physical_name) - CHARINDEX('/', REVERSE(REPLACE(physical_name, '\\', '/')))) FROM sys.master_files WHERE database_id = DB_ID('"+database+"') AND file_id = 1").Scan(&folder); err != nil {
+		return err
+	}
 	if _, err := j.db.ExecContext(ctx, "RESTORE DATABASE "+copied+" FROM DISK = "+quote(j.media())+" WITH MOVE '"+database+"' TO "+
-		quote(filepath.Join(j.Data, copied+".mdf"))+", MOVE '"+database+"_log' TO "+quote(filepath.Join(j.Data, copied+"_log.ldf"))); err != nil {
+		quote(filepath.Join(folder, copied+".mdf"))+", MOVE '"+database+"_log' TO "+quote(filepath.Join(folder, copied+"_log.ldf"))); err != nil {
 		return err
 	}
 	if err := j.readable(ctx, copied); err != nil {

@@ -80,7 +80,7 @@ func TestKeptLogUnderLoad(t *testing.T) {
 	must(t, err)
 	rounds := 6
 	if long() {
-		rounds = 100
+		rounds = 30
 	}
 	for range rounds {
 		done := make(chan error, 1)

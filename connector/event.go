@@ -112,9 +112,14 @@ func (p *Provider) emit(e Event) {
 	}
 }
 
-// logTo makes an observer that writes to a structured log.
+// logTo makes an observer that writes to a structured log, what repeats itself now and then only.
 func logTo(log *slog.Logger, level LogLevel) func(Event) {
+	var r repeats
 	return func(e Event) {
+		between, write := r.write(&e)
+		if !write {
+			return
+		}
 		bad := e.Kind.bad(&e)
 		if level == LogError && !bad {
 			return
@@ -126,7 +131,11 @@ func logTo(log *slog.Logger, level LogLevel) func(Event) {
 		if !log.Enabled(context.Background(), l) {
 			return
 		}
-		log.LogAttrs(context.Background(), l, e.Kind.String(), e.attrs()...)
+		attrs := e.attrs()
+		if between > 0 {
+			attrs = append(attrs, slog.Int("repeated", between))
+		}
+		log.LogAttrs(context.Background(), l, e.Kind.String(), attrs...)
 	}
 }
 

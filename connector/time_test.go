@@ -462,3 +462,47 @@ func TestKeysInUseAreLookedAtAgain(t *testing.T) {
 		t.Errorf("%d looks more", len(looks))
 	}
 }
+
+// A failure that comes again and again is written once, then every ten minutes with their number, and at once when it was over in between.
+func TestRepeatedFailuresDoNotFloodTheLog(t *testing.T) {
+	var out lockedWriter
+	var text bytes.Buffer
+	out.w = &text
+	r := newScripted(t, func(c *connector.Config) {
+		c.Tries, c.LogLevel = 1, connector.LogError
+		c.Log = slog.New(slog.NewTextHandler(&out, nil))
+	})
+	var ok atomic.Bool
+	r.vault.unwrap = func(_ context.Context, n int) error {
+		if ok.Load() {
+			return nil
+		}
+		return failing(code.HTTPOperationForbidden, keystore.Failure{Class: keystore.Refused, Status: 403, Reason: "KeyDisabled", RequestID: strings.Repeat("r", n%5+1)})
+	}
+	call := func(n int) {
+		for range n {
+			<-r.start(t)
+			r.clock.Advance(2 * time.Second)
+		}
+	}
+	lines := func() int {
+		out.mu.Lock()
+		defer out.mu.Unlock()
+		return strings.Count(text.String(), "\n")
+	}
+	call(200)                 // less than ten minutes
+	if n := lines(); n != 2 { // the call, and that it was refused
+		t.Errorf("%d lines:\n%s", n, text.String())
+	}
+	call(200)
+	if n := lines(); n != 4 || !strings.Contains(text.String(), "repeated=299") {
+		t.Errorf("%d lines:\n%s", n, text.String())
+	}
+	ok.Store(true)
+	call(1)
+	ok.Store(false)
+	call(10)
+	if n := lines(); n != 6 {
+		t.Errorf("%d lines:\n%s", n, text.String())
+	}
+}

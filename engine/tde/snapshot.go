@@ -158,6 +158,9 @@ func HeaderInfo(head []byte) (Status, error) {
 	return statusOf(h, h.Filled), nil
 }
 
+// restoreBatch is how many pages a restore writes at once.
+const restoreBatch = 128
+
 // Restore makes a database file, which must not exist yet, from a snapshot's header and pages: next is called for page 1, 2, ...
 // and fills PageSize bytes. The file appears whole or not at all. Whether it is genuine shows when it is opened, with the keys.
 func Restore(ctx context.Context, cfg Config, head []byte, next func(dst []byte) error) error {
@@ -176,20 +179,24 @@ func restore(ctx context.Context, cfg Config, head []byte, next func(dst []byte)
 				return err
 			}
 		}
-		page := make([]byte, PageSize)
-		for n := range int64(h.Filled) {
-			if n%256 == 0 && ctx.Err() != nil {
+		batch := make([]byte, restoreBatch*PageSize)
+		for n := int64(0); n < int64(h.Filled); {
+			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			if err := next(page); err != nil {
-				if errors.Is(err, io.EOF) {
-					err = io.ErrUnexpectedEOF
+			b := batch[:min(restoreBatch, int64(h.Filled)-n)*PageSize]
+			for at := 0; at < len(b); at += PageSize {
+				if err := next(b[at : at+PageSize]); err != nil {
+					if errors.Is(err, io.EOF) {
+						err = io.ErrUnexpectedEOF
+					}
+					return fmt.Errorf("page %d of %d: %w", n+int64(at/PageSize)+1, h.Filled, err)
 				}
-				return fmt.Errorf("page %d of %d: %w", n+1, h.Filled, err)
 			}
-			if _, err := f.WriteAt(page, header.Size+n*PageSize); err != nil {
+			if _, err := f.WriteAt(b, header.Size+n*PageSize); err != nil {
 				return err
 			}
+			n += int64(len(b) / PageSize)
 		}
 		return f.Sync()
 	})

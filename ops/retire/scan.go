@@ -151,14 +151,19 @@ func (s *scan) file(path string) {
 
 func (s *scan) set(path string, set media.Set) {
 	detail := fmt.Sprintf("set %d, %s of %s", set.Position, set.Database, set.Finished.Local().Format("2006-01-02T15:04:05"))
-	for _, k := range set.Needs() {
+	add := func(kind string, k media.KeyRef) {
 		if t, err := hex.DecodeString(k.Thumbprint); err == nil {
-			s.add(FileBackup, path, t, detail)
+			if k.URI != "" {
+				s.add(kind, path, t, detail+", "+k.URI)
+				return
+			}
+			s.add(kind, path, t, detail)
 		}
 	}
+	for _, k := range set.Needs() {
+		add(FileBackup, k)
+	}
 	if e := set.Encryption; e != nil {
-		if t, err := hex.DecodeString(e.Protector.Thumbprint); err == nil {
-			s.add(FileSealed, path, t, detail)
-		}
+		add(FileSealed, e.Protector)
 	}
 }

@@ -23,8 +23,11 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 	"github.com/Azure/azure-sdk-for-go/sdk/security/keyvault/azkeys"
+
+	"latchkey/akv"
 )
 
 // chaosWorld is `latchkey vault serve`, `latchkey engine` and a faultProxy between them, each in its own process but for the proxy.
@@ -267,10 +270,11 @@ func (w *chaosWorld) keyClient(t *testing.T, vault, id, secret string) *azkeys.C
 	return c
 }
 
-// enable switches a key on or off through the vault's API.
+// enable switches a key on or off through the vault's API, whoever has registered that it needs it.
 func (w *chaosWorld) enable(t *testing.T, key string, on bool) {
 	t.Helper()
-	if _, err := w.keys.UpdateKey(t.Context(), key, "", azkeys.UpdateKeyParameters{KeyAttributes: &azkeys.KeyAttributes{Enabled: &on}}, nil); err != nil {
+	ctx := policy.WithHTTPHeader(t.Context(), http.Header{akv.HeaderForceReason: {"a test of a revocation"}})
+	if _, err := w.keys.UpdateKey(ctx, key, "", azkeys.UpdateKeyParameters{KeyAttributes: &azkeys.KeyAttributes{Enabled: &on}}, nil); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -72,6 +72,7 @@ runs confirms it first.`,
 				}
 				return c.showOnce(found, ends, warn)
 			}
+			began := c.Clock.Now()
 			w, err := compose.StartWatch(p, config)
 			if err != nil {
 				return err
@@ -79,7 +80,8 @@ runs confirms it first.`,
 			if w.Metrics != "" {
 				fmt.Fprintf(c.Stderr, "latchkey: metrics http://%s/metrics\n", w.Metrics)
 			}
-			fmt.Fprintf(c.Stderr, "latchkey: watching %d servers and %d vaults; stop with ctrl-c\n", len(config.Servers), len(config.Vaults))
+			fmt.Fprintf(c.Stderr, "latchkey: watching %d servers and %d vaults\n", len(config.Servers), len(config.Vaults))
+			fmt.Fprintf(c.Stderr, "latchkey: ready in %d ms; stop with ctrl-c\n", c.Clock.Now().Sub(began).Milliseconds())
 			return wait(ctx, c, w)
 		},
 	}

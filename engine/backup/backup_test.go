@@ -400,3 +400,51 @@ func FuzzList(f *testing.F) {
 		}
 	})
 }
+
+// liar is a disk that changes a byte of one write and says nothing.
+type liar struct {
+	fsys.FS
+	at int64
+}
+
+type lyingFile struct {
+	fsys.File
+	at int64
+}
+
+func (l liar) OpenFile(name string, flag int, perm os.FileMode) (fsys.File, error) {
+	f, err := l.FS.OpenFile(name, flag, perm)
+	if err != nil {
+		return nil, err
+	}
+	return &lyingFile{f, l.at}, nil
+}
+
+func (f *lyingFile) WriteAt(p []byte, off int64) (int, error) {
+	if f.at >= off && f.at < off+int64(len(p)) {
+		p = bytes.Clone(p)
+		p[f.at-off] ^= 4
+	}
+	return f.File.WriteAt(p, off)
+}
+
+// What the disk did not write as it was told is found before the backup counts, wherever it is.
+func TestVerifyOnWrite(t *testing.T) {
+	for name, change := range variants() {
+		good := newFS(t)
+		tg, h := target(good), media.Header{ID: "set", Database: "d"}
+		change(&tg, &h)
+		set, err := backup.Full(t.Context(), tg, h, pages{n: 3}, 7)
+		must(t, err)
+		for at := int64(0); at < set.Size; at += 97 {
+			f := newFS(t)
+			tg.FS = liar{f, at}
+			if _, err := backup.Full(t.Context(), tg, h, pages{n: 3}, 7); err == nil {
+				t.Fatalf("%s: a wrong byte %d of %d was not found", name, at, set.Size)
+			}
+			if names, _ := f.ReadDir("/b"); len(names) != 0 {
+				t.Errorf("%s: left behind: %v", name, names)
+			}
+		}
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -96,6 +97,9 @@ func acceptance(t *testing.T, file string) {
 	}
 }
 
+// took is how long something took.
+var took = regexp.MustCompile(`in [0-9.]+ seconds \([0-9.]+ MB/sec\)`)
+
 // show runs a batch and shows all that comes, in order.
 func show(t *testing.T, c *sql.Conn, batch string, mask []string) string {
 	var b strings.Builder
@@ -110,7 +114,7 @@ func show(t *testing.T, c *sql.Conn, batch string, mask []string) string {
 	for active := true; active; {
 		switch m := queue.Message(ctx).(type) {
 		case sqlexp.MsgNotice:
-			fmt.Fprintf(&b, "%q\n", m.Message.String())
+			fmt.Fprintf(&b, "%q\n", took.ReplaceAllString(m.Message.String(), "in ~ seconds"))
 		case sqlexp.MsgError:
 			b.WriteString(problem(m.Error))
 		case sqlexp.MsgRowsAffected:

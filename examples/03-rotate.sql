@@ -1,6 +1,6 @@
 -- Puts a database under a new version of its key. The data is not rewritten: only the database's own key is wrapped anew, in no time.
 --
---   latchkey key rotate ContosoRSAKey0             prints the new version
+--   latchkey key rotate --name ContosoRSAKey0      prints the new version, the last part of its id
 --   latchkey sql -i examples/03-rotate.sql -v Database=TestTDE -v Vault=latchkey-dev -v Key=ContosoRSAKey0/VERSION -v Login=dba -v Suffix=2
 --
 -- Keep the old version in the vault: backups from before need it.

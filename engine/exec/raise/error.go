@@ -25,6 +25,7 @@ type Error struct {
 	Raised bool
 
 	cause error
+	disk  bool // 823 or 824: see disk
 }
 
 // Error reads "Msg n, Level s, State t: text".
@@ -97,13 +98,16 @@ func From(err error) []*Error {
 		}
 		return out
 	}
+	if e := disk(err); e != nil {
+		return []*Error{e}
+	}
 	return []*Error{{Number: 3624, Severity: 16, State: 1, Text: Internal, cause: err}}
 }
 
-// Unknown reports an error that is no message of the server: its text belongs into the log.
+// Unknown reports an error that is no message of the server, or has more to it than its message: its text belongs into the log.
 func Unknown(err error) bool {
 	es := From(err)
-	return len(es) == 1 && es[0].Number == 3624 && es[0].cause != nil
+	return len(es) == 1 && (es[0].Number == 3624 || es[0].disk) && es[0].cause != nil
 }
 
 // List is several messages of one failure, in order.

@@ -40,7 +40,7 @@ func TestChaos(t *testing.T) {
 	outages, restarts := []fault{cut, blackHole}, []fault{blackHole}
 	if long {
 		m = chaosMonitor{poll: 5, retry: 2, tries: 4, over: 8, window: -1, slack: 2 * time.Second}
-		hold, rounds = 4*time.Second, 3
+		hold, rounds = 4*time.Second, 2
 		outages = []fault{cut, slow, throttled, unavailable, brokenTLS, blackHole}
 		restarts = []fault{cut, blackHole, slow, throttled, unavailable, brokenTLS, falseNo, noLogin}
 	}

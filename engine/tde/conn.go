@@ -20,6 +20,8 @@ const (
 
 // Conn is a SQLite connection to a DB. Like sqlite3.Conn it is for one goroutine at a time. Close it before the DB.
 //
+// Copying the log back is the DB's matter: leave WALHook to it, and call [DB.Checkpoint], as a checkpoint by SQL is SQLITE_BUSY while one of the DB is under way.
+//
 // Its methods return SQLite's errors; pass them, and those of statements, through [Conn.Err] to learn what really happened.
 type Conn struct {
 	*sqlite3.Conn

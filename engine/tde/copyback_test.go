@@ -1,6 +1,7 @@
 package tde_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -255,6 +256,51 @@ func TestWritersGoOnWhileAScanCannotEnd(t *testing.T) {
 	}
 	must(t, s.rows(c, s.acked.Load(), s.tried.Load(), true))
 	must(t, errors.Join(c.Close(), db.Close()))
+}
+
+// The power fails while page 1 is copied back, and leaves it torn. The log has it.
+func TestTornFirstPage(t *testing.T) {
+	ctx := t.Context()
+	for _, encrypted := range []bool{false, true} {
+		m := newMem(t)
+		keys := &fakeKeys{}
+		db, c := tally(t, m, 0)
+		if encrypted {
+			must(t, db.CreateKey(ctx, tde.AES256, protector1, keys))
+			must(t, errors.Join(db.SetEncryption(ctx, true), db.Wait(ctx)))
+		}
+		must(t, db.Checkpoint(ctx))
+		exec(t, c, "CREATE TABLE u(x)") // changes page 1
+		for n := range 20 {
+			exec(t, c, tallyInsert, n)
+		}
+		disk := m.CrashClone(fsys.Crash{})
+		must(t, errors.Join(c.Close(), db.Close()))
+		tear := func(m *fsys.Mem) {
+			b := readAll(t, m, "/data/d.db")
+			copy(b[pageAt(1)+512:], bytes.Repeat([]byte{3}, 512))
+			writeAll(t, m, "/data/d.db", b)
+		}
+		tear(disk)
+		db, err := tde.Open(ctx, memConfig(disk), keys)
+		must(t, err)
+		c, err = db.Conn(ctx)
+		must(t, err)
+		if got := query(t, c, "SELECT count(*)||(SELECT count(*) FROM u) FROM t"); got != "200;" {
+			t.Errorf("encrypted %v: rows %s", encrypted, got)
+		}
+		if r, err := db.Verify(ctx); err != nil || len(r.Bad) > 0 {
+			t.Errorf("encrypted %v: %+v, %v", encrypted, r, err)
+		}
+		must(t, errors.Join(c.Close(), db.Close()))
+
+		tear(m) // there is no log any more: it is damage
+		var corrupt *tde.CorruptError
+		if db, err := tde.Open(ctx, memConfig(m), keys); !errors.As(err, &corrupt) || corrupt.Page != 1 {
+			t.Errorf("encrypted %v: opened without page 1: %v", encrypted, err)
+			_ = db.Close()
+		}
+	}
 }
 
 // A fault while the log is copied back is nobody's error: the commit stands, and the next pass or Close does it.

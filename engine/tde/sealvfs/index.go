@@ -22,15 +22,33 @@ func indexBases() []string { return []string{"/dev/shm", os.TempDir()} }
 // indexDir makes the directory for the log's index, in memory if there is such a place. The lock tells that its owner lives.
 func indexDir() (dir string, lock io.Closer, err error) {
 	for _, base := range indexBases() {
-		if dir, err = os.MkdirTemp(base, indexPrefix); err != nil {
-			continue
+		for range indexTries {
+			if dir, err = os.MkdirTemp(base, indexPrefix); err != nil {
+				break
+			}
+			if lock, err = lockIndex(dir); err == nil {
+				return dir, lock, nil
+			}
+			_ = os.RemoveAll(dir)
 		}
-		if lock, err = (fsys.OS{}).Lock(filepath.Join(dir, indexLock)); err == nil {
-			return dir, lock, nil
-		}
-		_ = os.RemoveAll(dir)
 	}
 	return "", nil, fmt.Errorf("making a place for the log's index: %w", err)
+}
+
+// indexTries is how often a directory may be swept by another process before its lock is taken.
+const indexTries = 10
+
+// lockIndex takes the lock of a new directory. Between the making of the lock's file and its locking another process may have swept both.
+func lockIndex(dir string) (io.Closer, error) {
+	name := filepath.Join(dir, indexLock)
+	lock, err := (fsys.OS{}).Lock(name)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := os.Stat(name); err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	return lock, nil
 }
 
 // SweepIndexes removes the directories that processes left which were killed: those whose lock nobody has. Call it once when a server starts.

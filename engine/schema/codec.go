@@ -2,7 +2,9 @@ package schema
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 
 	"latchkey/engine/sqltype"
 	"latchkey/engine/sqltype/collation"
@@ -132,10 +134,31 @@ func decode(k Kind, def []byte) (Object, error) {
 	if err := json.Unmarshal(def, o); err != nil {
 		return nil, err
 	}
+	if !whole(o) {
+		return nil, errHole
+	}
 	if t, ok := o.(*Table); ok {
 		t.link()
 	}
 	return o, nil
+}
+
+// errHole means that a list of a definition has a null in it, which nothing here writes.
+var errHole = errors.New("a definition has a part that is null")
+
+// whole reports whether all parts of an object are there.
+func whole(o Object) bool {
+	switch o := o.(type) {
+	case *Table:
+		return !slices.Contains(o.Columns, nil) && !slices.Contains(o.Uniques, nil) && !slices.Contains(o.Checks, nil) && !slices.Contains(o.Foreign, nil) && !slices.Contains(o.Indexes, nil)
+	case *View:
+		return !slices.Contains(o.Columns, nil)
+	case *Procedure:
+		return !slices.Contains(o.Params, nil)
+	case *Function:
+		return !slices.Contains(o.Params, nil) && !slices.Contains(o.Columns, nil)
+	}
+	return true
 }
 
 // link sets what a table's record leaves out.

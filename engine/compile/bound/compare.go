@@ -1,6 +1,8 @@
 package bound
 
 import (
+	"strings"
+
 	"latchkey/engine/cell"
 	"latchkey/engine/compile/plan"
 	"latchkey/engine/sqltype"
@@ -143,6 +145,9 @@ func (b *Builder) Pair(op string, l, r X, pos token.Pos) (Pair, error) {
 	if lc.Eval != nil && rc.Eval != nil {
 		p.eval = b.compareEval(lc, rc, sqltype.Compare, coll)
 	} else {
+		if common.Kind.IsBinary() && op != "<" && op != ">" && op != "<=" && op != ">=" {
+			lc, rc = b.padded(lc, r), b.padded(rc, l)
+		}
 		lc, rc = b.Hoist(lc), b.Hoist(rc)
 	}
 	p.L, p.R = lc.SQL, rc.SQL
@@ -154,6 +159,30 @@ func (b *Builder) Pair(op string, l, r X, pos token.Pos) (Pair, error) {
 		p.L, p.R = replaceArg(k, p.L), replaceArg(k, p.R)
 	}
 	return p, nil
+}
+
+// padded makes bytes that are known before the statement runs as long as the binary(n) column that they are compared with: bytes that differ by
+// zeros at the end are equal, and SQLite compares what it finds. Between columns of varbinary it stays at that.
+func (b *Builder) padded(x, column X) X {
+	if column.Type.Kind != sqltype.Binary || column.Column == nil || !x.Early() || b.Inline {
+		return x
+	}
+	eval, n := x.Eval, column.Type.Length
+	pad := func(v sqltype.Value) sqltype.Value {
+		if v.IsNull() {
+			return v
+		}
+		s := strings.TrimRight(v.Bytes(), "\x00")
+		return sqltype.NewBytes(sqltype.VarBinary, s+strings.Repeat("\x00", max(0, n-len(s))))
+	}
+	if x.Const {
+		return b.Constant(pad(x.Value), x.Type)
+	}
+	x.SQL, x.Eval = "", func(f *plan.Frame) (sqltype.Value, error) {
+		v, err := eval(f)
+		return pad(v), err
+	}
+	return x
 }
 
 // textPair says by which sequence text is compared. Equality is the same in both orders of a collation, so a column keeps its own and can

@@ -168,6 +168,7 @@ const table = `
 - clause|GLOBAL TEMPORARY TABLE|##t
 + clause|TEMPORARY TABLE|#t, of the session, in memory
 + clause|TABLE VARIABLE|
++ data type|varbinary|columns compare byte by byte: zeros at the end count, but not beside binary(n)
 - data type|hierarchyid|
 - data type|geometry|and geography
 - data type|xml methods|the type is kept as text

@@ -15,6 +15,7 @@ import (
 
 	"latchkey/ekm"
 	"latchkey/engine/tde"
+	"latchkey/internal/clock"
 	"latchkey/internal/secret"
 )
 
@@ -220,7 +221,9 @@ func (w *workload) copyBack() error {
 		if !errors.Is(err, sqlite3.BUSY) {
 			return err
 		}
-		time.Sleep(time.Millisecond) // our storage is at it
+		if err := clock.Sleep(context.Background(), clock.System{}, time.Millisecond); err != nil { // our storage is at it
+			return err
+		}
 	}
 }
 

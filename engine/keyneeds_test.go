@@ -125,9 +125,9 @@ func TestKeyStoresAreToldWhatIsNeeded(t *testing.T) {
 		"ALTER DATABASE Shop SET ENCRYPTION ON")
 	expect("encrypted", "database Shop k1")
 	waitEncrypted(t, db, "Shop")
-	statements(t, db, "BACKUP DATABASE Shop TO DISK = '"+bak+"'", "INSERT Shop.dbo.t VALUES (1)")
+	statements(t, db, "BACKUP DATABASE Shop TO DISK = '"+bak+"'", "INSERT Shop.dbo.t VALUES (1)", "CREATE DATABASE Tick1") // what is written is seen with the next change of the catalogue
 	expect("backed up", "backup Shop k1\ndatabase Shop k1\nkept log Shop k1")
-	statements(t, db, "USE Shop; ALTER DATABASE ENCRYPTION KEY ENCRYPTION BY SERVER ASYMMETRIC KEY k2; INSERT Shop.dbo.t VALUES (2)")
+	statements(t, db, "USE Shop; ALTER DATABASE ENCRYPTION KEY ENCRYPTION BY SERVER ASYMMETRIC KEY k2; INSERT Shop.dbo.t VALUES (2)", "CREATE DATABASE Tick2")
 	expect("rotated", "backup Shop k1\ndatabase Shop k2\nkept log Shop k1\nkept log Shop k2")
 	statements(t, db, "USE master; ALTER DATABASE Shop SET OFFLINE WITH ROLLBACK IMMEDIATE")
 	id, before := reg.last()

@@ -111,7 +111,7 @@ func (r *Room) Tight() bool {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if now := time.Now(); now.Sub(r.looked) >= pause {
+	if now := r.clock.Now(); now.Sub(r.looked) >= pause {
 		r.looked, r.tight = now, r.used() > r.limit/4*3
 	}
 	return r.tight
@@ -156,7 +156,7 @@ func NoMemory() error {
 func (r *Room) take(n int64) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	now := time.Now() // measures, and decides no more than how often
+	now := r.clock.Now()
 	if now.Sub(r.began) > fresh {
 		r.began, r.asked = now, 0
 	}

@@ -79,7 +79,7 @@ func scalar(c *query.Compiler, x bound.X) (*plan.Scalar, error) {
 		s.Type = sqltype.Of(sqltype.Int)
 	}
 	if x.Eval != nil {
-		s.Eval = x.Eval
+		s.Eval, s.Uses = x.Eval, c.Used
 		return s, nil
 	}
 	p, err := c.Plan(query.Outside([]bound.X{x}), []plan.Column{{Type: s.Type}})

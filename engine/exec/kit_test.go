@@ -34,12 +34,18 @@ type server struct {
 
 func start(t testing.TB) *server {
 	t.Helper()
+	return startIn(t, t.TempDir())
+}
+
+// startIn is start with a data folder.
+func startIn(t testing.TB, dir string) *server {
+	t.Helper()
 	var out io.Writer = io.Discard
 	if os.Getenv("LATCHKEY_TEST_LOG") != "" {
 		out = os.Stderr
 	}
 	e, err := engine.Open(t.Context(), engine.Config{
-		Dir: t.TempDir(), Name: "TESTSRV", Admin: &engine.Admin{Name: admin, Password: secret.FromString(password)},
+		Dir: dir, Name: "TESTSRV", Admin: &engine.Admin{Name: admin, Password: secret.FromString(password)},
 		Log: slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	if err != nil {

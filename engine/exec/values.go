@@ -22,7 +22,7 @@ func (s *Session) newEnv() fn.Env {
 	h := work.Host{Session: s.work}
 	e := fn.Env{
 		Session: values{s}, Databases: env.Databases{Host: h}, Names: env.Names{Host: h}, Objects: env.Objects{Host: h},
-		Security: env.Security{Host: h},
+		Security: env.Security{Host: h}, Sequences: work.Sequences{Session: s.work},
 	}
 	if k := s.server.cfg.Keys; k != nil {
 		e.Keys = k(&handler.Context{Parts: s.parts, Frame: &scope.Frame{}})

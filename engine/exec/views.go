@@ -83,6 +83,7 @@ func schemaRows(name string, others []string) func(context.Context, *handler.Con
 					return 0, q.Err()
 				},
 				Others:       others,
+				LastValue:    func(_ context.Context, q *schema.Sequence) (int64, bool, error) { return sh.Last(conn, q) },
 				LastIdentity: func(_ context.Context, t *schema.Table) (int64, bool, error) { return sh.Identity(conn, t) },
 				Owner: func(id int) string {
 					if x := st.Principals.In(db, id); x != nil {

@@ -144,7 +144,7 @@ func Parse(spec string) (Call, error) {
 
 // Operator makes the call of an operator: + - * / % & | ^ || with two arguments, ~ and NEG (unary minus) with one, the comparisons
 // = <> < <= > >=, IS DISTINCT FROM and IS NOT DISTINCT FROM with two, LIKE with two or three (ESCAPE). SINGLE(x) is an aggregate for subqueries
-// as values (message 512 for a second row), RECURSION(level, most) gives the level and message 530 beyond most (0 for no bound). Conditions give a bit, or NULL
+// as values (message 512 for a second row), NEXT VALUE FOR(database, sequence, version of its definition) takes a value, RECURSION(level, most) gives the level and message 530 beyond most (0 for no bound). Conditions give a bit, or NULL
 // for unknown. Collation conflicts are the compiler's: text is compared under the collation of the first argument's type.
 func Operator(op string, args ...Arg) (Call, error) {
 	f, ok := functions[op]

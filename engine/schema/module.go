@@ -115,6 +115,8 @@ type Sequence struct {
 	Min, Max         int64
 	Cycle            bool
 	Cache            int // 0 is NO CACHE, -1 the server's choice
+	// Version differs whenever the sequence was made, changed or restarted.
+	Version int64 `json:",omitempty"`
 }
 
 // Kind is SequenceKind.

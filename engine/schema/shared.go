@@ -34,6 +34,7 @@ type Shared struct {
 	mu       sync.Mutex
 	recent   []*Snapshot // latest last, few
 	counters map[int]*counter
+	runs     map[runKey]*Run
 }
 
 // keepSnapshots is how many versions are kept: the committed one and those of transactions that change definitions.
@@ -47,7 +48,7 @@ func NewShared(cfg Config) *Shared {
 	if cfg.Clock == nil {
 		cfg.Clock = clock.System{}
 	}
-	return &Shared{cfg: cfg, counters: map[int]*counter{}}
+	return &Shared{cfg: cfg, counters: map[int]*counter{}, runs: map[runKey]*Run{}}
 }
 
 // Snapshot is what the database holds as the connection's transaction sees it. Without a transaction the next statement may see

@@ -5,6 +5,7 @@ import (
 
 	"latchkey/engine/compile/bound"
 	"latchkey/engine/compile/plan"
+	"latchkey/engine/fn"
 	"latchkey/engine/sqltype"
 	"latchkey/engine/tsql/ast"
 	"latchkey/engine/tsql/token"
@@ -267,11 +268,16 @@ func (c *Compiler) subquery(e *ast.Subquery, at Place) (bound.X, error) {
 	return at.input(x), nil
 }
 
-// nextValue is NEXT VALUE FOR: a parameter that is computed when the statement begins.
+// nextValue is NEXT VALUE FOR: a call that gives another value for each row.
 func (c *Compiler) nextValue(e *ast.NextValue, at Place) (bound.X, error) {
 	seqs, ok := c.Scope.(plan.Sequences)
-	if !ok || at.Rows != nil || e.Over != nil || c.Inline {
+	switch {
+	case !ok || c.Inline && at.Clause != "DEFAULT":
 		return bound.X{}, plan.Unsupported("NEXT VALUE FOR", e.Sequence.Pos)
+	case e.Over != nil:
+		return bound.X{}, plan.Unsupported("NEXT VALUE FOR ... OVER", e.Sequence.Pos)
+	case at.InAggregate || at.InWindow:
+		return bound.X{}, plan.Fail(e.Sequence.Pos, 11720)
 	}
 	s, err := seqs.Sequence(e.Sequence)
 	if err != nil {
@@ -281,7 +287,22 @@ func (c *Compiler) nextValue(e *ast.NextValue, at Place) (bound.X, error) {
 		return bound.X{}, plan.Fail(e.Sequence.Pos, 208, e.Sequence.String())
 	}
 	c.Used = append(c.Used, plan.Use{Object: &s.Object, Permission: "UPDATE"})
-	return bound.X{SQL: c.Param(plan.Param{Eval: s.Next, Type: s.Type}), Type: s.Type, Eval: s.Next, Flags: bound.HasVolatile}, nil
+	var xs []bound.X
+	var args []fn.Arg
+	for _, n := range []int64{int64(s.DatabaseID), int64(s.ID), s.Version} {
+		x := c.Constant(sqltype.NewInt(sqltype.BigInt, n), sqltype.Of(sqltype.BigInt))
+		xs, args = append(xs, x), append(args, bound.ArgOf(x))
+	}
+	call, err := fn.Operator("NEXT VALUE FOR", args...)
+	if err != nil {
+		return bound.X{}, c.refused(err)
+	}
+	x, err := c.Call(call, xs, c.Pos)
+	if err != nil {
+		return x, err
+	}
+	x.Flags |= bound.HasVolatile
+	return c.Cast(x, s.Type, nil, false, e.Sequence.Pos)
 }
 
 func (c *Compiler) mayQuery(at Place) error {

@@ -186,6 +186,11 @@ var texts = map[int]text{
 	10752: {15, 1, "The function '%s' must not have a window frame."},
 	13618: {16, 1, "AS JSON option can be specified only for column of nvarchar(max) type in WITH clause."},
 	40517: {16, 1, "Keyword or statement option '%s' is not supported in this version of SQL Server."},
+	11719: {15, 1, "NEXT VALUE FOR function is not allowed in check constraints, default objects, computed columns, views, user-defined functions, user-defined aggregates, user-defined table types, sub-queries, common table expressions, derived tables or return statements."},
+	11720: {15, 1, "NEXT VALUE FOR function is not allowed in the TOP, OVER, OUTPUT, ON, WHERE, GROUP BY, HAVING, or ORDER BY clauses."},
+	11721: {15, 1, "NEXT VALUE FOR function cannot be used directly in a statement that uses a DISTINCT, UNION, UNION ALL, EXCEPT or INTERSECT operator."},
+	11723: {15, 1, "NEXT VALUE FOR function cannot be used directly in a statement that contains an ORDER BY clause unless the OVER clause is specified."},
+	11741: {15, 1, "NEXT VALUE FOR function cannot be used within CASE, CHOOSE, COALESCE, IIF, ISNULL and NULLIF."},
 }
 
 // Message is Fail without a place.

@@ -95,4 +95,6 @@ type Scalar struct {
 	Eval Eval
 	// Plan is SELECT expression: one row of one column. It is nil if Eval is not.
 	Plan *Plan
+	// Uses are what Eval needs permissions on; those of a Plan are its own.
+	Uses []Use
 }

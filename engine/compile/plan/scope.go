@@ -45,12 +45,12 @@ type Sequences interface {
 	Sequence(name ast.ObjectName) (*Sequence, error)
 }
 
-// Sequence is a sequence. Next takes its next value, of type Type; it is called when parameters are bound, so NEXT VALUE FOR stands only
-// where there are no rows: in SET, VALUES, a SELECT without FROM.
+// Sequence is a sequence. Its values are asked of fn.Env.Sequences by the object's database and id and the definition's Version: one for
+// each row.
 type Sequence struct {
 	Object
-	Type sqltype.Type
-	Next Eval
+	Type    sqltype.Type
+	Version int64
 }
 
 // Settings are what the meaning of a text depends on. The zero value is a new session's with ANSI settings on, in

@@ -178,6 +178,9 @@ func (s *Changer) writePlan(w *work.Statement, st ast.Statement) (*keptChange, e
 	}
 	w.Versions, w.Views, w.Private = nil, nil, false
 	p, err := write.Compile(write.Config{Scope: w, IdentityInsert: s.identityInsert}, st)
+	if err == nil {
+		err = work.SequenceRules(p.Uses, st)
+	}
 	if err != nil {
 		return nil, raise.Bind(err)
 	}

@@ -48,6 +48,12 @@ func (s *Definer) Execute(ctx context.Context, f *scope.Frame, st ast.Statement)
 	if err := temporaryModule(st); err != nil {
 		return nil, err
 	}
+	switch st.(type) {
+	case *ast.CreateView, *ast.CreateFunction:
+		if err := work.NoSequences(st); err != nil {
+			return nil, err
+		}
+	}
 	names := ddl.Targets(st)
 	for _, n := range names {
 		d, _, err := w.Target(n)

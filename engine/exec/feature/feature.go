@@ -79,7 +79,8 @@ const table = `
 - statement|CREATE TRIGGER|refused, with ALTER, ENABLE and DISABLE TRIGGER: no definition is kept
 + statement|CREATE SCHEMA|
 + statement|CREATE SEQUENCE|
-- clause|NEXT VALUE FOR|
++ clause|NEXT VALUE FOR|in SELECT lists, VALUES, SET and defaults; each takes a value of its own, also twice in one row
+- clause|NEXT VALUE FOR OVER|
 + statement|CREATE SYNONYM|
 + statement|CREATE TYPE|alias and table types
 - statement|CREATE ASSEMBLY|no code of .NET runs here

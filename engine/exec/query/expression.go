@@ -125,6 +125,11 @@ func (s *Runner) scalar(w *work.Statement, k scalarKey, v *scope.Variable) (*pla
 	default:
 		x, err = compile.Scalar(w, k.node)
 	}
+	if err == nil {
+		if err = work.SequenceRules(x.Uses, k.node); err == nil && x.Plan != nil {
+			err = work.SequenceRules(x.Plan.Uses, k.node)
+		}
+	}
 	if err != nil {
 		return nil, raise.Bind(err)
 	}
@@ -137,6 +142,11 @@ func (s *Runner) scalar(w *work.Statement, k scalarKey, v *scope.Variable) (*pla
 // compute computes a compiled expression. what is what a query in it runs as.
 func (s *Runner) compute(w *work.Statement, x *plan.Scalar) (sqltype.Value, error) {
 	if x.Eval != nil {
+		if len(x.Uses) > 0 {
+			if err := s.Actor.Allowed(w.Frame, x.Uses, nil); err != nil {
+				return sqltype.NullValue, err
+			}
+		}
 		s.Work.StatementEnv()
 		return x.Eval(s.planFrame(w.Ctx, w.Frame))
 	}

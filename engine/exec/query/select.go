@@ -157,6 +157,9 @@ func (s *Runner) remember(key recent, k *Kept) {
 func (s *Runner) compile(w *work.Statement, st *ast.SelectStmt) (*Kept, error) {
 	w.Versions, w.Views, w.Private = nil, nil, false
 	p, err := compile.Query(w, st)
+	if err == nil {
+		err = work.SequenceRules(p.Uses, st)
+	}
 	if err != nil {
 		return nil, raise.Bind(err)
 	}

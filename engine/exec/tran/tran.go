@@ -59,6 +59,7 @@ type Tran struct {
 	saves  []save
 	number int // of savepoints, for their names
 
+	alone    *Hold // a statement's own transaction that writes
 	lease    *databases.Lease
 	db       int
 	began    bool // SQLite's transaction
@@ -107,6 +108,18 @@ func (t *Tran) Database() int {
 
 // Writes reports whether the transaction has written.
 func (t *Tran) Writes() bool { return t.writes }
+
+// Writer is the connection that holds a database's write lock for the session: the transaction's, or that of the statement under way. Nil
+// if the session holds none.
+func (t *Tran) Writer(db int) *lite.Conn {
+	switch {
+	case t.lease != nil && t.writes && t.db == db:
+		return t.lease.Conn
+	case t.alone != nil && t.alone.DB == db:
+		return t.alone.Conn
+	}
+	return nil
+}
 
 // Begin begins a transaction, or nests in the one there is. first reports that it is the outermost.
 func (t *Tran) Begin(name string) (first bool) {
@@ -398,7 +411,11 @@ func (t *Tran) Write(ctx context.Context, db int, env *fn.Env, temporary bool) (
 			giveBack(l, t.detach(l.Conn, nil))
 			return nil, err
 		}
-		return &Hold{Conn: l.Conn, DB: db, t: t, lease: l, own: true}, nil
+		h := &Hold{Conn: l.Conn, DB: db, t: t, lease: l, own: true}
+		if !temporary {
+			t.alone = h
+		}
+		return h, nil
 	}
 	if t.lease == nil {
 		if err := t.pin(ctx, db, env, immediate); err != nil {
@@ -459,6 +476,9 @@ func (h *Hold) Finish(failed error) error {
 		return errNotHeld
 	}
 	h.done = true
+	if h.t.alone == h {
+		h.t.alone = nil
+	}
 	failed = Translate(failed)
 	c := h.Conn
 	if h.lease == nil {

@@ -18,6 +18,7 @@ import (
 	"latchkey/engine/exec/setting"
 	"latchkey/engine/exec/tran"
 	"latchkey/engine/fn"
+	"latchkey/engine/schema"
 	"latchkey/internal/clock"
 )
 
@@ -43,5 +44,6 @@ type Session struct {
 		is     plan.Settings
 		number uint64
 	}
-	defined []*known.Generation // changes of definitions under way
+	defined []*known.Generation            // changes of definitions under way
+	own     map[*schema.Run]schema.Reserve // of sequences, in the transaction of the statement under way
 }

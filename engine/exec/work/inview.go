@@ -21,6 +21,11 @@ func (v *inView) Variable(string) (sqltype.Type, bool) { return sqltype.Type{}, 
 // TableVariable finds none.
 func (v *inView) TableVariable(string) *plan.Object { return nil }
 
+// Sequence: a view takes no values.
+func (v *inView) Sequence(name ast.ObjectName) (*plan.Sequence, error) {
+	return nil, plan.Fail(name.Pos, 11719)
+}
+
 // Object finds names as the view means them.
 func (v *inView) Object(name ast.ObjectName) (*plan.Object, error) {
 	if TemporaryName(name) {

@@ -23,6 +23,7 @@ type Env struct {
 	Objects   Objects
 	Security  Security
 	Keys      Keys
+	Sequences Sequences
 }
 
 // Settings are those of SET that change results.
@@ -162,4 +163,10 @@ type PermissionQuery struct {
 // authenticator is varbinary, with text as the bytes that DATALENGTH counts. The result is of the function's type. A *Refusal says that there is no such function.
 type Keys interface {
 	Call(ctx context.Context, name string, args []sqltype.Value) (sqltype.Value, error)
+}
+
+// Sequences gives values of sequences: NEXT VALUE FOR.
+type Sequences interface {
+	// Next gives the next value of a sequence of a database; version is that of its definition. The error is message 11728 at its end.
+	Next(ctx context.Context, database, id int, version int64) (int64, error)
 }

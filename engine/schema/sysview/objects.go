@@ -1,6 +1,7 @@
 package sysview
 
 import (
+	"errors"
 	"strings"
 
 	"latchkey/engine/schema"
@@ -96,18 +97,33 @@ func (l *lister) triggers() ([]row, error) {
 }
 
 func (l *lister) sequences() ([]row, error) {
-	return list(l, func(q *schema.Sequence) row {
+	var bad error
+	rows, err := list(l, func(q *schema.Sequence) row {
 		p, s := q.Type.Digits()
+		current, used := q.Start, false
+		if l.LastValue != nil {
+			n, ok, err := l.LastValue(l.ctx, q)
+			if err != nil {
+				bad = err
+			} else if ok {
+				current, used = n, true
+			}
+		}
 		r := object(q).with(row{
 			"start_value": variant{q.Start, q.Type}, "increment": variant{q.Increment, q.Type}, "minimum_value": variant{q.Min, q.Type},
 			"maximum_value": variant{q.Max, q.Type}, "is_cycling": q.Cycle, "is_cached": q.Cache != 0, "system_type_id": q.Type.Kind.SystemID(),
-			"user_type_id": q.Type.Kind.SystemID(), "precision": p, "scale": s, "current_value": variant{q.Start, q.Type},
+			"user_type_id": q.Type.Kind.SystemID(), "precision": p, "scale": s, "current_value": variant{current, q.Type},
 		})
+		if used {
+			r["last_used_value"] = variant{current, q.Type}
+		}
 		if q.Cache > 0 {
 			r["cache_size"] = q.Cache
 		}
+		r["is_exhausted"] = used && !q.Cycle && (q.Increment > 0 && uint64(q.Max-current) < uint64(q.Increment) || q.Increment < 0 && uint64(current-q.Min) < uint64(-q.Increment))
 		return r
 	})
+	return rows, errors.Join(err, bad)
 }
 
 func (l *lister) synonyms() ([]row, error) {

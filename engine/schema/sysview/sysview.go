@@ -31,6 +31,8 @@ type Env struct {
 	LastIdentity func(ctx context.Context, t *schema.Table) (int64, bool, error)
 	// Others are the names of the system views that other packages have, for sys.system_objects.
 	Others []string
+	// LastValue gives the last value of a sequence; nil knows none.
+	LastValue func(ctx context.Context, q *schema.Sequence) (int64, bool, error)
 	// Owner names a database principal by id; nil knows the fixed ones.
 	Owner func(id int) string
 }

@@ -2,6 +2,7 @@ package module
 
 import (
 	"math"
+	"math/rand/v2"
 	"slices"
 	"strings"
 
@@ -272,11 +273,12 @@ func (c *Maker) Sequence(st *ast.Sequence) error {
 	if q.Start < q.Min || q.Start > q.Max {
 		return msg.New(11703, h.Name)
 	}
+	q.Version = rand.Int64()
 	if err := c.Put(q); err != nil {
 		return err
 	}
 	if restart {
-		return c.Env.Shared.Restart(c.Conn, q, q.Start)
+		return c.Env.Shared.Restart(c.Conn, q)
 	}
 	return nil
 }

@@ -71,7 +71,7 @@ func TestManyDatabasesOfOneKey(t *testing.T) {
 		}
 		return n
 	}
-	wait(t, "all are watched", func() bool { return in(r, "ONLINE") == many })
+	wait(t, "all are watched", func() bool { return in(r, "ONLINE") == many && in(other, "ONLINE") == 1 })
 
 	before := m.unwraps.Load()
 	m.say(disabled())

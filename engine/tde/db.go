@@ -274,8 +274,9 @@ func (db *DB) unwrap(ctx context.Context, keys Keys, k *header.Key) (*secret.Byt
 	return dek, nil
 }
 
-// Close ends the database: a scan stops where it is and goes on at the next opening, the log is copied back and removed. All
-// connections and snapshots must be closed before. The keys are wiped in any case.
+// Close ends the database: a scan stops where it is and goes on at the next opening, the log is copied back, emptied and
+// removed; that an empty one could not be removed is no error. All connections and snapshots must be closed before. The keys are wiped in
+// any case.
 func (db *DB) Close() error {
 	if db.closed.Swap(true) {
 		return nil

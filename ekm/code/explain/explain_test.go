@@ -46,6 +46,7 @@ func TestGolden(t *testing.T) {
 		"never-3600":      {"3600"},
 		"success":         {"Success"},
 		"log-33081":       {"Msg 33081"},
+		"memory-8645":     {"8645"},
 		"latchkey":        {"LK1401"},
 	} {
 		t.Run(name, func(t *testing.T) {

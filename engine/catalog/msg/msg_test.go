@@ -71,3 +71,22 @@ func TestAllIsSortedWithoutRepetition(t *testing.T) {
 		}
 	}
 }
+
+// What the server says beyond keys is what `latchkey explain` explains, under the same words and severity.
+func TestExplained(t *testing.T) {
+	m, err := msg.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range []int{3156, 3203, 4030, 4322, 4335, 4338, 17809} {
+		e, ok := code.Lookup(code.Msg(n))
+		if !ok || e.Text != m[n].Text || e.Severity != m[n].Severity || len(e.Causes) == 0 || e.Remedy == "" {
+			t.Errorf("message %d: %q, severity %d; explained: %+v, %v", n, m[n].Text, m[n].Severity, e, ok)
+		}
+	}
+	for _, n := range []int{701, 823, 824, 1105, 7119, 8645} { // raised elsewhere, with words of their own
+		if e, ok := code.Lookup(code.Msg(n)); !ok || len(e.Causes) == 0 || e.Remedy == "" || e.Text == "" {
+			t.Errorf("message %d: %+v, %v", n, e, ok)
+		}
+	}
+}

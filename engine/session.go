@@ -55,7 +55,7 @@ func (e *Engine) opener(ctx context.Context, gate *authn.Gate) (func(context.Con
 			History: past, Log: e.log,
 		})},
 		Procedures: append(plug.Procedures(dialect), e.procedures()...), Keys: plug.Keys(e.catalog, access), Properties: e.property,
-		Views: append(plug.Views(&keyview.Views{Catalog: e.catalog, Server: e.runtime, Access: access}), append(e.monitorViews(), e.references())...),
+		Views: append(plug.Views(&keyview.Views{Catalog: e.catalog, Server: e.runtime, Access: access}), append(e.monitorViews(), e.references(), e.logInfo())...),
 		Clock: c.Clock, Log: e.log, ServerName: c.Name,
 	})
 	found.s = sessions

@@ -10,5 +10,5 @@
 // what this server does not have are NULL or 0, never made up. [Property] is SERVERPROPERTY, [ConfigRows] what sp_configure shows.
 //
 // sys.dm_cryptographic_provider_keys enumerates keys with a session of the caller's, so it is the executor's to open: [KeyRow]
-// makes its rows. sys.dm_db_log_info and the result sets of RESTORE are of the packages that know logs and backups.
+// makes its rows. sys.dm_db_log_info (package engine) and the result sets of RESTORE are of the packages that know logs and backups.
 package views

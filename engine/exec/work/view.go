@@ -93,7 +93,7 @@ func (w *Statement) systemView(d *model.Database, n ast.ObjectName) *plan.Object
 	if v.Params > 0 {
 		o.Kind = plan.TableFunction
 		for range v.Params {
-			o.Params = append(o.Params, plan.FunctionParam{Type: sqltype.Of(sqltype.Int)})
+			o.Params = append(o.Params, plan.FunctionParam{Type: sqltype.Of(sqltype.Int), Default: &ast.Literal{Kind: ast.NullLit}})
 		}
 	}
 	return o

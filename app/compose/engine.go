@@ -105,9 +105,10 @@ func StartEngine(ctx context.Context, p EngineStart, c *EngineConfig) (_ *Engine
 		Dir:    c.Data, ServiceKeyDir: c.ServiceKeyDir, FS: p.FS, Clock: p.Clock, Log: p.Log, PID: p.PID, Name: c.Name,
 		Admin: admin, SharedCredentials: c.SharedCredentials,
 		TLS: tlsConfig, ForceEncryption: !c.AllowPlain, Limits: l.server(),
+		Memory: l.MemoryMebibytes << 20,
 		Databases: engine.Databases{
 			Connections: l.DatabaseConnections, Unwraps: l.Unwraps, CacheBytes: l.CacheMebibytes << 20, TempBytes: l.TempMebibytes << 20,
-			ScanRate: l.ScanMebibytes << 20,
+			SpillBytes: l.SpillMebibytes << 20, ScanRate: l.ScanMebibytes << 20,
 		},
 		Monitor: engine.Monitor{Profile: profile, Timeout: time.Duration(c.Monitor.TimeoutSeconds) * time.Second},
 	}, agentd.Config{FS: p.FS, Clock: p.Clock, Log: p.Log, LookupEnv: lookup, Unsetenv: p.Unsetenv}, c.settings(), c.Notify)

@@ -2,6 +2,7 @@ package compose
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"latchkey/app/agentd"
 	"latchkey/app/alerts"
 	"latchkey/ekm/code"
+	"latchkey/engine/databases"
 	"latchkey/engine/server"
 	"latchkey/internal/fsys"
 )
@@ -65,9 +67,16 @@ type EngineLimits struct {
 	DatabaseConnections   int   `json:"databaseConnections"`   // to one database: 64
 	CacheMebibytes        int64 `json:"cacheMebibytes"`        // pages of all databases: 512
 	TempMebibytes         int64 `json:"tempMebibytes"`         // tempdb and temporary tables: 1024
-	ScanMebibytes         int64 `json:"scanMebibytes"`         // of an encryption scan in a second: 16
-	Unwraps               int   `json:"unwraps"`               // calls to key stores at once: 8
+	// MemoryMebibytes is what the process may have in all before values over 1 MiB are refused (message 701): half of the machine's, at least
+	// 1024. One connection at a time may hold values over 8 MiB for each 640 of it. At least 256, with cacheMebibytes below it.
+	MemoryMebibytes int64 `json:"memoryMebibytes"`
+	SpillMebibytes  int64 `json:"spillMebibytes"` // temporary files of sorts and the like on disk, of all databases (message 1105 beyond): 4096
+	ScanMebibytes   int64 `json:"scanMebibytes"`  // of an encryption scan in a second: 16
+	Unwraps         int   `json:"unwraps"`        // calls to key stores at once: 8
 }
+
+// leastMemory is the least that memoryMebibytes may be: what a server has that does nothing, and some values.
+const leastMemory = 256
 
 // ReadEngineConfig reads the file at name, without checking what flags may still fill in.
 func ReadEngineConfig(f fsys.FS, name string) (*EngineConfig, error) {
@@ -112,11 +121,19 @@ func (c *EngineConfig) Check() error {
 	for name, n := range map[string]int64{
 		"connections": int64(l.Connections), "connectionsPerAddress": int64(l.ConnectionsPerAddress), "pending": int64(l.Pending),
 		"pendingPerAddress": int64(l.PendingPerAddress), "requestMebibytes": l.RequestMebibytes, "databaseConnections": int64(l.DatabaseConnections),
-		"cacheMebibytes": l.CacheMebibytes, "tempMebibytes": l.TempMebibytes, "scanMebibytes": l.ScanMebibytes, "unwraps": int64(l.Unwraps),
+		"cacheMebibytes": l.CacheMebibytes, "tempMebibytes": l.TempMebibytes,
+		"memoryMebibytes": l.MemoryMebibytes, "spillMebibytes": l.SpillMebibytes, "scanMebibytes": l.ScanMebibytes, "unwraps": int64(l.Unwraps),
 	} {
 		if n < 0 || n > 1<<20 {
 			bad("limits: %s: %d is not 0 to %d", name, n, 1<<20)
 		}
+	}
+	switch cache := cmp.Or(l.CacheMebibytes, databases.DefaultCacheBytes>>20); {
+	case l.MemoryMebibytes <= 0: // the default, or told above
+	case l.MemoryMebibytes < leastMemory:
+		bad("limits: memoryMebibytes: %d is not 0 or at least %d", l.MemoryMebibytes, leastMemory)
+	case l.MemoryMebibytes <= cache:
+		bad("limits: memoryMebibytes: %d leaves nothing beside a cacheMebibytes of %d", l.MemoryMebibytes, cache)
 	}
 	if _, err := c.Monitor.Check(); err != nil {
 		bad("monitor: %w", err)

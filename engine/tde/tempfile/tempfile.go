@@ -11,7 +11,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
+	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/vfs"
 
 	"latchkey/engine/tde/pagecipher"
@@ -132,7 +134,7 @@ func (f *File) flush() error {
 	if f.f == nil {
 		file, err := f.fs.OpenFile(f.name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 		if err != nil {
-			return fmt.Errorf("creating a temporary file: %w", err)
+			return full(fmt.Errorf("creating a temporary file: %w", err))
 		}
 		f.f = file
 	}
@@ -144,10 +146,18 @@ func (f *File) flush() error {
 		return err
 	}
 	if _, err := f.f.WriteAt(f.raw[:], f.at*pagecipher.PageSize); err != nil {
-		return fmt.Errorf("writing %q: %w", f.name, err)
+		return full(fmt.Errorf("writing %q: %w", f.name, err))
 	}
 	f.vers[f.at], f.dirty = v, false
 	return nil
+}
+
+// full gives an error that says that there is no space SQLite's code for it, FULL: without one SQLite takes it for a fault of the disk.
+func full(err error) error {
+	if errors.Is(err, syscall.ENOSPC) {
+		return vfs.SystemError(err, sqlite3.FULL)
+	}
+	return err
 }
 
 // ReadAt reads; past the end io.EOF.

@@ -8,6 +8,7 @@ import (
 	"net"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"latchkey/engine/catalog"
@@ -51,6 +52,7 @@ type Engine struct {
 	server    *server.Server
 	own       *exec.Server // for statements of the server itself
 	room      *room.Room
+	recorded  atomic.Uint64 // how often the history of backups changed
 	adminMade bool
 	closers   []func(context.Context) error // in the order of opening
 }

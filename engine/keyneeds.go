@@ -146,12 +146,13 @@ func (e *Engine) startRegistering(k *provider.Keys) {
 
 func (e *Engine) registering(ctx context.Context, k *provider.Keys) {
 	var told *model.State
+	var recorded uint64
 	var at time.Time
 	last := map[string]string{} // the last trouble, by vault
 	for {
 		now := e.cfg.Clock.Now()
-		if st := e.catalog.State(); st != told || now.Sub(at) >= registerEvery {
-			told, at = st, now
+		if st, n := e.catalog.State(), e.recorded.Load(); st != told || n != recorded || now.Sub(at) >= registerEvery {
+			told, recorded, at = st, n, now
 			if again := e.register(ctx, k, last); again {
 				at = now.Add(time.Minute - registerEvery)
 			}

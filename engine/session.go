@@ -47,7 +47,10 @@ func (e *Engine) opener(ctx context.Context, gate *authn.Gate) (func(context.Con
 		Catalog: e.catalog, Databases: plug.Databases{Manager: e.databases}, Providers: e.providers, Locks: gate, Objects: found,
 		Files: keyfile.Dir{FS: c.FS, Path: filepath.Join(c.Dir, fileDir)}, Clock: c.Clock, Retry: e.Retry, Log: e.log,
 	})
-	past := &history.Log{Run: func(ctx context.Context, batch string) error { return found.s.Run(ctx, "msdb", batch) }}
+	past := &history.Log{Run: func(ctx context.Context, batch string) error {
+		defer e.recorded.Add(1)
+		return found.s.Run(ctx, "msdb", batch)
+	}}
 	sessions := exec.New(exec.Config{
 		Catalog: e.catalog, Databases: e.databases, Sessions: e.sessions,
 		Handlers: []handler.Handler{plug.Handler(dialect), statement.New(statement.Config{

@@ -73,6 +73,14 @@ func (s *Stmt) Bind(i int, t sqltype.Type, v sqltype.Value) error {
 	return cell.Bind(s.Stmt, i, t, v)
 }
 
+// BindRaw gives parameter i (from 1) a cell. A connection that has no memory for it gives message 701.
+func (s *Stmt) BindRaw(i int, r cell.Raw) error {
+	if err := s.conn.hold(len(r.S)); err != nil {
+		return err
+	}
+	return cell.BindRaw(s.Stmt, i, r)
+}
+
 // Step goes to the next row; false at the end and after an error, which Err has.
 func (s *Stmt) Step() (row bool) {
 	defer noMemory(&s.fail)

@@ -102,7 +102,7 @@ func (x *Execution) Open(p *plan.Plan) (*lite.Stmt, error) {
 		return nil, fmt.Errorf("preparing a statement: %w", err)
 	}
 	for i, v := range values {
-		if err := cell.Bind(st.Stmt, i+1, p.Params[i].Type, v); err != nil {
+		if err := st.Bind(i+1, p.Params[i].Type, v); err != nil {
 			st.Release()
 			return nil, err
 		}
@@ -144,20 +144,5 @@ func rawColumn(st *lite.Stmt, i int) cell.Raw {
 	return cell.Raw{}
 }
 
-// bindRaw gives parameter i (from 1) a cell.
-func bindRaw(st *lite.Stmt, i int, r cell.Raw) error {
-	switch r.Storage {
-	case cell.Integer:
-		return st.BindInt64(i, r.I)
-	case cell.Real:
-		return st.BindFloat(i, r.F)
-	case cell.Text:
-		return st.BindText(i, r.S)
-	case cell.Blob:
-		return st.BindBlob(i, []byte(r.S))
-	}
-	return st.BindNull(i)
-}
-
-// errEnough ends a loop when SET ROWCOUNT is reached.
+// ErrEnough ends a loop when SET ROWCOUNT is reached.
 var ErrEnough = errors.New("enough rows")

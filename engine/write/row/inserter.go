@@ -196,7 +196,7 @@ func (w *Inserting) Add(source []cell.Raw) error {
 		}
 		if err == nil {
 			w.row[i] = r
-			err = bindRaw(w.st, i+1, r)
+			err = w.st.BindRaw(i+1, r)
 		}
 		if err != nil {
 			return err

@@ -169,7 +169,7 @@ func (w *Outputting) compute(ins, del []cell.Raw, action string) error {
 				r = img[k]
 			}
 			if err == nil {
-				err = bindRaw(st, i, r)
+				err = st.BindRaw(i, r)
 			}
 		}
 	}

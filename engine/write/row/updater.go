@@ -90,13 +90,13 @@ func (u *Updater) Write(x *Execution, verb string, rowid int64, vals []cell.Raw,
 	n := 0
 	for _, r := range vals[:len(u.columns)] {
 		n++
-		if err := bindRaw(st, n, r); err != nil {
+		if err := st.BindRaw(n, r); err != nil {
 			return err
 		}
 	}
 	if u.Version != nil {
 		n++
-		if err := bindRaw(st, n, version); err != nil {
+		if err := st.BindRaw(n, version); err != nil {
 			return err
 		}
 	}
@@ -171,7 +171,7 @@ func (u *Updater) Park(x *Execution, rows []RowChange) error {
 					r.Main = append(r.Main, v)
 				}
 				if err == nil {
-					err = bindRaw(st, k+1, v)
+					err = st.BindRaw(k+1, v)
 				}
 			}
 			if err == nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"latchkey/engine/cell"
 	"latchkey/engine/compile"
 	"latchkey/engine/compile/plan"
 	"latchkey/engine/lite"
@@ -86,7 +85,7 @@ func (c *Change) open(ctx context.Context, q *plan.Plan) (*lite.Stmt, error) {
 		return nil, err
 	}
 	for i, v := range values {
-		if err := cell.Bind(st.Stmt, i+1, q.Params[i].Type, v); err != nil {
+		if err := st.Bind(i+1, q.Params[i].Type, v); err != nil {
 			st.Release()
 			return nil, fmt.Errorf("binding a value: %w", err)
 		}

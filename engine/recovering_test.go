@@ -31,6 +31,17 @@ func TestRecoveringAtTheStart(t *testing.T) {
 	if state, desc, file, collation := look(); state != 2 || desc != "RECOVERING" || file != "RECOVERING" || collation != nil {
 		t.Errorf("sys.databases: %d %s, file %s, collation %v", state, desc, file, collation)
 	}
+	functions := func(status string, access int) {
+		t.Helper()
+		var s string
+		var n int
+		var collation any
+		err := db.QueryRowContext(t.Context(), "SELECT CAST(DATABASEPROPERTYEX('Shop', 'Status') AS nvarchar(60)), HAS_DBACCESS('Shop'), DATABASEPROPERTYEX('Shop', 'Collation')").Scan(&s, &n, &collation)
+		if err != nil || s != status || n != access || (collation == nil) != (access == 0) {
+			t.Errorf("functions: %s, access %d, collation %v, %v; want %s, %d", s, n, collation, err, status, access)
+		}
+	}
+	functions("RECOVERING", 0)
 	_, err := db.ExecContext(t.Context(), "USE Shop")
 	var e mssql.Error
 	if !errors.As(err, &e) || e.Number != 922 || e.Message != "Database 'Shop' is being recovered. Waiting until recovery is finished." {
@@ -45,6 +56,7 @@ func TestRecoveringAtTheStart(t *testing.T) {
 	if state, desc, file, collation := look(); state != 0 || desc != "ONLINE" || file != "ONLINE" || collation == nil {
 		t.Errorf("then: %d %s, file %s, collation %v", state, desc, file, collation)
 	}
+	functions("ONLINE", 1)
 	var n int
 	if err := r.connect(t, "dba", password, "Shop").QueryRowContext(t.Context(), "SELECT COUNT(*) FROM dbo.t").Scan(&n); err != nil || n != 1 {
 		t.Errorf("%d rows, %v", n, err)

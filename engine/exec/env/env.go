@@ -31,6 +31,8 @@ type Actor interface {
 	Login() int
 	// Perm answers what the caller may do in a database.
 	Perm(db int) *perm.Eval
+	// DatabaseState is the state that a database is in now, as model has them; false if only the catalogue knows.
+	DatabaseState(db int) (int, bool)
 }
 
 // Definitions are what databases hold.
@@ -86,13 +88,23 @@ func (d Databases) Database(_ context.Context, name string, id int) (def.Databas
 		return def.Database{}, false, nil
 	}
 	_, access := d.Host.Perm(x.ID).User()
-	return def.Database{ID: x.ID, Name: x.Name, Accessible: access && (x.State == model.Online || x.State == model.Emergency)}, true, nil
+	state := d.state(x)
+	return def.Database{ID: x.ID, Name: x.Name, Accessible: access && (state == model.Online || state == model.Emergency)}, true, nil
+}
+
+// state is what a database is in now, as sys.databases has it.
+func (d Databases) state(x *model.Database) int {
+	if s, ok := d.Host.DatabaseState(x.ID); ok {
+		return s
+	}
+	return x.State
 }
 
 var (
 	recoveryNames = map[int]string{model.RecoveryFull: "FULL", model.RecoveryBulkLogged: "BULK_LOGGED", model.RecoverySimple: "SIMPLE"}
-	stateNames    = []string{"ONLINE", "RESTORING", "RECOVERING", "RECOVERING", "SUSPECT", "EMERGENCY", "OFFLINE"}
-	accessNames   = []string{"MULTI_USER", "SINGLE_USER", "RESTRICTED_USER"}
+	// Of Status, whose documented values know no RECOVERY_PENDING: what waits for its key is RECOVERING.
+	stateNames  = []string{"ONLINE", "RESTORING", "RECOVERING", "RECOVERING", "SUSPECT", "EMERGENCY", "OFFLINE"}
+	accessNames = []string{"MULTI_USER", "SINGLE_USER", "RESTRICTED_USER"}
 )
 
 // Property answers DATABASEPROPERTYEX.
@@ -110,6 +122,9 @@ func (d Databases) Property(_ context.Context, database, property string) (sqlty
 	option := func(name string) sqltype.Value { return truth(x.Options[name]) }
 	switch strings.ToUpper(property) {
 	case "COLLATION":
+		if d.state(x) != model.Online {
+			return sqltype.NullValue, nil
+		}
 		return text(x.Collation), nil
 	case "EDITION", "SERVICEOBJECTIVE", "ELASTICPOOLNAME":
 		return sqltype.NullValue, nil
@@ -147,7 +162,7 @@ func (d Databases) Property(_ context.Context, database, property string) (sqlty
 	case "RECOVERY":
 		return text(recoveryNames[x.Recovery]), nil
 	case "STATUS":
-		return text(at(stateNames, x.State)), nil
+		return text(at(stateNames, d.state(x))), nil
 	case "UPDATEABILITY":
 		if x.ReadOnly {
 			return text("READ_ONLY"), nil
@@ -156,7 +171,7 @@ func (d Databases) Property(_ context.Context, database, property string) (sqlty
 	case "USERACCESS":
 		return text(at(accessNames, x.UserAccess)), nil
 	case "VERSION":
-		if x.State != model.Online {
+		if d.state(x) != model.Online {
 			return sqltype.NullValue, nil
 		}
 		return number(957), nil

@@ -36,8 +36,8 @@ func TestSettings(t *testing.T) {
 	file := filepath.Join(dir, "agent.json")
 	for text, want := range map[string]string{
 		`{}`:                            "",
-		`{"alow": ["x"]}`:               `unknown field "alow"`,
-		`{} {}`:                         "something follows",
+		`{"alow": ["x"]}`:               `line 1: "alow" is not known here`,
+		`{} {}`:                         "line 1: something follows",
 		`{"listen": "agent.sock"}`:      "listen:",
 		`{"map": "keymap"}`:             "no absolute path",
 		`{"algorithm": "RSA"}`:          "RSA-OAEP-256",

@@ -14,6 +14,7 @@ import (
 
 	"latchkey/agent"
 	"latchkey/agent/peer"
+	"latchkey/app/strict"
 	"latchkey/azure"
 	"latchkey/connector"
 	"latchkey/ekm"
@@ -87,13 +88,8 @@ func Read(f fsys.FS, name string) (*Settings, error) {
 
 func decode(b []byte) (*Settings, error) {
 	var s Settings
-	dec := json.NewDecoder(bytes.NewReader(b))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&s); err != nil {
+	if _, err := strict.Decode(b, &s); err != nil {
 		return nil, err
-	}
-	if dec.More() {
-		return nil, errors.New("something follows the object")
 	}
 	return &s, s.Check()
 }

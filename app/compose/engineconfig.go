@@ -1,15 +1,14 @@
 package compose
 
 import (
-	"bytes"
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
 
 	"latchkey/app/agentd"
 	"latchkey/app/alerts"
+	"latchkey/app/strict"
 	"latchkey/ekm/code"
 	"latchkey/engine/databases"
 	"latchkey/engine/server"
@@ -85,13 +84,7 @@ func ReadEngineConfig(f fsys.FS, name string) (*EngineConfig, error) {
 		return nil, fmt.Errorf("reading the configuration: %w", err)
 	}
 	var c EngineConfig
-	dec := json.NewDecoder(bytes.NewReader(b))
-	dec.DisallowUnknownFields()
-	err = dec.Decode(&c)
-	if err == nil && dec.More() {
-		err = errors.New("something follows the object")
-	}
-	if err != nil {
+	if _, err := strict.Decode(b, &c); err != nil {
 		return nil, code.Wrap(code.ConfigInvalid, "reading the configuration", name, err)
 	}
 	return &c, nil

@@ -39,9 +39,9 @@ func TestEngineConfig(t *testing.T) {
 	const good = `"data": "/d", "listen": ["127.0.0.1:1433"], "tls": {"ownNames": ["a"]}`
 	for text, want := range map[string]string{
 		`{` + good + `}`:                         "",
-		`{`:                                      "unexpected",
-		`{} {}`:                                  "something follows",
-		`{"lisen": []}`:                          `unknown field "lisen"`,
+		`{`:                                      "line 1: the file ends too early",
+		`{} {}`:                                  "line 1: something follows",
+		`{"lisen": []}`:                          `line 1: "lisen" is not known here`,
 		`{"data": "d", "listen": [], "tls": {}}`: "no absolute path",
 		`{"data": "/d", "listen": []}`:           "listen is empty",
 		`{"data": "/d", "listen": ["1433"]}`:     "not HOST:PORT",
@@ -58,7 +58,7 @@ func TestEngineConfig(t *testing.T) {
 		`{` + good + `, "limits": {"spillMebibytes": -1}}`:                            "spillMebibytes: -1",
 		`{` + good + `, "limits": {"spillMebibytes": 2000000}}`:                       "spillMebibytes: 2000000",
 		`{` + good + `, "limits": {"spillMebibytes": "4"}}`:                           "spillMebibytes",
-		`{` + good + `, "limits": {"memory": 4096}}`:                                  `unknown field "memory"`,
+		`{` + good + `, "limits": {"memory": 4096}}`:                                  `"limits.memory" is not known here`,
 		`{` + good + `, "serviceKeyDir": "k"}`:                                        "serviceKeyDir",
 		`{` + good + `, "monitor": {"profile": "azure", "windowSeconds": -1}}`:        "",
 		`{` + good + `, "monitor": {"profile": "x"}}`:                                 "known are latchkey",

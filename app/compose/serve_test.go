@@ -28,7 +28,7 @@ func TestServeConfig(t *testing.T) {
 		t.Fatal(err)
 	}
 	for what, c := range map[string]struct{ content, want string }{
-		"unknown member":   {strings.Replace(good, `"tls"`, `"TLS2": 1, "tls"`, 1), `unknown field "TLS2"`},
+		"unknown member":   {strings.Replace(good, `"tls"`, `"TLS2": 1, "tls"`, 1), `"TLS2" is not known here`},
 		"trailing":         {good + "{}", "something follows"},
 		"relative data":    {strings.Replace(good, "/srv/l", "l", 1), "no absolute path"},
 		"both certs":       {strings.Replace(good, `{"ownNames": ["localhost"]}`, `{"ownNames": ["localhost"], "cert": "a", "key": "b"}`, 1), "cert and key, or ownNames"},

@@ -1,8 +1,6 @@
 package compose
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -13,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"latchkey/app/install"
+	"latchkey/app/strict"
 	"latchkey/ekm/code"
 	"latchkey/internal/fsys"
 	"latchkey/vault"
@@ -88,12 +87,7 @@ func ReadServeConfig(f fsys.FS, name string) (*ServeConfig, error) {
 		return nil, fmt.Errorf("reading the configuration: %w", err)
 	}
 	var c ServeConfig
-	dec := json.NewDecoder(bytes.NewReader(b))
-	dec.DisallowUnknownFields()
-	err = dec.Decode(&c)
-	if err == nil && dec.More() {
-		err = errors.New("something follows the object")
-	}
+	_, err = strict.Decode(b, &c)
 	if err == nil {
 		err = c.check()
 	}

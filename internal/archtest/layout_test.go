@@ -142,7 +142,7 @@ var layout = []rule{
 	{"app/running", nil, "what a running server says of itself; its clients need no part"},
 	{"app/install", []string{"app/running", "audit", "entra", "entra/directory", "vault/...", "ekm/code"}, "a data directory and what lasts in it"},
 	{"app/admin", []string{"app/install", "akv", "audit", "entra", "vault", "vault/...", "ekm/code"}, "changes what is in a data directory"},
-	{"app/agentd", []string{"agent", "agent/client", "agent/peer", "azure", "connector", "connector/keymap", "connector/relocate", "ekm", "ekm/code", "ekm/keystore", "keywrap"}, "composes the agent, as compose does the rest"},
+	{"app/agentd", []string{"agent", "agent/client", "agent/peer", "app/strict", "azure", "connector", "connector/keymap", "connector/relocate", "ekm", "ekm/code", "ekm/keystore", "keywrap"}, "composes the agent, as compose does the rest"},
 	{"app/strict", nil, "reads configuration files; knows none"},
 	{"app/alerts", []string{"app/strict", "ekm/code", "ekm/keystore", "monitor", "monitor/..."}, "composes what tells people of keys, as compose does the rest"},
 	{"app/fleet", []string{"app/agentd", "app/alerts", "app/strict", "azure/sqlcred", "ekm", "ekm/code", "monitor", "monitor/activity", "monitor/watch"}, "looks at servers and vaults; tells through what is handed in"},

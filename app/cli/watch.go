@@ -38,14 +38,14 @@ runs confirms it first.`,
 			logFlag(f, &level)
 		},
 		run: func(ctx context.Context, c *call) error {
-			if file == "" {
-				return usagef("--config is missing")
-			}
 			unknown := func(err error) error {
 				if once && err != nil {
 					return &exit{exitUnknown, err}
 				}
 				return err
+			}
+			if file == "" {
+				return unknown(usagef("--config is missing"))
 			}
 			config, err := fleet.Read(c.FS, file)
 			if err != nil {
@@ -60,7 +60,7 @@ runs confirms it first.`,
 			}
 			p, err := c.process(level)
 			if err != nil {
-				return err
+				return unknown(err)
 			}
 			if once {
 				if level == "info" {
@@ -118,6 +118,8 @@ func (c *call) showOnce(found []fleet.Outcome, ends []expiry.Info, warn time.Dur
 			l = line{exitCritical, o.Subject.Name + ": " + o.Result.Text}
 		case o.Result.Cause != monitor.Granted:
 			l = line{exitWarning, o.Subject.Name + ": no answer: " + o.Result.Text}
+		case o.Result.Text != "":
+			l.text = o.Subject.Name + ": " + o.Result.Text
 		case o.Subject.ID == "server:"+o.Subject.Name:
 			l.text = fmt.Sprintf("%s: the server answers (%d ms)", o.Subject.Name, o.Took.Milliseconds())
 		}

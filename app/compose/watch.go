@@ -152,7 +152,9 @@ const onceParallel = 8
 
 // WatchOnce checks everything once, tells nobody, and gives what it found and what ends.
 func WatchOnce(ctx context.Context, p install.Process, c *fleet.Config) ([]fleet.Outcome, []expiry.Info, error) {
-	w, err := watchParts(&p, c)
+	once := *c
+	once.Notify = alerts.Config{WarnBefore: c.Notify.WarnBefore} // who is not told needs no secret
+	w, err := watchParts(&p, &once)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -157,10 +157,14 @@ func (s *server) check(ctx context.Context, w watch.Subject) monitor.Result {
 		}
 		return r
 	}
-	if own, ok := s.own(ctx, db, &d); ok && !tried && own.Cause != monitor.Granted {
+	own, told := s.own(ctx, db, &d)
+	if told && !tried && own.Cause != monitor.Granted {
 		return own
 	}
 	if !d.failed() {
+		if !tried && !told {
+			return monitor.Result{Text: "the database is open; its key was not tried: " + s.untried(&d)}
+		}
 		return monitor.Result{}
 	}
 	if s.cfg.SetOnline {
@@ -290,6 +294,21 @@ func (s *server) cannot(d *database, why string) error {
 		s.f.opt.Log.Warn("a key cannot be tried; its databases' states are looked at alone", "server", s.cfg.Name, "protector", d.thumbprint, "why", oneLine(why))
 	}
 	return nil
+}
+
+// untried says why try did not.
+func (s *server) untried(d *database) string {
+	switch {
+	case s.cfg.NoCanary:
+		return "noCanary is set"
+	case d.thumbprint == "unknown":
+		return "the server does not tell what its protector is"
+	case !d.asymmetric:
+		return "its protector is a certificate"
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return oneLine(s.canary[d.thumbprint])
 }
 
 var providerCode = regexp.MustCompile(`(?i)provider error code: *([0-9]{1,7})\b`)

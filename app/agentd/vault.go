@@ -23,7 +23,8 @@ func OpenVault(ctx context.Context, cfg Config, s *Settings, cred *ekm.Credentia
 	return v, opener.Close, nil
 }
 
-// OpenMap gives the thumbprint map of these settings, to be mended. It uses FS, Clock, Log and LookupEnv of cfg.
+// OpenMap gives the thumbprint map of these settings, to be mended. It uses FS, Clock, Log and LookupEnv of cfg. A file that is no map is an error
+// and left where it is: somebody may have mistaken another file for it.
 func OpenMap(cfg Config, s *Settings) (relocate.Map, error) {
 	m, err := (&daemon{cfg: cfg}).keymap(s)
 	if err != nil {
@@ -32,6 +33,11 @@ func OpenMap(cfg Config, s *Settings) (relocate.Map, error) {
 	mended, ok := m.(relocate.Map)
 	if !ok {
 		return nil, fmt.Errorf("the thumbprint map %v cannot be mended", m)
+	}
+	if f, ok := m.(interface{ Sound() error }); ok {
+		if err := f.Sound(); err != nil {
+			return nil, err
+		}
 	}
 	return mended, nil
 }

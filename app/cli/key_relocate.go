@@ -15,6 +15,7 @@ import (
 	"latchkey/connector/relocate"
 	"latchkey/doctor"
 	"latchkey/ekm"
+	"latchkey/ekm/code"
 	"latchkey/internal/secret"
 	"latchkey/ops/runbook"
 )
@@ -164,6 +165,9 @@ func (c *call) relocate(ctx context.Context, r relocateFlags) (err error) {
 	defer r.cred.Secret.Destroy()
 	part := agentd.Config{FS: c.FS, Clock: c.Clock, Log: slog.New(slog.NewTextHandler(c.Stderr, nil)), LookupEnv: c.LookupEnv}
 	if cfg.Map, err = agentd.OpenMap(part, s); err != nil {
+		if errors.Is(err, code.MapDamaged) {
+			return withHint(err, "if it is the map, move it away and name the thumbprints: --thumbprint; nothing was changed")
+		}
 		return err
 	}
 	v, closing, err := agentd.OpenVault(ctx, part, s, &r.cred)
@@ -174,6 +178,9 @@ func (c *call) relocate(ctx context.Context, r relocateFlags) (err error) {
 	cfg.Vault = v
 	p, err := relocate.Make(ctx, cfg)
 	if err != nil {
+		if errors.Is(err, relocate.ErrNothing) && r.from != "" {
+			return withHint(fmt.Errorf("%w: none of %q", err, r.from), "--from is the old vault's URL as the map has it; without it all other vaults count. If the map is lost too, name the thumbprints")
+		}
 		if errors.Is(err, relocate.ErrNothing) {
 			return withHint(err, "if the map is lost too, name the thumbprints: SELECT thumbprint FROM sys.asymmetric_keys, or message 33111 of the error log")
 		}

@@ -256,6 +256,23 @@ func (f *File) currentLocked() bool {
 	return err == nil && f.stamp.mod.Equal(fi.ModTime()) && f.stamp.size == fi.Size() && !f.stamp.fresh
 }
 
+// Sound reads the file and changes nothing: code.MapDamaged, with ErrDamaged, if it is no map, 2058 if it cannot be read, nil if it is not there.
+func (f *File) Sound() error {
+	b, err := fsys.ReadFile(f.fs, f.name, maxFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		if _, err = Decode(b); errors.Is(err, ErrDamaged) {
+			return code.Wrap(code.MapDamaged, "reading the thumbprint map", f.name, err)
+		}
+	}
+	if err != nil {
+		return failure("reading the thumbprint map", f.name, err)
+	}
+	return nil
+}
+
 // refreshLocked loads the file unless it is loaded and unchanged. A damaged file is set aside: what it said can be had from the
 // vault, and a map that is refused for ever would keep databases closed.
 func (f *File) refreshLocked() error {

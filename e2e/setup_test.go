@@ -118,3 +118,19 @@ func runSQL(dsn, statement string) (string, error) {
 	out, err := exec.Command(program, "sql", "-q", statement, dsn).CombinedOutput()
 	return string(out), err
 }
+
+// After eval "$(latchkey env)" the runbooks still know which vault the server's keys are in.
+func TestRunbooksFindTheVaultOfTheEnvironment(t *testing.T) {
+	s := up(t, filepath.Join(t.TempDir(), "data"), "--demo")
+	for _, c := range []struct{ command, data, want string }{
+		{"setup", s.dir, "steps are left"},
+		{"rotate", s.dir, "steps are left"},
+		{"setup", t.TempDir(), "the vault is missing"}, // who runs that server is not known
+	} {
+		cmd := exec.CommandContext(t.Context(), program, c.command)
+		cmd.Env = append(s.environ(t), "LATCHKEY_DATA="+c.data)
+		if out, err := cmd.CombinedOutput(); (err == nil) != (c.data == s.dir) || !strings.Contains(string(out), c.want) {
+			t.Errorf("%s: %v\n%s", c.command, err, out)
+		}
+	}
+}

@@ -86,6 +86,9 @@ again within the hour.`,
 			}
 			var d akv.Dependent
 			if err := v.do(ctx, http.MethodDelete, id, nil, reason, &d); err != nil {
+				if e, ok := errors.AsType[*akv.Error](err); ok && e.Status == http.StatusNotFound {
+					return withHint(fmt.Errorf("forgetting server %q: %w", id, err), "latchkey key dependents shows who is registered")
+				}
 				return vaultError(fmt.Sprintf("forgetting server %q", id), err)
 			}
 			_, err = fmt.Fprintf(c.Stdout, "forgot %s (%s), which had registered %d uses\n", d.ID, d.Server, len(d.Uses))

@@ -52,13 +52,18 @@ own server does so by itself.`,
 				return usagef("--format is text or json, not %q", t.format)
 			case len(c.args) == 0:
 				return usagef("KEY is missing")
-			case register && (isName || strings.HasPrefix(strings.ToLower(c.args[0]), "0x")):
+			case register && (isName || isThumbprint(c.args[0])):
 				return usagef("--register needs the key's name in its vault, not a thumbprint")
 			case lease < akv.MinLease || lease > akv.MaxLease:
 				return usagef("--lease is from %v to %v", akv.MinLease, akv.MaxLease)
 			}
 			key := c.args[0]
 			c.args = c.args[1:]
+			if !isName && isThumbprint(key) {
+				if _, err := thumbprint(key); err != nil {
+					return err
+				}
+			}
 			cfg, err := c.sqlTarget(ctx, f)
 			if err != nil {
 				return err
@@ -118,6 +123,26 @@ func (s *scanFolders) Set(folder string) error {
 	}
 	*s = append(*s, folder)
 	return nil
+}
+
+// thumbprintBytes is the length of what SQL Server knows a key or certificate by: SHA-1.
+const thumbprintBytes = 20
+
+func isThumbprint(key string) bool { return strings.HasPrefix(strings.ToLower(key), "0x") }
+
+// thumbprint reads one, whole: of a part of one nothing could be found, and that is no proof that nothing needs the key.
+func thumbprint(s string) ([]byte, error) {
+	p, err := ekm.ParseThumbprint(s)
+	if err != nil {
+		return nil, usagef("%v", err)
+	}
+	if len(p) != thumbprintBytes {
+		return nil, &usageError{
+			msg:  fmt.Sprintf("thumbprint %q has %d bytes, want %d: nothing could need it", s, len(p), thumbprintBytes),
+			hint: "sys.asymmetric_keys and latchkey key show have it whole",
+		}
+	}
+	return []byte(p), nil
 }
 
 // keyVersion is a version of a key in a vault.
@@ -207,12 +232,9 @@ func (c *call) elsewhere(ctx context.Context, t *keyTarget, r *retire.Report, ve
 
 // thumbprints are those of a key's versions, or the one that is given.
 func (c *call) thumbprints(ctx context.Context, t *keyTarget, key string) (thumbprints [][]byte, of []keyVersion, err error) {
-	if strings.HasPrefix(key, "0x") || strings.HasPrefix(key, "0X") {
-		p, err := ekm.ParseThumbprint(key)
-		if err != nil {
-			return nil, nil, usagef("%v", err)
-		}
-		return [][]byte{[]byte(p)}, nil, nil
+	if isThumbprint(key) {
+		p, err := thumbprint(key)
+		return [][]byte{p}, nil, err
 	}
 	name, version, one := strings.Cut(key, "/")
 	if err := checkName(name); err != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net"
 	"os"
 	"strings"
 
@@ -71,10 +72,17 @@ func (c *call) book(ctx context.Context, b *bookFlags) (_ *book, err error) {
 	}
 	k.runner = &runbook.Runner{DB: db, Out: c.Stderr, Clock: c.Clock}
 	if len(c.args) == 0 {
-		if _, fromEnv := c.LookupEnv("SQLSERVER_DSN"); b.data != "" || !fromEnv {
-			if k.local, err = c.running(b.data); err != nil {
-				return nil, err
+		dsn, _ := c.LookupEnv("SQLSERVER_DSN")
+		switch local, err := c.running(b.data); {
+		case b.data == "" && dsn != "":
+			// latchkey env gives the DSN of a running latchkey up: that is the same server as without the variable.
+			if err == nil && local.Addresses.SQL == net.JoinHostPort(cfg.Host, fmt.Sprint(cfg.Port)) {
+				k.local = local
 			}
+		case err != nil:
+			return nil, err
+		default:
+			k.local = local
 		}
 	}
 	if k.runner.Secret, err = c.ekmSecret(k.local); err != nil {
@@ -158,6 +166,9 @@ service with its source of events and its access to the registry. That is shown,
 			}
 			o.Databases = b.databases
 			if err := o.Check(); err != nil {
+				if o.Vault == "" || o.Key == "" {
+					return &usageError{msg: err.Error(), hint: "--vault and --key name the key; --data and $SQLSERVER_DSN of latchkey env take that of a running latchkey up"}
+				}
 				return usagef("%v", err)
 			}
 			steps, err := setup.Plan(ctx, k.server, o)
@@ -279,7 +290,7 @@ func (c *call) rotationKey(ctx context.Context, b *book, k *setup.Key) error {
 	name, version, ok := strings.Cut(k.Name, "/")
 	switch {
 	case k.Vault == "":
-		return usagef("--vault is missing")
+		return &usageError{msg: "--vault is missing", hint: "--vault and --key NAME/VERSION name the key; --data and $SQLSERVER_DSN of latchkey env take that of a running latchkey up"}
 	case !ok || name == "" || version == "":
 		return usagef("--key is NAME/VERSION, not %q: a rotation goes to one version", k.Name)
 	}

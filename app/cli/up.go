@@ -62,6 +62,9 @@ default of a new directory. A directory keeps the source that it was made with; 
 			if u.Dir, err = c.dataDir(data); err != nil {
 				return err
 			}
+			if u.SQLAddr == "none" && (notify != "" || metrics != "" || u.MonitorProfile != "" || u.Demo) {
+				return usagef("--notify, --metrics, --monitor-profile and --demo are for the database server, which --sql none leaves out")
+			}
 			if notify != "" {
 				n, err := alerts.Read(c.FS, notify)
 				if err != nil {

@@ -10,6 +10,7 @@ import (
 	"latchkey/engine/exec/handler"
 	"latchkey/engine/exec/query"
 	"latchkey/engine/exec/raise"
+	"latchkey/engine/exec/undeclared"
 	"latchkey/engine/sqltype"
 	"latchkey/engine/tsql/ast"
 )
@@ -55,6 +56,15 @@ func Procedures() []*handler.Procedure {
 			},
 		},
 		{
+			Name: undeclared.Procedure, Params: []handler.Param{
+				{Name: "@tsql", Type: sqltype.Sized(sqltype.NVarChar, sqltype.Max)},
+				{Name: "@params", Type: sqltype.Sized(sqltype.NVarChar, sqltype.Max), Optional: true},
+			},
+			Run: func(ctx context.Context, c *handler.Context, a *handler.Args) (int, error) {
+				return 0, describeUndeclared(ctx, c, a.Text(0), a.Text(1))
+			},
+		},
+		{
 			Name: "xp_msver", Params: []handler.Param{nameParam("@optname", true)},
 			Run: func(_ context.Context, c *handler.Context, a *handler.Args) (int, error) {
 				return 0, msver(c, a.Text(0))
@@ -63,7 +73,6 @@ func Procedures() []*handler.Procedure {
 		registryRead("xp_instance_regread"),
 		registryRead("xp_regread"),
 		refused("xp_cmdshell", "xp_cmdshell"),
-		refused("sp_describe_undeclared_parameters", "sp_describe_undeclared_parameters"),
 		refused("sp_addlinkedserver", "LINKED SERVER"),
 		refused("sp_oacreate", "OLE AUTOMATION"),
 	}

@@ -185,7 +185,7 @@ const table = `
 - procedure|sp_addextendedproperty|and sp_updateextendedproperty, sp_dropextendedproperty, fn_listextendedproperty
 - procedure|sp_updateextendedproperty|
 - procedure|sp_dropextendedproperty|
-- procedure|sp_describe_undeclared_parameters|
++ procedure|sp_describe_undeclared_parameters|in comparisons, INSERT, SET, TOP, CAST and calls of user procedures and functions; else 11502
 - procedure|sp_lock|
 - procedure|sp_depends|
 - procedure|sp_helprotect|permissions are in sys.database_permissions

@@ -45,6 +45,14 @@ func texts(number int) (text, bool) {
 		return text{16, 1, "Views or functions are not allowed on temporary tables. Table names that begin with '#' denote temporary tables."}, true
 	case 4804:
 		return text{16, 1, "The number of columns in the bulk load differs from what INSERT BULK announced."}, true
+	case 11501:
+		return text{16, 2, "The batch could not be analyzed because of compile errors."}, true
+	case 11502:
+		return text{16, 1, "The type for parameter '%s' cannot be deduced in this context."}, true
+	case 11503:
+		return text{16, 1, "The parameter type cannot be deduced because a single expression contains two untyped parameters, '%s' and '%s'."}, true
+	case 11508:
+		return text{16, 1, "The undeclared parameter '%s' is used more than once in the batch being analyzed."}, true
 	case 15151:
 		return text{16, 1, "Cannot %s the %s '%s', because it does not exist or you do not have permission."}, true
 	case 15664:

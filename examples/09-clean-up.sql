@@ -2,7 +2,8 @@
 --
 --   latchkey sql -i examples/09-clean-up.sql -v Database=TestTDE
 --
--- Behind 03-rotate.sql, take what it made away first: the credential of TDE_Login2 (ALTER LOGIN ... DROP CREDENTIAL), the login, the credential, the key.
+-- Behind 03-rotate.sql, drop the database first, then what that script made: the credential of TDE_Login2 (ALTER LOGIN ... DROP CREDENTIAL), the login, the credential, and
+-- the key, which the database needed; then go on here with the login.
 USE master;
 GO
 ALTER DATABASE [$(Database)] SET SINGLE_USER WITH ROLLBACK IMMEDIATE;

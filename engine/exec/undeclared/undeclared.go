@@ -11,6 +11,7 @@ package undeclared
 import (
 	"context"
 	"reflect"
+	"slices"
 	"strings"
 
 	"latchkey/engine/compile"
@@ -94,12 +95,9 @@ func (x *deduction) scope() plan.Scope { return names{x.w, x.found} }
 func (x *deduction) inOrder() []Parameter {
 	var out []Parameter
 	for _, p := range x.found {
-		i := len(out)
-		for i > 0 && out[i-1].pos.Off > p.pos.Off {
-			i--
-		}
-		out = append(out[:i], append([]Parameter{*p}, out[i:]...)...)
+		out = append(out, *p)
 	}
+	slices.SortFunc(out, func(a, b Parameter) int { return int(a.pos.Off) - int(b.pos.Off) })
 	return out
 }
 
@@ -167,6 +165,9 @@ func (x *deduction) columns(e ast.Expr, at *env, ask bool) ([]plan.Column, error
 
 // compile compiles a query; ask asks for the permissions that it needs.
 func (x *deduction) compile(st *ast.SelectStmt, ask bool) (*plan.Plan, error) {
+	if err := x.w.Ctx.Err(); err != nil {
+		return nil, context.Cause(x.w.Ctx)
+	}
 	p, err := compile.Query(x.scope(), st)
 	if err != nil {
 		return nil, invalid(err)
@@ -314,31 +315,42 @@ func (x *deduction) against(one ast.Expr, others []ast.Expr, at *env, general bo
 		}
 	}
 	if v != nil {
-		return x.like(v, known, at, general)
+		t, err := x.compared(known, at, general)
+		if err != nil {
+			return err
+		}
+		return x.is(v, t)
 	}
 	if err := x.visit(one, at); err != nil {
 		return err
 	}
+	var t *sqltype.Type // found once
 	for _, o := range others {
-		if p := x.param(o); p != nil {
-			if err := x.like(p, one, at, general); err != nil {
+		p := x.param(o)
+		if p == nil {
+			continue
+		}
+		if t == nil {
+			is, err := x.compared(one, at, general)
+			if err != nil {
 				return err
 			}
+			t = &is
+		}
+		if err := x.is(p, *t); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// like gives a parameter the type of an expression.
-func (x *deduction) like(v *ast.Variable, e ast.Expr, at *env, general bool) error {
+// compared is the type of what is compared with an expression.
+func (x *deduction) compared(e ast.Expr, at *env, general bool) (sqltype.Type, error) {
 	t, err := x.typeOf(e, at)
-	if err != nil {
-		return err
-	}
-	if general {
+	if err == nil && general {
 		t = candidate(t)
 	}
-	return x.is(v, t)
+	return t, err
 }
 
 // candidate is the type among those of the general deduction that is nearest to a type.

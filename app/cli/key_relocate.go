@@ -259,6 +259,8 @@ func (c *call) showRelocation(p *relocate.Plan, r relocateFlags) error {
 			}
 		}
 		switch {
+		case r.apply && p.Open() == len(p.Steps):
+			out.printf("nothing was written: none of %d keys is to be had at %s\n", len(p.Steps), p.Vault)
 		case r.apply:
 			out.printf("the map was written and read back: %d of %d keys are at %s\n", len(p.Steps)-p.Open(), len(p.Steps), p.Vault)
 			out.printf("next: ALTER CREDENTIAL ... WITH IDENTITY = '%s', SECRET = '...'; databases that wait for these keys open by themselves\n", r.cred.Identity)

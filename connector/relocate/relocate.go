@@ -204,6 +204,7 @@ func missing(t ekm.Thumbprint, format string, args ...any) error {
 
 func (l *looker) find(ctx context.Context, s *Step) (keystore.Key, error) {
 	name, version := place(s.Old)
+	var refused error // whether it is there is not known then
 	if name != "" {
 		k, err := l.vault.GetKey(ctx, name, version)
 		if err == nil && has(k, s.Thumbprint) {
@@ -211,6 +212,9 @@ func (l *looker) find(ctx context.Context, s *Step) (keystore.Key, error) {
 		}
 		if err != nil && stateOf(err) == Unknown {
 			return keystore.Key{}, err
+		}
+		if err != nil && stateOf(err) == Unusable {
+			refused = err
 		}
 		k, err = l.among(ctx, name, s.Thumbprint)
 		if err == nil || stateOf(err) == Unknown {
@@ -226,6 +230,9 @@ func (l *looker) find(ctx context.Context, s *Step) (keystore.Key, error) {
 	}
 	if l.err != nil && stateOf(l.err) == Unknown {
 		return keystore.Key{}, l.err
+	}
+	if refused != nil {
+		return keystore.Key{}, refused
 	}
 	if l.err != nil {
 		return keystore.Key{}, missing(s.Thumbprint, "no key of that name has it, and this identity cannot list the others: %v", l.err)

@@ -27,6 +27,7 @@ const oldVault, newVault = "https://old.vault.azure.net", "https://new.vault.azu
 type vault struct {
 	keys                   map[string]*keywrap.Key // by name/version
 	noList                 bool
+	noGet                  bool // no right at all was given yet, or a firewall
 	disabled               map[string]bool
 	garbled                bool
 	down                   bool
@@ -43,6 +44,9 @@ func (v *vault) GetKey(_ context.Context, name, version string) (keystore.Key, e
 	v.gets++
 	if v.down {
 		return keystore.Key{}, failed(code.HTTPConnectSession, keystore.Outage)
+	}
+	if v.noGet {
+		return keystore.Key{}, failed(code.HTTPOperationForbidden, keystore.Refused)
 	}
 	k := v.keys[name+"/"+version]
 	if k == nil {
@@ -182,6 +186,10 @@ func TestMake(t *testing.T) {
 		"not restored, and nobody may list": {
 			entries: []keymap.Entry{at(oldVault, 0, one)}, vault: &vault{noList: true},
 			want: []relocate.Step{{Old: uri(oldVault, one), State: relocate.Missing}}, says: "cannot list",
+		},
+		"restored, but the right is not given yet": {
+			entries: []keymap.Entry{at(oldVault, 0, one)}, vault: &vault{noGet: true, noList: true, keys: map[string]*keywrap.Key{one: k[0]}},
+			want: []relocate.Step{{Old: uri(oldVault, one), State: relocate.Unusable}}, says: "refused",
 		},
 		"disabled": {
 			entries: []keymap.Entry{at(oldVault, 0, one)}, vault: &vault{keys: map[string]*keywrap.Key{one: k[0]}, disabled: map[string]bool{one: true}},

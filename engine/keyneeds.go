@@ -39,31 +39,51 @@ type registration struct {
 // registrationID is the server's id in the lists of key stores. A copy of a data folder has the same; the server's name is a part of what it is registered as.
 func (e *Engine) registrationID() (string, error) {
 	path := filepath.Join(e.cfg.Dir, registrationFile)
-	var r registration
 	b, err := fsys.ReadFile(e.cfg.FS, path, 4096)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		var id [8]byte
+	if errors.Is(err, fs.ErrNotExist) {
+		var id [registrationSize]byte
 		rand.Read(id[:])
-		r = registration{Format: 1, ID: hex.EncodeToString(id[:])}
-		if b, err = json.Marshal(r); err == nil {
+		if b, err = json.Marshal(registration{Format: 1, ID: hex.EncodeToString(id[:])}); err == nil {
 			err = fsys.WriteFile(e.cfg.FS, path, append(b, '\n'), 0o600)
-		}
-	case err == nil:
-		if err = json.Unmarshal(b, &r); err == nil && (r.Format != 1 || r.ID == "") {
-			err = fmt.Errorf("%s has format %d; this program reads format 1", path, r.Format)
 		}
 	}
 	if err != nil {
 		return "", err
 	}
+	id, err := readRegistration(b)
+	if err != nil {
+		return "", fmt.Errorf("reading %q: %w; remove it for a new one, and forget the old with latchkey key forget", path, err)
+	}
+	return registeredAs(e.cfg.Name, id), nil
+}
+
+// registrationSize is that of the id in bytes, which the file has as hexadecimal digits.
+const registrationSize = 8
+
+// readRegistration is the id in a registration file.
+func readRegistration(b []byte) (string, error) {
+	var r registration
+	if err := json.Unmarshal(b, &r); err != nil {
+		return "", err
+	}
+	if r.Format != 1 {
+		return "", fmt.Errorf("it has format %d; this program reads format 1", r.Format)
+	}
+	if id, err := hex.DecodeString(r.ID); err != nil || len(id) != registrationSize {
+		return "", fmt.Errorf("its id is not %d hexadecimal digits", 2*registrationSize)
+	}
+	return r.ID, nil
+}
+
+// registeredAs is what a server is called in the lists: for people by its name, as far as an id may have it.
+func registeredAs(server, id string) string {
 	name := strings.Map(func(r rune) rune {
 		if r <= ' ' || r > '~' || r == '/' {
 			return '-'
 		}
 		return r
-	}, e.cfg.Name)
-	return name[:min(len(name), 100)] + "-" + r.ID, nil
+	}, server)
+	return name[:min(len(name), 100)] + "-" + id
 }
 
 // need is one thing that needs a key.

@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -84,6 +85,68 @@ func FuzzBodies(f *testing.F) {
 		}
 		c := targets[uint(which)%uint(len(targets))]
 		serve(t, s, auth, c.method, "kv1.vault.azure.net", c.target+"?api-version=2025-07-01", body)
+	})
+}
+
+// FuzzDependents registers servers of any id and body: what is taken is listed, within bounds, and its owner can end it.
+func FuzzDependents(f *testing.F) {
+	s := vaulttest.New(f, nil)
+	s.MustKey(f, "kv1", "k", nil)
+	auth := "Bearer " + s.Token(f, s.Admin(), "https://vault.azure.net")
+	version := strings.Repeat("0", 32)
+	for _, body := range []string{
+		`{"server":"SRV","uses":[{"key":"k","version":"` + version + `","database":"Shop","kind":"database","thumbprint":"0x01"}]}`, `{"server":"SRV","uses":[]}`, `{}`, `null`, `[]`, ``,
+		`{"id":"other","server":"SRV","uses":[]}`, `{"server":"SRV","lease":-1,"uses":[{"key":"k","version":"` + version + `","kind":"x"}]}`, `{"server":"SRV","lease":9223372036854775807,"uses":null}`,
+		`{"server":"SRV","lease":600,"uses":[{"key":"../k","version":"","kind":""}]}`, `{"server":"` + strings.Repeat("s", 257) + `"}`, `{"server":"SRV","state":"current","owner":"x","uses":[]}`,
+		`{"server":"SRV","uses":[` + strings.TrimSuffix(strings.Repeat(`{"key":"k","version":"`+version+`","kind":"x"},`, 2001), ",") + `]}`,
+	} {
+		f.Add("srv-1", body)
+	}
+	f.Add("a b", `{"server":"SRV","uses":[]}`)
+	f.Add("a%2Fb", `{"server":"SRV","uses":[]}`)
+	call := func(t *testing.T, method, target, body string) *httptest.ResponseRecorder {
+		req := httptest.NewRequest(method, "https://kv1.vault.azure.net"+target+"?api-version=7.4", strings.NewReader(body))
+		req.TLS, req.Header = tlsState(), http.Header{"Authorization": {auth}, "Content-Type": {"application/json"}}
+		w := httptest.NewRecorder()
+		s.Handler.ServeHTTP(w, req)
+		if w.Code >= 500 {
+			t.Fatalf("%s %s %q: %d %s", method, target, body, w.Code, w.Body)
+		}
+		return w
+	}
+	f.Fuzz(func(t *testing.T, id, body string) {
+		one := akv.PathDependents + "/" + url.PathEscape(id)
+		w := call(t, "PUT", one, body)
+		var list akv.DependentList
+		l := call(t, "GET", akv.PathDependents, "")
+		if err := json.Unmarshal(l.Body.Bytes(), &list); l.Code != http.StatusOK || err != nil || len(list.Value) > 1 {
+			t.Fatalf("%q %q: the list: %d %v %s", id, body, l.Code, err, l.Body)
+		}
+		if w.Code != http.StatusOK {
+			if len(list.Value) != 0 {
+				t.Errorf("%q %q was refused with %d, and is listed", id, body, w.Code)
+			}
+			return
+		}
+		var in akv.Dependent
+		if err := json.Unmarshal([]byte(body), &in); err != nil || !akv.ValidDependentID(id) {
+			t.Fatalf("%q %q was taken: %v", id, body, err)
+		}
+		if len(in.Uses) == 0 {
+			if len(list.Value) != 0 {
+				t.Errorf("%q %q needs nothing, and is listed", id, body)
+			}
+			return
+		}
+		if len(list.Value) != 1 {
+			t.Fatalf("%q %q was taken, and is not listed", id, body)
+		}
+		if d := list.Value[0]; d.ID != id || d.State != akv.DependentCurrent || d.Owner == "" || len(d.Uses) == 0 || len(d.Uses) > len(in.Uses) || d.Lease < 600 {
+			t.Errorf("%q %q is listed as %+v", id, body, d)
+		}
+		if w := call(t, "PUT", one, `{"server":"SRV","uses":[]}`); w.Code != http.StatusOK {
+			t.Fatalf("ending %q: %d %s", id, w.Code, w.Body)
+		}
 	})
 }
 

@@ -134,13 +134,13 @@ func TestDueIndex(t *testing.T) {
 }
 
 func FuzzRecords(f *testing.F) {
-	for _, seed := range []string{`{"schema":1}`, `{"schema":1,"key":"k","deleted":{"at":1}}`, `{"schema":1,"n":"AQAB","ops":["sign"]}`, `[]`} {
+	for _, seed := range []string{`{"schema":1}`, `{"schema":1,"key":"k","deleted":{"at":1}}`, `{"schema":1,"n":"AQAB","ops":["sign"]}`, `[]`, `{"schema":1,"id":"i","server":"s","lease":600,"uses":[{"key":"k","version":"v","kind":"database"}]}`, `{"schema":2}`} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		st := storetest.NewMem()
 		db := keydb.New(keydb.Config{Store: st})
-		ops := []store.Op{{Key: "v/x", Value: b}, {Key: "a/x", Value: b}, {Key: "k/x/k", Value: b}, {Key: "n/x/k/v", Value: b}, {Key: "g/x/k", Value: b}, {Key: "i/x", Value: b}, {Key: "t/" + string(b[:min(len(b), 40)]), Value: b}}
+		ops := []store.Op{{Key: "v/x", Value: b}, {Key: "a/x", Value: b}, {Key: "k/x/k", Value: b}, {Key: "n/x/k/v", Value: b}, {Key: "g/x/k", Value: b}, {Key: "i/x", Value: b}, {Key: "r/x/i", Value: b}, {Key: "e/x", Value: b}, {Key: "t/" + string(b[:min(len(b), 40)]), Value: b}}
 		if _, err := st.Commit(t.Context(), nil, ops); err != nil {
 			return
 		}
@@ -148,6 +148,12 @@ func FuzzRecords(f *testing.F) {
 		_, _ = db.Access(t.Context(), "x")
 		_, _ = db.Head(t.Context(), "x", "k", false)
 		_, _ = db.Version(t.Context(), "x", "k", "v")
+		if list, _, err := db.Dependents(t.Context(), "x"); err == nil && (len(list) != 1 || list[0].Schema != 1) {
+			t.Errorf("%q: dependents %v", b, list)
+		}
+		if e, err := db.Dependent(t.Context(), "x", "I"); err == nil && (e.Val == nil || e.Val.Schema != 1) {
+			t.Errorf("%q: dependent %v", b, e.Val)
+		}
 		_, _ = db.DueBefore(t.Context(), time.Unix(1, 0), keydb.Due{}, 5)
 		_, _ = db.Sweep(t.Context(), time.Unix(1<<40, 0))
 	})

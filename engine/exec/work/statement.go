@@ -91,18 +91,6 @@ func (w *Statement) twoDatabases(err error, db int) error {
 	return raise.Unsupported("TRANSACTION THAT WRITES TO TWO DATABASES (" + name(w.s.Tx.Database()) + ", " + name(db) + ")")
 }
 
-// writable is message 3906 for a database that may not be written, and 40517 for model: CREATE DATABASE would copy nothing of what is in it, which who puts it there
-// counts on.
-func (s *Session) writable(db int, temporary bool) error {
-	if db == model.ModelDB && !temporary {
-		return raise.Unsupported("OBJECTS IN model, OF WHICH CREATE DATABASE COPIES NOTHING")
-	}
-	if d := s.Actor.Catalog.State().Databases.Get(db); !temporary && d != nil && d.ReadOnly {
-		return raise.New(3906, d.Name)
-	}
-	return nil
-}
-
 // Conn is the connection, borrowed for reading if it was not yet.
 func (w *Statement) Conn() (*lite.Conn, error) {
 	if w.Hold == nil {

@@ -58,7 +58,7 @@ func (i *installFlags) plan(ctx context.Context, c *call) ([]install.Step, strin
 		o.Allow = strings.Split(i.allow, ",")
 	}
 	steps, library, err := machineSteps(ctx, c, o)
-	return steps, library, withHint(err, "nothing was changed; --allow ACCOUNT names the database server's account")
+	return steps, library, withHint(err, "nothing was changed; --install takes a directory as make dist makes it, --allow ACCOUNT names the database server's account")
 }
 
 // apply installs and then runs the rest; what was installed is taken back if the rest fails.

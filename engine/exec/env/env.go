@@ -20,6 +20,7 @@ import (
 // Host is the session.
 type Host interface {
 	Actor
+	States
 	Definitions
 }
 
@@ -31,6 +32,10 @@ type Actor interface {
 	Login() int
 	// Perm answers what the caller may do in a database.
 	Perm(db int) *perm.Eval
+}
+
+// States tells of databases that are being opened or wait for their key.
+type States interface {
 	// DatabaseState is the state that a database is in now, as model has them; false if only the catalogue knows.
 	DatabaseState(db int) (int, bool)
 }

@@ -63,6 +63,21 @@ type definitionSource interface {
 	Schema(id int) *databases.Slot
 }
 
+// stateTeller is a definitionSource that tells the state that a database is in, opening and waiting for its key included.
+type stateTeller interface {
+	State(id int) (state int, ok bool)
+}
+
+var _ stateTeller = (*databases.Manager)(nil)
+
+// State is the state that a database is in now, as model has them; false if only the catalogue knows.
+func (s *Definitions) State(db int) (int, bool) {
+	if t, ok := s.Databases.(stateTeller); ok {
+		return t.State(db)
+	}
+	return 0, false
+}
+
 // Shared is what connections of a database share.
 func (s *Definitions) Shared(db int) (*schema.Shared, error) {
 	slot := s.Databases.Schema(db)

@@ -6,7 +6,6 @@ import (
 	"latchkey/engine/catalog"
 	"latchkey/engine/catalog/model"
 	"latchkey/engine/catalog/perm"
-	"latchkey/engine/databases"
 	"latchkey/engine/exec/scope"
 	"latchkey/engine/exec/setting"
 	"latchkey/engine/fn"
@@ -104,17 +103,5 @@ func (s *Session) ModuleSettings(quoted, nulls bool) {
 	}
 }
 
-// stateTeller is what tells the state that a database is in, opening and waiting for its key included.
-type stateTeller interface {
-	State(id int) (state int, ok bool)
-}
-
-var _ stateTeller = (*databases.Manager)(nil)
-
 // DatabaseState is the state that a database is in now, as sys.databases shows it; false if only the catalogue knows.
-func (h Host) DatabaseState(db int) (int, bool) {
-	if s, ok := h.Session.Known.Databases.(stateTeller); ok {
-		return s.State(db)
-	}
-	return 0, false
-}
+func (h Host) DatabaseState(db int) (int, bool) { return h.Session.Known.State(db) }

@@ -2,7 +2,6 @@ package compose
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -16,6 +15,7 @@ import (
 	"latchkey/app/install"
 	"latchkey/ekm/code"
 	"latchkey/engine"
+	"latchkey/engine/catalog/password"
 	"latchkey/engine/keystmt/provider"
 	"latchkey/internal/fsys"
 	"latchkey/internal/localca"
@@ -130,19 +130,21 @@ func firstPassword(f fsys.FS, file string) (*secret.Bytes, error) {
 	b, err := fsys.ReadFile(f, file, 1024)
 	defer secret.Wipe(b)
 	if err == nil && len(b) > 1 {
-		return secret.New(b[:len(b)-1]), nil
+		if have := secret.New(b[:len(b)-1]); password.Policy(have, SQLLogin) == nil {
+			return have, nil
+		}
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	password := secret.FromString("Lk1-" + rand.Text())
-	text := append(append([]byte(nil), password.Expose()...), '\n')
+	made := password.Random()
+	text := append(append([]byte(nil), made.Expose()...), '\n')
 	defer secret.Wipe(text)
 	if err := fsys.WriteFile(f, file, text, 0o600); err != nil {
-		password.Destroy()
+		made.Destroy()
 		return nil, err
 	}
-	return password, nil
+	return made, nil
 }
 
 func (e *Engine) tls(p EngineStart, c *EngineConfig) (*tls.Config, error) {

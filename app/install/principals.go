@@ -2,7 +2,6 @@ package install
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +11,7 @@ import (
 
 	"latchkey/app/running"
 	"latchkey/ekm/code"
+	"latchkey/engine/catalog/password"
 	"latchkey/entra"
 	"latchkey/entra/directory"
 	"latchkey/internal/fsys"
@@ -124,8 +124,9 @@ func (in *Installation) EnsureSecrets(ctx context.Context, apps map[string]entra
 		changed = true
 	}
 	if have.SQL == "" {
-		// Three kinds of characters, as the password policy wants, and none that a shell or a URL would change.
-		have.SQL, have.SQLGiven, changed = "Lk1-"+rand.Text(), false, true
+		made := password.Random()
+		have.SQL, have.SQLGiven, changed = string(made.Expose()), false, true
+		made.Destroy()
 	}
 	if changed {
 		if err := in.writeClients(have); err != nil {

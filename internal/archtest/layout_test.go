@@ -141,7 +141,7 @@ var layout = []rule{
 	{"app/quickstart", []string{"app/sqlscript", "examples"}, "the main job on a server that somebody else started"},
 	{"app/sqlscript", nil, "scripts over a SQL connection; knows no server of ours"},
 	{"app/running", nil, "what a running server says of itself; its clients need no part"},
-	{"app/install", []string{"app/running", "audit", "entra", "entra/directory", "vault/...", "ekm/code"}, "a data directory and what lasts in it"},
+	{"app/install", []string{"app/running", "audit", "entra", "entra/directory", "vault/...", "ekm/code", "engine/catalog/password"}, "a data directory and what lasts in it"},
 	{"app/admin", []string{"app/install", "akv", "audit", "entra", "vault", "vault/...", "ekm/code"}, "changes what is in a data directory"},
 	{"app/agentd", []string{"agent", "agent/client", "agent/peer", "app/strict", "azure", "connector", "connector/keymap", "connector/relocate", "ekm", "ekm/code", "ekm/keystore", "keywrap"}, "composes the agent, as compose does the rest"},
 	{"app/strict", nil, "reads configuration files; knows none"},

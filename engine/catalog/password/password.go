@@ -144,6 +144,19 @@ func Policy(pw *secret.Bytes, login string) error {
 	return nil
 }
 
+// Random makes a password of 130 random bits that Policy takes for every login: the letters are in pairs, so that no login's name is in
+// it by chance. None of its characters means something to a shell or in a URL.
+func Random() *secret.Bytes {
+	text := []byte("Lk1")
+	for i, r := range []byte(rand.Text()) {
+		if i%2 == 0 {
+			text = append(text, '-')
+		}
+		text = append(text, r)
+	}
+	return secret.Take(text)
+}
+
 // KeyPolicy judges a password that protects a key: as Policy, with the messages of the operating system's policy (15116, 15118).
 func KeyPolicy(pw *secret.Bytes) error {
 	err := Policy(pw, "")

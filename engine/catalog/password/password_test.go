@@ -90,3 +90,18 @@ func TestCostOfACheck(t *testing.T) {
 		}
 	}
 }
+
+// A password made for a new server is taken for every name: base 32 text has any three letters in it once in some thousand times.
+func TestRandom(t *testing.T) {
+	seen := map[string]bool{}
+	for range 20000 {
+		p := password.Random()
+		if err := password.Policy(p, "dba"); err != nil {
+			t.Fatalf("%q: %v", p.Expose(), err)
+		}
+		seen[string(p.Expose())] = true
+	}
+	if len(seen) != 20000 {
+		t.Errorf("%d different ones of 20000", len(seen))
+	}
+}

@@ -39,7 +39,8 @@ type thing struct {
 // What was acknowledged of definitions and databases is whole after kill -9 amid them and amid an encryption scan, each time; the one
 // statement that was under way happened or did not.
 func TestKilledAmidDefinitions(t *testing.T) {
-	kills := 6
+	t.Parallel()
+	kills := 4
 	if os.Getenv("LATCHKEY_LONG") != "" {
 		kills = 60
 	}

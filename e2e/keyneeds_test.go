@@ -45,6 +45,7 @@ func dependents(t *testing.T, dir, what string, so func([]akv.Dependent) bool) {
 
 // The server's own registration keeps its key from being switched off, until the databases are under another version, or somebody has a reason.
 func TestVaultKeepsWhatTheServerNeeds(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "data")
 	s := up(t, dir, "--demo")
 	db := openSQL(t, s)

@@ -85,6 +85,7 @@ func runLatchkey(t *testing.T, args ...string) (int, string) {
 
 // A server tells of its keys to a webhook over a crash; a watcher sees the same from outside, once and running; a person opens the database; nobody writes a secret down.
 func TestWatchAndNotify(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("it waits for the servers' own clocks")
 	}

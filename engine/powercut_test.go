@@ -91,12 +91,12 @@ func TestPowerCutsInTheLifeOfAKey(t *testing.T) {
 		done            string // the rows after it was done again
 		every           int    // which points are tried without LATCHKEY_LONG
 	}{
-		{"rotate", "USE Shop; ALTER DATABASE ENCRYPTION KEY ENCRYPTION BY SERVER ASYMMETRIC KEY k2", []string{"101"}, []string{"k1", "k2"}, "101", 1},
-		{"regenerate", "USE Shop; ALTER DATABASE ENCRYPTION KEY REGENERATE WITH ALGORITHM = AES_128", []string{"101"}, []string{"k1"}, "101", 5},
-		{"backup", "BACKUP DATABASE Shop TO DISK = 'second.bak' WITH FORMAT", []string{"101"}, []string{"k1"}, "101", 9},
-		{"append", "BACKUP DATABASE Shop TO DISK = 'full.bak'", []string{"101"}, []string{"k1"}, "101", 9},
-		{"backup log", "BACKUP LOG Shop TO DISK = 'shop.trn'", []string{"101"}, []string{"k1"}, "101", 15},
-		{"restore", "RESTORE DATABASE Shop FROM DISK = 'full.bak' WITH REPLACE", []string{"100", "101"}, []string{"k1"}, "100", 21},
+		{"rotate", "USE Shop; ALTER DATABASE ENCRYPTION KEY ENCRYPTION BY SERVER ASYMMETRIC KEY k2", []string{"101"}, []string{"k1", "k2"}, "101", 4},
+		{"regenerate", "USE Shop; ALTER DATABASE ENCRYPTION KEY REGENERATE WITH ALGORITHM = AES_128", []string{"101"}, []string{"k1"}, "101", 11},
+		{"backup", "BACKUP DATABASE Shop TO DISK = 'second.bak' WITH FORMAT", []string{"101"}, []string{"k1"}, "101", 25},
+		{"append", "BACKUP DATABASE Shop TO DISK = 'full.bak'", []string{"101"}, []string{"k1"}, "101", 25},
+		{"backup log", "BACKUP LOG Shop TO DISK = 'shop.trn'", []string{"101"}, []string{"k1"}, "101", 41},
+		{"restore", "RESTORE DATABASE Shop FROM DISK = 'full.bak' WITH REPLACE", []string{"100", "101"}, []string{"k1"}, "100", 55},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			steps, points := 1, 0

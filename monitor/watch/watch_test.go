@@ -175,8 +175,13 @@ func (r *runner) is(id string, s monitor.State) func() bool {
 	}
 }
 
+// want waits for so many events and compares them: a state is seen a moment before its events are told.
 func (r *runner) want(events ...string) {
 	r.t.Helper()
+	told := func() bool { r.mu.Lock(); defer r.mu.Unlock(); return len(r.events) >= len(events) }
+	for i := 0; !told() && i < 100_000; i++ {
+		<-time.After(50 * time.Microsecond)
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if d := cmp.Diff(events, r.events); d != "" {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -196,8 +197,11 @@ func TestScanInTheView(t *testing.T) {
 		t.Errorf("at the end: %s", got)
 	}
 	for _, want := range []string{"Setting database option ENCRYPTION to ON for database 'TestTDE'.", "Beginning database encryption scan for database 'TestTDE'.", "Database encryption scan for database 'TestTDE' is complete."} {
-		if !strings.Contains(s.Log(), want) {
-			t.Errorf("the log has no %q", want)
+		for !strings.Contains(s.Log(), want) { // the last is written after the state says so
+			if t.Context().Err() != nil {
+				t.Fatalf("the log has no %q", want)
+			}
+			runtime.Gosched()
 		}
 	}
 }

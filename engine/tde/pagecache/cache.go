@@ -65,25 +65,36 @@ func (c *Cache) Put(key uint64, src []byte) {
 	s := c.shard(key)
 	s.Lock()
 	defer s.Unlock()
-	i := s.entry(key, c.limit)
-	if s.data[i] == nil {
-		s.data[i] = c.slab.next(c.limit * shardCount)
-	}
-	copy(s.data[i].Payload(), src)
+	c.fill(s, s.entry(key, c.limit), src)
 }
 
-// Renew is Put for a key that has an entry; without one it does nothing: what was only written may never be read, and to copy it to
-// memory that no processor cache holds costs more than to seal it.
-func (c *Cache) Renew(key uint64, src []byte) {
+// Offer is Put for what is written: it renews the entry of key, and without one takes a place that nobody has, but pushes nothing out. What was
+// only written may never be read, so it goes before anything that was.
+func (c *Cache) Offer(key uint64, src []byte) {
 	if c.limit == 0 {
 		return
 	}
 	s := c.shard(key)
 	s.Lock()
 	defer s.Unlock()
-	if i, ok := s.at[key]; ok {
-		copy(s.data[i].Payload(), src)
+	i, ok := s.at[key]
+	if !ok {
+		if len(s.free) == 0 && len(s.data) >= c.limit {
+			return
+		}
+		i = s.place(c.limit)
+		s.keys[i], s.used[i] = key, false
+		s.at[key] = i
 	}
+	c.fill(s, i, src)
+}
+
+// fill stores src in a place.
+func (c *Cache) fill(s *shard, i int, src []byte) {
+	if s.data[i] == nil {
+		s.data[i] = c.slab.next(c.limit * shardCount)
+	}
+	copy(s.data[i].Payload(), src)
 }
 
 // entry is the place of key, a new one if it has none.

@@ -44,32 +44,34 @@ func TestCache(t *testing.T) {
 	}
 }
 
-// The cache keeps to its bound, and what was only written does not push out what was read.
-func TestOfferTakesNoPlace(t *testing.T) {
-	c := pagecache.New(64)
-	count := func(from, to uint64) (n int) {
-		for k := from; k < to; k++ {
-			if _, ok := has(c, k); ok {
-				n++
-			}
+// entries counts the keys from..to-1 that c has.
+func entries(c *pagecache.Cache, from, to uint64) (n int) {
+	for k := from; k < to; k++ {
+		if _, ok := has(c, k); ok {
+			n++
 		}
-		return n
 	}
+	return n
+}
+
+// The cache keeps to its bound, and what was only written does not push out what was read.
+func TestOfferPushesNothingOut(t *testing.T) {
+	c := pagecache.New(64)
 	for k := uint64(0); k < 10_000; k++ {
 		c.Put(k, payload(1))
 	}
-	if n := count(0, 10_000); n > 64 || n < 32 {
-		t.Fatalf("%d entries in a cache of 64", n)
+	before := entries(c, 0, 10_000)
+	if before > 64 || before < 32 {
+		t.Fatalf("%d entries in a cache of 64", before)
 	}
-	before := count(0, 10_000)
 	for k := uint64(10_000); k < 20_000; k++ {
-		c.Renew(k, payload(2))
+		c.Offer(k, payload(2))
 	}
-	if after := count(0, 10_000); after != before {
+	if after := entries(c, 0, 10_000); after != before {
 		t.Errorf("offers pushed out %d entries", before-after)
 	}
 	for k := uint64(0); k < 10_000; k++ {
-		c.Renew(k, payload(3))
+		c.Offer(k, payload(3))
 	}
 	for k := uint64(0); k < 10_000; k++ {
 		if b, ok := has(c, k); ok && b != 3 {
@@ -78,10 +80,48 @@ func TestOfferTakesNoPlace(t *testing.T) {
 	}
 }
 
+// What was written fills places that nobody has, within the bound, and is the first to go when something is read.
+func TestOfferFillsRoom(t *testing.T) {
+	const places = 160
+	c := pagecache.New(places)
+	for k := range uint64(10_000) {
+		c.Offer(k, payload(1))
+	}
+	if n := entries(c, 0, 10_000); n != places {
+		t.Fatalf("%d of %d places are taken by what was written", n, places)
+	}
+	c.Wipe()
+	for k := range uint64(places / 4) { // far from full
+		c.Put(k, payload(1))
+	}
+	read := entries(c, 0, places/4)
+	for k := uint64(10_000); k < 20_000; k++ {
+		c.Offer(k, payload(2))
+	}
+	for k := uint64(20_000); k < 20_000+places/4; k++ {
+		c.Put(k, payload(3))
+	}
+	if n := entries(c, 0, places/4); n != read {
+		t.Errorf("%d of %d entries that were read went before those that were only written", read-n, read)
+	}
+	var key uint64
+	for k := uint64(10_000); k < 20_000; k++ {
+		if _, ok := has(c, k); ok {
+			key = k
+			break
+		}
+	}
+	c.Drop(key)
+	c.Offer(key, payload(9))
+	if b, ok := has(c, key); !ok || b != 9 {
+		t.Errorf("a place that became free was not taken: %d %v", b, ok)
+	}
+}
+
 func TestNoCache(t *testing.T) {
 	c := pagecache.New(0)
 	c.Put(1, payload(1))
-	c.Renew(1, payload(1))
+	c.Offer(1, payload(1))
 	if _, ok := has(c, 1); ok {
 		t.Error("a cache of nothing holds something")
 	}

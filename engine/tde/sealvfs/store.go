@@ -239,7 +239,7 @@ func (s *Store) writePage(c *pagecipher.Codec, disk, plain []byte, page uint32) 
 		return s.ioErr("writing", s.cfg.Path, err)
 	}
 	s.overlay.Delete(page)
-	s.cache.Renew(uint64(page), plain)
+	s.cache.Offer(uint64(page), plain)
 	if page > s.pages.Load() {
 		s.grow.Lock()
 		defer s.grow.Unlock()

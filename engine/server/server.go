@@ -40,6 +40,8 @@ type Limits struct {
 	Pending, PendingPerAddress int
 	// Memory bounds the bytes of all requests that are being read or served.
 	Memory int64
+	// Login is how long a connection may take from its first byte to the answer to its login; 0 means 15 s.
+	Login time.Duration
 }
 
 func (l *Limits) defaults() {
@@ -175,7 +177,6 @@ func (s *Server) accept(socket net.Conn) {
 	from := network(socket.RemoteAddr())
 	spid, release, err := s.cfg.Sessions.Reserve()
 	if err != nil {
-		_ = socket.Close()
 		s.turnedAway(from, socket, err.Error())
 		return
 	}
@@ -184,7 +185,6 @@ func (s *Server) accept(socket net.Conn) {
 	if why := s.admit(c); why != "" {
 		cancel(errOver)
 		release()
-		_ = socket.Close()
 		s.turnedAway(from, socket, why)
 		return
 	}
@@ -197,7 +197,9 @@ func (s *Server) accept(socket net.Conn) {
 	}()
 }
 
+// turnedAway closes a connection that is not served. The log has it first, so that who is turned away is in it.
 func (s *Server) turnedAway(from netip.Prefix, socket net.Conn, why string) {
+	defer socket.Close()
 	s.notices.warn(from, "turned away: "+why, "a connection was turned away", "client", fmt.Sprint(socket.RemoteAddr()), "reason", why)
 }
 
@@ -284,7 +286,7 @@ func (c *client) serve(ctx context.Context) {
 	defer c.recovered()
 	err := conn.Serve(ctx, c.socket, conn.Config{
 		TLS: c.s.cfg.TLS, ForceEncryption: c.s.cfg.ForceEncryption, ServerName: c.s.cfg.Name, SPID: uint16(c.spid),
-		Budget: c.s.budget, Clock: c.s.cfg.Clock,
+		Budget: c.s.budget, Clock: c.s.cfg.Clock, LoginTimeout: c.s.cfg.Limits.Login,
 	}, c)
 	c.mu.Lock()
 	place := c.place

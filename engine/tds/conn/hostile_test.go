@@ -15,6 +15,7 @@ import (
 	"latchkey/engine/tds"
 	"latchkey/engine/tds/conn"
 	"latchkey/engine/tds/login"
+	"latchkey/internal/clock"
 	"latchkey/internal/secret"
 )
 
@@ -31,8 +32,10 @@ func dial(t *testing.T, s *server) *peer {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = c.Close() })
-	if err := c.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
-		t.Fatal(err)
+	if end, ok := t.Deadline(); ok { // what never comes is told before the test is ended
+		if err := c.SetDeadline(end.Add(-5 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return &peer{t, c}
 }
@@ -216,38 +219,42 @@ func TestOldVersionIsRefusedInItsForm(t *testing.T) {
 	}
 }
 
-// Each of these ends before login, without an answer that costs anything.
+// Each of these ends before login, without an answer that costs anything: most at once, and those that leave the server waiting when the
+// time for a login is over.
 func TestNoiseBeforeLogin(t *testing.T) {
-	s := start(t, func(c *conn.Config) { c.LoginTimeout = 300 * time.Millisecond })
+	patient, hasty := start(t, nil), start(t, func(c *conn.Config) { c.LoginTimeout = 100 * time.Millisecond })
 	big := bytes.Repeat([]byte{1}, 4088)
-	for name, send := range map[string]func(p *peer){
-		"http":             func(p *peer) { _, _ = p.Write([]byte("GET / HTTP/1.1\r\n\r\n")) },
-		"nothing":          func(*peer) {},
-		"half a header":    func(p *peer) { _, _ = p.Write([]byte{0x12, 1, 0}) },
-		"length 7":         func(p *peer) { _, _ = p.Write([]byte{0x12, 1, 0, 7, 0, 0, 0, 0}) },
-		"long prelogin":    func(p *peer) { _ = p.packet(tds.PacketPrelogin, 0, big); _ = p.packet(tds.PacketPrelogin, 0, big) },
-		"empty packets":    func(p *peer) { _ = p.packet(tds.PacketPrelogin, 0, nil) },
-		"tls that is none": func(p *peer) { _, _ = p.Write(bytes.Repeat([]byte{0x16}, 100)) },
-		"batch first":      func(p *peer) { p.prelogin(); p.send(tds.PacketBatch, 0, big) },
-		"endless login": func(p *peer) {
+	for name, c := range map[string]struct {
+		s    *server
+		send func(p *peer)
+	}{
+		"http":             {patient, func(p *peer) { _, _ = p.Write([]byte("GET / HTTP/1.1\r\n\r\n")) }},
+		"nothing":          {hasty, func(*peer) {}},
+		"half a header":    {hasty, func(p *peer) { _, _ = p.Write([]byte{0x12, 1, 0}) }},
+		"length 7":         {patient, func(p *peer) { _, _ = p.Write([]byte{0x12, 1, 0, 7, 0, 0, 0, 0}) }},
+		"long prelogin":    {patient, func(p *peer) { _ = p.packet(tds.PacketPrelogin, 0, big); _ = p.packet(tds.PacketPrelogin, 0, big) }},
+		"empty packets":    {hasty, func(p *peer) { _ = p.packet(tds.PacketPrelogin, 0, nil) }},
+		"tls that is none": {patient, func(p *peer) { _, _ = p.Write(bytes.Repeat([]byte{0x16}, 100)) }},
+		"batch first":      {patient, func(p *peer) { p.prelogin(); p.send(tds.PacketBatch, 0, big) }},
+		"endless login": {patient, func(p *peer) {
 			p.prelogin()
 			for range 40 {
 				if p.packet(tds.PacketLogin, 0, big) != nil {
 					return
 				}
 			}
-		},
-		"strict without alpn": func(p *peer) {
+		}},
+		"strict without alpn": {patient, func(p *peer) {
 			_ = tls.Client(p, &tls.Config{InsecureSkipVerify: true}).Handshake()
-		},
+		}},
 	} {
-		p := dial(t, s)
-		send(p)
+		p := dial(t, c.s)
+		c.send(p)
 		if !p.closed() {
 			t.Errorf("%s: still open", name)
 		}
 	}
-	if n := len(s.all()); n != 0 {
+	if n := len(patient.all()) + len(hasty.all()); n != 0 {
 		t.Errorf("%d sessions", n)
 	}
 }
@@ -347,13 +354,15 @@ func TestBudgetIsShared(t *testing.T) {
 
 // An attention that comes when nothing runs is answered too, and a client that stalls inside a message is dropped.
 func TestIdleAttentionAndStall(t *testing.T) {
-	s := start(t, func(c *conn.Config) { c.ReadTimeout = 200 * time.Millisecond })
+	now := clock.NewFake(time.Now())
+	s := start(t, func(c *conn.Config) { c.ReadTimeout, c.Clock = time.Hour, now })
 	p := dial(t, s)
 	p.login()
 	p.send(tds.PacketAttention, 0, nil)
 	if d, ok := p.tokens()[0].(*tds.Done); !ok || d.Status != tds.DoneAttention {
 		t.Error("no answer to the attention")
 	}
+	now.Set(time.Now().Add(-time.Hour)) // its time is over now
 	_ = p.packet(tds.PacketBatch, 0, make([]byte, 100))
 	if !p.closed() {
 		t.Error("a stalled message holds the connection")
@@ -362,20 +371,27 @@ func TestIdleAttentionAndStall(t *testing.T) {
 
 // A client that does not read its result is dropped after the write timeout.
 func TestClientThatDoesNotRead(t *testing.T) {
-	s := start(t, func(c *conn.Config) { c.WriteTimeout = 300 * time.Millisecond })
+	now := clock.NewFake(time.Now())
+	s := start(t, func(c *conn.Config) { c.WriteTimeout, c.Clock = time.Hour, now })
 	p := dial(t, s)
 	p.login()
+	now.Set(time.Now().Add(-time.Hour + 300*time.Millisecond)) // the login was in time, whatever it took
 	p.send(tds.PacketBatch, 0, (&tds.Batch{Text: "forever"}).Append(nil))
-	deadline := time.Now().Add(10 * time.Second)
-	for {
+	until(t, func() bool {
 		s.mu.Lock()
-		n := len(s.errs)
-		s.mu.Unlock()
-		if n > 0 {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("the connection is still served")
+		defer s.mu.Unlock()
+		return len(s.errs) > 0
+	})
+}
+
+// until waits for something that happens in the background.
+func until(t *testing.T, done func() bool) {
+	t.Helper()
+	for !done() {
+		select {
+		case <-t.Context().Done():
+			t.Fatal("waited in vain")
+		case <-time.After(2 * time.Millisecond):
 		}
 	}
 }

@@ -59,7 +59,7 @@ func start(t *testing.T, change func(*conn.Config)) *server {
 	if err := os.WriteFile(s.caFile, caPEM, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cfg := conn.Config{TLS: &tls.Config{Certificates: []tls.Certificate{cert}}, ServerName: "TESTSRV", SPID: 51}
+	cfg := conn.Config{TLS: &tls.Config{Certificates: []tls.Certificate{cert}}, ServerName: "TESTSRV", SPID: 51, LoginTimeout: time.Hour}
 	if change != nil {
 		change(&cfg)
 	}

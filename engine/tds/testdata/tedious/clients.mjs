@@ -13,7 +13,7 @@ function connect(encrypt, more = {}) {
   const config = {
     server: 'localhost',
     authentication: { type: 'default', options: { userName: process.env.TDS_USER, password: process.env.TDS_PASSWORD } },
-    options: { port, encrypt, database: 'db1', workstationId: 'client', requestTimeout: 10000, connectTimeout: 10000, trustServerCertificate: false,
+    options: { port, encrypt, database: 'db1', workstationId: 'client', requestTimeout: 0, connectTimeout: 600000, cancelTimeout: 600000, trustServerCertificate: false,
       cryptoCredentialsDetails: { ca: fs.readFileSync(process.env.TDS_CA) }, ...more },
   };
   const connection = new Connection(config);

@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 GO    ?= go
 
-.PHONY: help build test tools lint format unit e2e bench docs dist clean
+.PHONY: help build test tools lint format unit e2e bench profile docs dist clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ e2e: tools ## the end-to-end tests alone
 
 bench: ## speed, as ratios against named baselines of the same run
 	@$(GO) run ./internal/bench
+
+profile: ## renews cmd/latchkey/default.pgo, by which the program is compiled (see scripts/profile)
+	@scripts/profile
 
 docs: ## regenerates the pages that come from the code
 	$(GO) run ./internal/gendocs

@@ -15,9 +15,11 @@ import (
 // A run of callers with deadlines too short for any vault must not make the vault rest for all others.
 func TestCallersInAHurryAreNoOutage(t *testing.T) {
 	var hang atomic.Bool
+	var hung atomic.Int64
 	r := newScripted(t, func(c *connector.Config) {
 		c.Open = func(ctx context.Context, _ *ekm.Credential) (connector.Vault, error) {
 			if hang.Load() {
+				hung.Add(1)
 				<-ctx.Done()
 				return nil, failing(code.HTTPGetResponseCode, keystore.Failure{Class: keystore.Outage, Err: ctx.Err()})
 			}
@@ -25,9 +27,11 @@ func TestCallersInAHurryAreNoOutage(t *testing.T) {
 		}
 	})
 	hang.Store(true)
-	for range 20 {
+	for hung.Load() < 20 {
+		came := hung.Load()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
-		if _, err := r.p.OpenSession(ctx, &ekm.Credential{}); code.Of(err) != code.HTTPGetResponseCode {
+		_, err := r.p.OpenSession(ctx, &ekm.Credential{})
+		if hung.Load() > came && code.Of(err) != code.HTTPGetResponseCode || err == nil { // the others were over before they came to the vault
 			t.Errorf("in a hurry: %v", err)
 		}
 		cancel()
@@ -71,19 +75,20 @@ func TestRefusalsNeverMakeTheVaultRest(t *testing.T) {
 
 // The budget is one for all algorithms that an unwrap tries.
 func TestBudgetHoldsForAllAlgorithmsTogether(t *testing.T) {
-	r := newScripted(t, func(c *connector.Config) { c.Budget, c.TryTimeout = 400*time.Millisecond, time.Minute })
+	r := newScripted(t, func(c *connector.Config) { c.Budget, c.TryTimeout = time.Hour, 2*time.Hour })
+	var ends []time.Time
 	r.vault.unwrap = func(ctx context.Context, _ int) error {
-		answer := time.NewTimer(300 * time.Millisecond)
-		defer answer.Stop()
-		select {
-		case <-answer.C:
-			return failing(code.HTTPResponseCodeClientError, keystore.Failure{Class: keystore.Invalid, Status: 400, Sent: true})
-		case <-ctx.Done():
-			return failing(code.HTTPGetResponseCode, keystore.Failure{Class: keystore.Outage, Sent: true, Err: ctx.Err()})
-		}
+		end, _ := ctx.Deadline()
+		ends = append(ends, end)
+		return failing(code.HTTPResponseCodeClientError, keystore.Failure{Class: keystore.Invalid, Status: 400, Sent: true})
 	}
-	if err := <-r.start(t); err == nil || r.vault.calls.Load() != 2 {
-		t.Errorf("%d calls, %v; want the second to be cut by the budget", r.vault.calls.Load(), err)
+	if err := <-r.start(t); err == nil || len(ends) < 2 {
+		t.Fatalf("%d calls, %v; want one for each algorithm", len(ends), err)
+	}
+	for i, end := range ends {
+		if end.IsZero() || !end.Equal(ends[0]) {
+			t.Errorf("call %d ends at %v, the first at %v: the budget began anew", i+1, end, ends[0])
+		}
 	}
 }
 
@@ -214,7 +219,7 @@ func TestHangingProbeKeepsNobodyOut(t *testing.T) {
 			}
 		}
 	}()
-	waitFor(t, func() bool { return r.vault.calls.Load() == 6 }) // the probe
+	waitFor(t, func() bool { return r.vault.calls.Load() >= 6 }) // the probe
 	back.Store(true)
 	if err := <-done; err != nil {
 		t.Error(err)

@@ -169,7 +169,11 @@ func hangUp(w http.ResponseWriter) {
 func TestSoakUnderFaults(t *testing.T) {
 	before := runtime.NumGoroutine()
 	t.Run("soak", func(t *testing.T) {
-		w := newWorld(t, func(c *connector.Config) { c.Budget = 20 * time.Second })
+		budget := patience
+		if long() {
+			budget = 20 * time.Second
+		}
+		w := newWorld(t, func(c *connector.Config) { c.Budget = budget })
 		h := w.hold(t, 8)
 		f := chaos
 		w.around.Store(&f)
@@ -188,7 +192,7 @@ func TestSoakUnderFaults(t *testing.T) {
 			case connector.Retried:
 				retried++
 			case connector.CallDone:
-				if e.Duration > 21*time.Second {
+				if e.Duration > budget+time.Second {
 					t.Errorf("a call took %v", e.Duration)
 				}
 			}
@@ -353,7 +357,7 @@ func TestVaultFailoverUnderLoadLosesNoCall(t *testing.T) {
 }
 
 func TestVaultThatFallsSilentLosesNoCall(t *testing.T) {
-	w := newWorld(t, func(c *connector.Config) { c.TryTimeout = time.Second })
+	w := newWorld(t, func(c *connector.Config) { c.TryTimeout, c.Tries = 2*time.Second, 100 }) // of which a busy machine may need some
 	a, b := newRelay(t, w.vault.Addr), newRelay(t, w.vault.Addr)
 	s := *w.settings.Load()
 	s.Addresses = []string{a.l.Addr().String(), b.l.Addr().String()}
@@ -429,8 +433,8 @@ func TestFiveHundredDatabasesOpenAtOnce(t *testing.T) {
 				w.around.Store(&f)
 				defer w.around.Store(nil)
 				go func() {
+					defer close(gate)
 					waitFor(t, func() bool { return p.WaitingForTesting() == databases })
-					close(gate)
 				}()
 			}
 			var wg sync.WaitGroup
@@ -469,7 +473,7 @@ func TestFiveHundredDatabasesOpenAtOnce(t *testing.T) {
 			if n := w.unwraps.Load() - unwraps; n != tc.unwraps {
 				t.Errorf("%d unwraps, want %d", n, tc.unwraps)
 			}
-			if took > 15*time.Second {
+			if long() && took > 15*time.Second {
 				t.Errorf("it took %v", took)
 			}
 		})

@@ -76,7 +76,9 @@ func TestOneCallAtATimeProbesARestingVault(t *testing.T) {
 			case <-stop:
 				return
 			default:
-				r.clock.Advance(50 * time.Millisecond)
+				if inside.Load() == 0 { // or a call that this machine makes late would get company
+					r.clock.Advance(50 * time.Millisecond)
+				}
 				tick := time.NewTimer(time.Millisecond)
 				<-tick.C
 			}

@@ -96,7 +96,7 @@ func (r *scriptedRig) start(t *testing.T) chan error {
 // next waits for an event of a kind.
 func (r *scriptedRig) next(t *testing.T, k connector.EventKind) connector.Event {
 	t.Helper()
-	limit := time.NewTimer(10 * time.Second)
+	limit := time.NewTimer(patience)
 	defer limit.Stop()
 	for {
 		select {

@@ -162,6 +162,7 @@ func newWorld(t testing.TB, change func(*connector.Config)) *world {
 	cfg := connector.Config{
 		Open:    func(ctx context.Context, c *ekm.Credential) (connector.Vault, error) { return w.opener.Open(ctx, c) },
 		Watch:   w.opener.Watch,
+		Budget:  patience,
 		Map:     keymap.OpenFile(fsys.NewMem(), "/map/keys", nil, nil),
 		OnEvent: func(e connector.Event) { w.mu.Lock(); defer w.mu.Unlock(); w.events = append(w.events, e) },
 	}

@@ -25,14 +25,14 @@ func FuzzServer(f *testing.F) {
 	f.Add(append(whole(frame.Open, 2, open), whole(frame.Unwrap, 3, frame.UnwrapRequest{Thumb: []byte{1}, Blob: []byte("echo")}.Append(nil))...))
 	f.Add(whole(frame.Wrap, 2, make([]byte, 5000)))
 	f.Add([]byte{0, 0, 1, 0, 4, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0})
-	r := start(f, agent.Limits{Hello: time.Second, Idle: 20 * time.Millisecond, Frame: 20 * time.Millisecond})
+	r := start(f, agent.Limits{Hello: time.Minute, Idle: 20 * time.Millisecond, Frame: 20 * time.Millisecond})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		c, err := net.Dial("unix", r.addr.Name)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer c.Close()
-		if err := c.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		if err := c.SetDeadline(time.Now().Add(time.Minute)); err != nil {
 			t.Fatal(err)
 		}
 		hello(t, c)

@@ -172,7 +172,7 @@ func (s *story) stop() {
 		return
 	}
 	_ = s.db.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	s.run(func() {
 		if err := s.engine.Stop(ctx); err != nil {

@@ -20,6 +20,7 @@ import (
 	"latchkey/engine/catalog/catalogtest"
 	"latchkey/engine/keystmt/keystmttest"
 	"latchkey/engine/keystmt/provider"
+	serving "latchkey/engine/server"
 	"latchkey/internal/fsys"
 	"latchkey/internal/secret"
 	"latchkey/ops/retire"
@@ -39,6 +40,7 @@ func start(t *testing.T, name string, keys *catalogtest.Provider) *server {
 	t.Helper()
 	e, err := engine.Open(t.Context(), engine.Config{
 		Dir: t.TempDir(), Name: name, Log: slog.New(slog.DiscardHandler), Admin: &engine.Admin{Name: "dba", Password: secret.FromString(password)},
+		Limits:    serving.Limits{Login: time.Hour}, // a busy machine is in no hurry
 		Providers: []provider.Builtin{{Files: []string{"Microsoft.AzureKeyVaultService.EKM.dll"}, Provider: &keystmttest.Library{Provider: keys}}},
 	})
 	if err != nil {
@@ -56,7 +58,7 @@ func start(t *testing.T, name string, keys *catalogtest.Provider) *server {
 	}
 	t.Cleanup(func() {
 		_ = db.Close()
-		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 		defer cancel()
 		if err := e.Close(ctx); err != nil {
 			t.Error(err)

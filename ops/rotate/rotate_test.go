@@ -25,6 +25,7 @@ import (
 	"latchkey/engine/catalog/catalogtest"
 	"latchkey/engine/keystmt/keystmttest"
 	"latchkey/engine/keystmt/provider"
+	"latchkey/engine/server"
 	"latchkey/internal/clock"
 	"latchkey/internal/fsys"
 	"latchkey/internal/secret"
@@ -145,6 +146,7 @@ func serve(t *testing.T, databases ...string) (direct, seen *sql.DB, w *wire) {
 	t.Helper()
 	e, err := engine.Open(t.Context(), engine.Config{
 		Dir: t.TempDir(), Name: "SQL01", Log: slog.New(slog.DiscardHandler), Admin: &engine.Admin{Name: "dba", Password: secret.FromString(password)},
+		Limits:    server.Limits{Login: time.Hour}, // a busy machine is in no hurry
 		Providers: []provider.Builtin{{Files: []string{"Microsoft.AzureKeyVaultService.EKM.dll"}, Provider: &keystmttest.Library{Provider: &catalogtest.Provider{}}}},
 	})
 	if err != nil {
@@ -156,7 +158,7 @@ func serve(t *testing.T, databases ...string) (direct, seen *sql.DB, w *wire) {
 	}
 	go func() { _ = e.Serve(l) }()
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 		defer cancel()
 		if err := e.Close(ctx); err != nil {
 			t.Error(err)

@@ -45,7 +45,7 @@ func startAgent(t *testing.T, args ...string) *agentProcess {
 
 func (a *agentProcess) await(line string) {
 	a.t.Helper()
-	end := time.Now().Add(20 * time.Second)
+	end := time.Now().Add(patience)
 	for !strings.Contains(a.log.String(), line) {
 		select {
 		case err := <-a.done:
@@ -69,7 +69,7 @@ func (a *agentProcess) ended() {
 		if err != nil {
 			a.t.Errorf("the agent ended with %v:\n%s", err, a.log.String())
 		}
-	case <-time.After(30 * time.Second):
+	case <-time.After(patience):
 		a.t.Fatal("the agent does not end")
 	}
 }
@@ -303,16 +303,7 @@ func TestSystemd(t *testing.T) {
 			t.Errorf("the agent ended with %v:\n%s", err, log.String())
 		}
 	}()
-	end := time.Now().Add(20 * time.Second)
-	for {
-		if _, err := os.Stat(socket); err == nil {
-			break
-		}
-		if time.Now().After(end) {
-			t.Fatalf("systemd-socket-activate: %s", log.String())
-		}
-		waitALittle()
-	}
+	await(t, "systemd-socket-activate listens", func() bool { _, err := os.Stat(socket); return err == nil })
 	for range 2 {
 		out, err := exec.Command(program, "agent", "status", "--listen", "unix:"+socket).CombinedOutput()
 		if err != nil || !strings.Contains(string(out), "state        serving") {

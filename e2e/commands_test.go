@@ -20,14 +20,13 @@ import (
 //
 //	status N PROGRAM ARGS...   runs a program that must exit with N
 //	up [ARGS...]               starts latchkey up on free ports, waits until it is ready; ends with the script
-//	up-where-it-likes          the same, on the ports that it chooses by itself
 //	down                       asks it to stop and waits
 //	crash                      kills it without warning and waits
 //	variables                  puts the variables of latchkey env into the script's environment
 //	mode PERM FILE             the file's permissions are PERM
 func commands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
-		"status": cmdStatus, "up": cmdUp, "up-where-it-likes": cmdUpAnywhere, "down": cmdDown, "crash": cmdKill, "variables": cmdEnv, "mode": cmdMode,
+		"status": cmdStatus, "up": cmdUp, "down": cmdDown, "crash": cmdKill, "variables": cmdEnv, "mode": cmdMode,
 	}
 }
 
@@ -57,16 +56,6 @@ func cmdUp(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("up cannot be negated; use: status 1 latchkey up")
 	}
 	s, err := startServer(ts.Getenv("LATCHKEY_DATA"), args...)
-	keepServer(ts, s, err)
-}
-
-func cmdUpAnywhere(ts *testscript.TestScript, _ bool, args []string) {
-	dir := ts.Getenv("LATCHKEY_DATA")
-	s, err := startCommand(dir, exec.Command(program, append([]string{"up", "--data", dir}, args...)...))
-	keepServer(ts, s, err)
-}
-
-func keepServer(ts *testscript.TestScript, s *server, err error) {
 	if err != nil {
 		ts.Fatalf("%v", err)
 	}
@@ -89,10 +78,10 @@ func stopScriptServer(ts *testscript.TestScript, sig syscall.Signal) {
 	p, err := os.FindProcess(pid)
 	ts.Check(err)
 	ts.Check(p.Signal(sig))
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(patience)
 	for p.Signal(syscall.Signal(0)) == nil {
 		if time.Now().After(deadline) {
-			ts.Fatalf("the server did not stop within 20 s")
+			ts.Fatalf("the server does not stop")
 		}
 		waitALittle()
 	}
@@ -160,7 +149,7 @@ func startCommand(dir string, cmd *exec.Cmd) (*server, error) {
 		s.err = s.cmd.Wait()
 		close(s.done)
 	}()
-	timeout := time.NewTimer(60 * time.Second)
+	timeout := time.NewTimer(patience)
 	defer timeout.Stop()
 	select {
 	case s.ready = <-ready:
@@ -168,7 +157,7 @@ func startCommand(dir string, cmd *exec.Cmd) (*server, error) {
 		return nil, fmt.Errorf("the server ended: %w\n%s", s.err, s.logs)
 	case <-timeout.C:
 		_ = s.cmd.Process.Kill()
-		return nil, fmt.Errorf("the server was not ready after 60 s:\n%s", s.logs)
+		return nil, fmt.Errorf("the server does not become ready:\n%s", s.logs)
 	}
 	if dir != "" {
 		if _, err := os.Stat(filepath.Join(dir, "run.json")); err != nil {

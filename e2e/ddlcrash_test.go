@@ -10,7 +10,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 )
 
 // stages are what is done to a table, one after the other, by name %[1]s.
@@ -91,19 +90,15 @@ func TestKilledAmidDefinitions(t *testing.T) {
 				waitALittle()
 			}
 		})
-		want, deadline := int64(3+rand.IntN(15)), time.Now().Add(20*time.Second)
-		for acks.Load() < want && time.Now().Before(deadline) {
-			waitALittle()
-		}
+		want := int64(3 + rand.IntN(15))
+		await(t, "some definitions are made", func() bool { return acks.Load() >= want })
 		s.kill(t)
 		cancel()
 		wg.Wait()
 		_ = db.Close()
-		if acks.Load() == 0 {
-			t.Fatal("nothing was done")
-		}
 		s = up(t, dir)
 		db = open()
+		awaitTried(t, db)
 		checkThings(t, db, dir, tables, bases)
 		if t.Failed() {
 			t.Fatalf("after kill %d", round+1)

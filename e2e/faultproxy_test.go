@@ -46,7 +46,8 @@ type faultProxy struct {
 
 	mu      sync.Mutex
 	now     fault
-	left    int // answers that falseNo still falsifies; less than 0 is all
+	left    int            // answers that falseNo falsifies for each URL; less than 0 is all
+	false   map[string]int // those that it did
 	conns   map[*faultConn]struct{}
 	changed chan struct{}
 	good    func(*tls.ClientHelloInfo) (*tls.Certificate, error)
@@ -131,7 +132,7 @@ func testAuthority(t *testing.T) (func(*tls.ClientHelloInfo) (*tls.Certificate, 
 // newFaultProxy serves until the test ends. What it lets through goes to the port of this machine that the name asks for, over TLS that ca signed.
 func newFaultProxy(t *testing.T, ca string) *faultProxy {
 	t.Helper()
-	p := &faultProxy{conns: map[*faultConn]struct{}{}, changed: make(chan struct{})}
+	p := &faultProxy{false: map[string]int{}, conns: map[*faultConn]struct{}{}, changed: make(chan struct{})}
 	var root []byte
 	p.good, root = testAuthority(t)
 	p.nobody, _ = testAuthority(t)
@@ -282,7 +283,7 @@ func (p *faultProxy) faulty(next http.Handler) http.Handler {
 		case f == unavailable:
 			answer(w, http.StatusServiceUnavailable, `{"error":{"code":"ServiceUnavailable","message":"The service is unavailable."}}`)
 			return
-		case f == falseNo && !login && r.Header.Get("Authorization") != "" && p.falsify():
+		case f == falseNo && !login && r.Header.Get("Authorization") != "" && p.falsify(r.URL.Path):
 			answer(w, http.StatusForbidden, `{"error":{"code":"Forbidden","message":"Caller is not authorized to perform action on resource.","innererror":{"code":"ForbiddenByRbac"}}}`)
 			return
 		case f == noLogin && login:
@@ -299,20 +300,32 @@ func (p *faultProxy) fault() fault {
 }
 
 // falsify counts an answer of falseNo.
-func (p *faultProxy) falsify() bool {
+func (p *faultProxy) falsify(path string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.left == 0 {
+	if p.left == p.false[path] {
 		return false
 	}
-	p.left--
+	p.false[path]++
 	return true
 }
 
-// set begins a fault, or ends it with noFault. It meets connections that are open too. answers is how many answers falseNo falsifies; less than 0 is all.
+// falsified is for how many URLs all answers that falseNo falsifies were given.
+func (p *faultProxy) falsified() (n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, done := range p.false {
+		if done == p.left {
+			n++
+		}
+	}
+	return n
+}
+
+// set begins a fault, or ends it with noFault. It meets connections that are open too. answers is how many answers falseNo falsifies for each URL; less than 0 is all.
 func (p *faultProxy) set(f fault, answers int) {
 	p.mu.Lock()
-	p.now, p.left = f, answers
+	p.now, p.left, p.false = f, answers, map[string]int{}
 	close(p.changed)
 	p.changed = make(chan struct{})
 	var all []*faultConn

@@ -107,6 +107,7 @@ func TestRotateManyAndRetire(t *testing.T) {
 	if t.Failed() {
 		t.FailNow()
 	}
+	awaitScans(t, db)
 	bak := filepath.Join(t.TempDir(), "d000.bak")
 	execAll(t, db, "BACKUP DATABASE d000 TO DISK = '"+bak+"'", "INSERT INTO d000.dbo.t VALUES (8)")
 	old := strings.TrimSpace(latchkey(t, "key", "versions", "--data", dir, "--name", "ContosoRSAKey0"))
@@ -163,6 +164,7 @@ func TestRotateManyAndRetire(t *testing.T) {
 	s = up(t, dir)
 	db = openSQL(t, s)
 	for i := range many {
+		awaitState(t, db, fmt.Sprintf("d%03d", i), "ONLINE")
 		if n := number(t, db, fmt.Sprintf("SELECT MIN(a) FROM d%03d.dbo.t", i)); n != 7 {
 			t.Errorf("d%03d has %d", i, n)
 		}
@@ -182,9 +184,7 @@ func TestBackupsSurviveKills(t *testing.T) {
 	execAll(t, db, "CREATE DATABASE Shop",
 		"USE Shop; CREATE TABLE dbo.t (a int NOT NULL PRIMARY KEY, b nvarchar(400)); INSERT INTO dbo.t SELECT value, REPLICATE(N'row', 100) FROM GENERATE_SERIES(1, 8000)",
 		"USE Shop; CREATE DATABASE ENCRYPTION KEY WITH ALGORITHM = AES_256 ENCRYPTION BY SERVER ASYMMETRIC KEY LatchkeyDemoKey", "ALTER DATABASE Shop SET ENCRYPTION ON")
-	for number(t, db, "SELECT encryption_state FROM sys.dm_database_encryption_keys WHERE database_id = DB_ID(N'Shop')") != 3 {
-		waitALittle() // a backup amid the scan is restored amid it, and cannot be replaced before its end
-	}
+	awaitScans(t, db) // a backup amid the scan is restored amid it, and cannot be replaced before its end
 	execAll(t, db,
 		"BACKUP DATABASE Shop TO DISK = '"+bak+"'", "INSERT INTO Shop.dbo.t SELECT value, N'x' FROM GENERATE_SERIES(10001, 12000)", "BACKUP LOG Shop TO DISK = '"+trn+"'")
 	rounds := 6
@@ -213,6 +213,8 @@ func TestBackupsSurviveKills(t *testing.T) {
 		_ = db.Close()
 		s = up(t, dir)
 		db = openSQL(t, s)
+		awaitTried(t, db)
+		awaitState(t, db, "Shop", "ONLINE")
 		if n := number(t, db, "SELECT COUNT(*) FROM Shop.dbo.t"); n != 10000 {
 			t.Errorf("round %d: Shop has %d rows", round, n)
 		}

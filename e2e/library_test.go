@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"context"
 	"database/sql"
 	"encoding/json"
 	"fmt"
@@ -12,7 +11,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"latchkey/app/compose"
 
@@ -65,19 +63,13 @@ func TestEngineLoadsTheLibrary(t *testing.T) {
 				t.Logf("the database server said:\n%s", log.String())
 			}
 		})
-		end := time.Now().Add(60 * time.Second)
-		for !strings.Contains(log.String(), readyLine) {
-			if time.Now().After(end) {
-				t.Fatalf("the database server is not ready:\n%s", log.String())
-			}
-			waitALittle()
-		}
+		await(t, "the database server is ready", func() bool { return strings.Contains(log.String(), readyLine) })
 		addr := regexp.MustCompile(`sql (127\.0\.0\.1:\d+)`).FindStringSubmatch(log.String())
 		secret, err := os.ReadFile(filepath.Join(data, "dba.password"))
 		if err != nil || addr == nil {
 			t.Fatalf("%v %v\n%s", err, addr, log.String())
 		}
-		q := url.Values{"encrypt": {"true"}, "certificate": {filepath.Join(data, "tls", "ca.pem")}, "dial timeout": {"10"}}
+		q := url.Values{"encrypt": {"true"}, "certificate": {filepath.Join(data, "tls", "ca.pem")}}
 		dsn := url.URL{Scheme: "sqlserver", User: url.UserPassword("dba", strings.TrimSpace(string(secret))), Host: addr[1], RawQuery: q.Encode()}
 		db, err := sql.Open("sqlserver", dsn.String())
 		if err != nil {
@@ -129,18 +121,7 @@ func TestEngineLoadsTheLibrary(t *testing.T) {
 		}
 	}
 	read("encrypted")
-	for end := time.Now().Add(30 * time.Second); ; waitALittle() { // the scan holds the database
-		var state int
-		if err := db.QueryRowContext(t.Context(), "SELECT encryption_state FROM sys.dm_database_encryption_keys WHERE database_id = DB_ID('Ledger')").Scan(&state); err != nil {
-			t.Fatal(err)
-		}
-		if state == 3 {
-			break
-		}
-		if time.Now().After(end) {
-			t.Fatalf("the encryption stays in state %d", state)
-		}
-	}
+	awaitScans(t, db) // the scan holds the database
 
 	// The library's process dies: the server lives, and the next use of the key works.
 	killed := killChildren(t, server.Process.Pid)
@@ -159,17 +140,10 @@ func TestEngineLoadsTheLibrary(t *testing.T) {
 		t.Error("a database opened without its key")
 	}
 	startAgent(t, agentArgs...)
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	for { // the server heals it by itself as well
-		if _, err := db.ExecContext(ctx, "ALTER DATABASE Ledger SET ONLINE"); err == nil {
-			break
-		}
-		if ctx.Err() != nil {
-			t.Fatal("the database does not open with the agent back")
-		}
-		waitALittle()
-	}
+	await(t, "the database opens with the agent back", func() bool { // the server heals it by itself as well
+		_, err := db.ExecContext(t.Context(), "ALTER DATABASE Ledger SET ONLINE")
+		return err == nil
+	})
 	read("with the agent back")
 	if strings.Contains(log.String(), password) {
 		t.Error("the log holds the secret")

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"latchkey/app/running"
 	"latchkey/internal/fsys"
@@ -22,7 +21,7 @@ func TestPlainHTTP(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	client := &http.Client{Transport: &http.Transport{Proxy: nil}, Timeout: 10 * time.Second}
+	client := &http.Client{Transport: &http.Transport{Proxy: nil}}
 	for _, body := range []string{"", strings.Repeat("x", 200_000)} {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+info.Addresses.Vault+"/keys/k/create?api-version=7.4", strings.NewReader(body))
 		if err != nil {

@@ -2,20 +2,22 @@ package e2e
 
 import (
 	"context"
-	"crypto/rand"
+	crand "crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
-	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
@@ -23,19 +25,25 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/security/keyvault/azkeys"
 )
 
-// freePort finds a port that was free a moment ago.
+// taken are the ports that freePort gave.
+var taken sync.Map
+
+// freePort finds a port for a server that comes back on it after it was away. It is none of those that the system gives to others meanwhile, who connect or
+// listen on port 0: these begin at 32768.
 func freePort(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 1000 {
+		port := strconv.Itoa(20_000 + rand.IntN(10_000))
+		if _, given := taken.LoadOrStore(port, true); given {
+			continue
+		}
+		if l, err := net.Listen("tcp", "127.0.0.1:"+port); err == nil {
+			_ = l.Close()
+			return port
+		}
 	}
-	defer l.Close()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return port
+	t.Fatal("no port is free")
+	return ""
 }
 
 // latchkey runs the program and returns its standard output.
@@ -60,7 +68,7 @@ func TestVaultServe(t *testing.T) {
 	data := filepath.Join(dir, "data")
 	seal := filepath.Join(dir, "seal")
 	root := make([]byte, 32)
-	rand.Read(root)
+	crand.Read(root)
 	if err := os.WriteFile(seal, []byte(hex.EncodeToString(root)), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -165,6 +173,26 @@ func TestVaultServe(t *testing.T) {
 	}
 }
 
+// A restart does not move the ports that the server chose by itself, so the variables of an earlier latchkey env still hold. No other test runs beside this one,
+// which could take them in between.
+func TestPortsStay(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	var before string
+	for range 2 {
+		s, err := startCommand(dir, exec.Command(program, "up", "--data", dir))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = s.cmd.Process.Kill(); <-s.done })
+		now := latchkey(t, "env", "--data", dir)
+		if before != "" && now != before {
+			t.Errorf("before a restart:\n%s\nafter it:\n%s", before, now)
+		}
+		before = now
+		s.stop(t)
+	}
+}
+
 // startCommandUntil starts a server that writes no run.json.
 func startCommandUntil(cmd *exec.Cmd) (*server, error) { return startCommand("", cmd) }
 
@@ -188,7 +216,7 @@ func privateClient(t *testing.T, data, vaultPort, entraPort, tenant, id, secret 
 	pool.AppendCertsFromPEM(bundle)
 	o := azcore.ClientOptions{
 		Cloud: cloud.Configuration{ActiveDirectoryAuthorityHost: "https://login.example.org:" + entraPort},
-		Transport: &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{
+		Transport: &http.Client{Transport: &http.Transport{
 			TLSClientConfig: &tls.Config{RootCAs: pool},
 			DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 				_, port, err := net.SplitHostPort(addr)

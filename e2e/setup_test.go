@@ -9,7 +9,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"latchkey/app/compose"
 )
@@ -83,11 +82,7 @@ func TestSetupOverTheLibrary(t *testing.T) {
 			t.Logf("the database server said:\n%s", log.String())
 		}
 	})
-	for end := time.Now().Add(60 * time.Second); !strings.Contains(log.String(), readyLine); waitALittle() {
-		if time.Now().After(end) {
-			t.Fatal("the database server is not ready")
-		}
-	}
+	await(t, "the database server is ready", func() bool { return strings.Contains(log.String(), readyLine) })
 	addr := regexp.MustCompile(`sql (127\.0\.0\.1:\d+)`).FindStringSubmatch(log.String())
 	password, err := os.ReadFile(filepath.Join(data, "dba.password"))
 	if err != nil || addr == nil {

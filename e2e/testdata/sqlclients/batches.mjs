@@ -13,7 +13,7 @@ function run({ dsn, script }) {
   const connection = new Connection({
     server: u.hostname,
     authentication: { type: 'default', options: { userName: u.username, password: decodeURIComponent(u.password) } },
-    options: { port: Number(u.port), encrypt: true, database: 'master', requestTimeout: 30000, cryptoCredentialsDetails: { ca: fs.readFileSync(u.searchParams.get('certificate')) } },
+    options: { port: Number(u.port), encrypt: true, database: 'master', requestTimeout: 0, cryptoCredentialsDetails: { ca: fs.readFileSync(u.searchParams.get('certificate')) } },
   });
   connection.on('error', () => {});
   connection.on('errorMessage', (m) => console.log(`Msg ${m.number}, Level ${m.class}, State ${m.state}, Line ${m.lineNumber}: ${m.message}`));

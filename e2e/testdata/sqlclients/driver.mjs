@@ -13,7 +13,7 @@ function connect(encrypt = true, more = {}) {
   const connection = new Connection({
     server: u.hostname,
     authentication: { type: 'default', options: { userName: u.username, password: decodeURIComponent(u.password) } },
-    options: { port: Number(u.port), encrypt, database: 'Clients', requestTimeout: 30000, connectTimeout: 10000, cryptoCredentialsDetails: { ca: fs.readFileSync(u.searchParams.get('certificate')) }, ...more },
+    options: { port: Number(u.port), encrypt, database: 'Clients', requestTimeout: 0, connectTimeout: 300000, cryptoCredentialsDetails: { ca: fs.readFileSync(u.searchParams.get('certificate')) }, ...more },
   });
   connection.on('error', () => {});
   return new Promise((resolve, reject) => connection.connect((err) => err ? reject(err) : resolve(connection)));

@@ -32,7 +32,7 @@ func program(t testing.TB, goos string) string {
 		return given
 	}
 	once, _ := makes.LoadOrStore("latchkey "+goos, sync.OnceValue(func() error {
-		cmd := exec.Command("go", "build", "-o", path, "latchkey/cmd/latchkey")
+		cmd := exec.Command("go", "build", "-pgo=off", "-o", path, "latchkey/cmd/latchkey") // as the end-to-end tests build it
 		cmd.Env = append(os.Environ(), "GOOS="+goos, "GOARCH=amd64")
 		if goos == "windows" {
 			cmd.Env = append(cmd.Env, "CGO_ENABLED=0")
@@ -95,7 +95,7 @@ func run(t testing.TB, ready string, env []string, name string, args ...string) 
 	case <-is:
 	case <-p.ended:
 		t.Fatalf("%s ended before it was ready:\n%s", name, p.said())
-	case <-time.After(60 * time.Second):
+	case <-time.After(patience):
 		t.Fatalf("%s is not ready:\n%s", name, p.said())
 	}
 	return p
@@ -119,13 +119,13 @@ func (p *process) kill() {
 	<-p.ended
 }
 
-// wait gives the program some time to end by itself.
-func (p *process) wait(d time.Duration) {
+// wait waits for the program to end by itself.
+func (p *process) wait() {
 	p.t.Helper()
 	select {
 	case <-p.ended:
-	case <-time.After(d):
-		p.t.Errorf("the process did not end within %v:\n%s", d, p.said())
+	case <-time.After(patience):
+		p.t.Errorf("the process does not end:\n%s", p.said())
 	}
 }
 
@@ -215,12 +215,13 @@ func TestAgentFaults(t *testing.T) {
 	blob := h.must("dek", v.identity, v.secret, thumb, plainHex).fields["blob"]
 	h.must("open", "1", v.identity, v.secret)
 
-	// under runs f while threads unwrap, and says which codes they got.
-	under := func(what string, f func(), allowed ...int) {
+	// under runs f while threads unwrap, and looks which codes they got. f says how long there was no agent, or none that answered: a call waits so long for one, and
+	// gets one of these codes if it was longer.
+	under := func(what string, f func() time.Duration, waits time.Duration, allowed ...int) {
 		t.Helper()
 		h.must("hammer", "12", v.identity, v.secret, thumb, blob, plainHex)
 		h.must("hammer-wait", "24")
-		f()
+		away := f()
 		h.must("hammer-wait", "24") // it works again
 		r := h.must("hammer-stop")
 		t.Logf("%s: %s", what, strings.TrimSpace(r.text))
@@ -229,53 +230,70 @@ func TestAgentFaults(t *testing.T) {
 			t.Errorf("%s: %s", what, r.text)
 		}
 		delete(codes, 0)
-		for _, code := range allowed {
-			delete(codes, code)
+		if away > waits-time.Second { // a second to connect, which a busy machine takes
+			for _, code := range allowed {
+				delete(codes, code)
+			}
 		}
 		if len(codes) > 0 {
 			t.Errorf("%s: other codes than %v: %s", what, allowed, r.text)
 		}
-		if most := deadline + 1500*time.Millisecond; time.Duration(r.ms*float64(time.Millisecond)) > most {
+		if most := deadline + 1500*time.Millisecond; !r.within(most) {
 			t.Errorf("%s: a call took %v ms, more than %v", what, r.ms, most)
 		}
 		if r := h.must("unwrap", "1", thumb, blob); r.fields["plain"] != plainHex {
 			t.Errorf("after %s: %s", what, r.text)
 		}
 	}
-	under("nothing", func() {})
-	under("kill and restart", func() {
+	// away is how long something took.
+	away := func(f func()) time.Duration {
+		began := time.Now()
+		f()
+		return time.Since(began)
+	}
+	under("nothing", func() time.Duration { return 0 }, deadline)
+	under("kill and restart", func() (longest time.Duration) {
 		for range 3 {
-			p.kill()
-			p = a.start(t)
+			longest = max(longest, away(func() {
+				p.kill()
+				p = a.start(t)
+			}))
 			h.must("hammer-wait", "24")
 		}
-	})
-	under("stop and restart", func() {
-		p.signal(syscall.SIGTERM)
-		p.wait(15 * time.Second)
-		p = a.start(t)
-	})
-	under("upgrade", func() {
+		return longest
+	}, deadline, 5001)
+	under("stop and restart", func() time.Duration {
+		return away(func() {
+			p.signal(syscall.SIGTERM)
+			p.wait()
+			p = a.start(t)
+		})
+	}, deadline, 5001)
+	under("upgrade", func() time.Duration {
 		old := p
 		p = a.start(t) // takes the socket over
-		old.wait(30 * time.Second)
-	})
-	under("a short freeze", func() {
-		p.signal(syscall.SIGSTOP)
-		time.Sleep(time.Second)
-		p.signal(syscall.SIGCONT)
-	})
-	under("a freeze longer than the deadline", func() {
-		p.signal(syscall.SIGSTOP)
-		time.Sleep(deadline + 2*time.Second)
-		p.signal(syscall.SIGCONT)
-	}, 5002)
-	under("a frozen agent that is killed and replaced", func() {
-		p.signal(syscall.SIGSTOP)
-		time.Sleep(500 * time.Millisecond)
-		p.kill()
-		p = a.start(t)
-	})
+		old.wait()
+		return 0
+	}, deadline)
+	frozen := func(d time.Duration) func() time.Duration {
+		return func() time.Duration {
+			return away(func() {
+				p.signal(syscall.SIGSTOP)
+				time.Sleep(d)
+				p.signal(syscall.SIGCONT)
+			})
+		}
+	}
+	under("a short freeze", frozen(time.Second), deadline, 5002)
+	under("a freeze longer than the deadline", frozen(deadline+2*time.Second), deadline, 5002)
+	under("a frozen agent that is killed and replaced", func() time.Duration {
+		return away(func() {
+			p.signal(syscall.SIGSTOP)
+			time.Sleep(500 * time.Millisecond)
+			p.kill()
+			p = a.start(t)
+		})
+	}, deadline, 5001, 5002)
 
 	// Frozen, then missing: one call each.
 	p.signal(syscall.SIGSTOP)

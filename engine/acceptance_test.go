@@ -1,7 +1,6 @@
 package engine_test
 
 import (
-	"context"
 	"database/sql"
 	"errors"
 	"flag"
@@ -104,8 +103,7 @@ var took = regexp.MustCompile(`in [0-9.]+ seconds \([0-9.]+ MB/sec\)`)
 func show(t *testing.T, c *sql.Conn, batch string, mask []string) string {
 	var b strings.Builder
 	queue := &sqlexp.ReturnMessage{}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
+	ctx := t.Context()
 	rows, err := c.QueryContext(ctx, batch, queue)
 	if err != nil {
 		return problem(err)

@@ -222,7 +222,7 @@ func (k *kit) open() error {
 	var once sync.Once
 	k.stop = func() {
 		once.Do(func() {
-			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute) // a busy machine takes its time
 			defer cancel()
 			if err := errors.Join(m.Close(ctx), j.Close()); err != nil {
 				k.t.Error(err)
@@ -296,10 +296,9 @@ func (k *kit) scanned(id int) {
 // until waits for something that happens in the background, on the machine's time.
 func until(t testing.TB, what string, done func() bool) {
 	t.Helper()
-	deadline := time.After(20 * time.Second)
 	for !done() {
 		select {
-		case <-deadline:
+		case <-t.Context().Done():
 			t.Fatalf("waited in vain until %s", what)
 		case <-time.After(2 * time.Millisecond):
 		}

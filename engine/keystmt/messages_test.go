@@ -5,10 +5,10 @@ import (
 	"flag"
 	"os"
 	"regexp"
-	"runtime"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -191,7 +191,7 @@ func (r *scripted) direct(l string) {
 			if s, ok := r.server.Databases.Status(id); !ok || s.State == tde.Encrypted || s.State == tde.Unencrypted {
 				break
 			}
-			runtime.Gosched()
+			<-time.After(time.Millisecond)
 		}
 	case "! restart", "! slow":
 		if f[1] == "slow" {

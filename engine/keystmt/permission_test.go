@@ -4,9 +4,9 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"latchkey/engine/keystmt/keystmttest"
 	"latchkey/engine/sqltype"
@@ -201,7 +201,7 @@ func TestScanInTheView(t *testing.T) {
 			if t.Context().Err() != nil {
 				t.Fatalf("the log has no %q", want)
 			}
-			runtime.Gosched()
+			<-time.After(time.Millisecond)
 		}
 	}
 }

@@ -1,10 +1,10 @@
 package keystmt_test
 
 import (
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -114,7 +114,7 @@ func waitEncrypted(t *testing.T, c *keystmttest.Client, db string) {
 		case s.State == tde.Encrypted:
 			return
 		}
-		runtime.Gosched()
+		<-time.After(time.Millisecond)
 	}
 }
 

@@ -22,6 +22,7 @@ import (
 	"latchkey/engine/catalog/catalogtest"
 	"latchkey/engine/keystmt/keystmttest"
 	"latchkey/engine/keystmt/provider"
+	engineserver "latchkey/engine/server"
 	"latchkey/internal/secret"
 )
 
@@ -76,6 +77,7 @@ func (s *server) start() {
 		Dir: s.dir, Name: "TESTSRV", Admin: &engine.Admin{Name: s.admin, Password: secret.FromString(password)},
 		Providers: []provider.Builtin{{Files: []string{"Microsoft.AzureKeyVaultService.EKM.dll"}, Provider: s.lib}},
 		Loader:    keystmttest.Loader{},
+		Limits:    engineserver.Limits{Login: time.Hour},
 		Log:       slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	if err != nil {
@@ -90,7 +92,7 @@ func (s *server) start() {
 	s.e, s.addr = e, l.Addr().String()
 	s.stop = func() {
 		s.stop = func() {}
-		ctx, end := context.WithTimeout(context.Background(), 20*time.Second)
+		ctx, end := context.WithTimeout(context.Background(), 5*time.Minute) // a busy machine takes its time
 		defer end()
 		if err := e.Close(ctx); err != nil {
 			s.t.Errorf("closing: %v", err)
@@ -216,7 +218,7 @@ func (s *session) must(script string) []string {
 
 func (s *session) encrypted(db string) {
 	s.t.Helper()
-	for s.t.Context().Err() == nil {
+	for ; s.t.Context().Err() == nil; <-time.After(5 * time.Millisecond) {
 		out := s.must("SELECT encryption_state FROM sys.dm_database_encryption_keys WHERE database_id = DB_ID('" + db + "')")
 		if len(out) == 1 && out[0] == "3" {
 			return

@@ -115,8 +115,9 @@ func (w *lostWorld) shell(ctx context.Context, script string) (string, error) {
 func (w *lostWorld) destroy(t *testing.T) {
 	t.Helper()
 	data := filepath.Join(w.dir, "vault")
-	latchkey(t, "vault", "delete", "--name", "latchkey-dev", "--data", data)
-	latchkey(t, "vault", "purge", "--name", "latchkey-dev", "--yes", "--data", data)
+	const reason = "drill of the lost vault" // the database server is registered there
+	latchkey(t, "vault", "delete", "--name", "latchkey-dev", "--force", "--reason", reason, "--data", data)
+	latchkey(t, "vault", "purge", "--name", "latchkey-dev", "--yes", "--force", "--reason", reason, "--data", data)
 }
 
 func (w *lostWorld) state(name string) (s string) {

@@ -88,7 +88,13 @@ func (s *Service) purgeVaults(ctx context.Context, now time.Time) {
 		if v.Val.Deleted != nil && now.Unix() >= v.Val.Deleted.Purge {
 			a := Operator()
 			a.Client, a.RequestID = "retention", newID()
-			if err := s.PurgeVault(ctx, a, v.Val.ID); err != nil {
+			err := s.PurgeVault(ctx, a, v.Val.ID)
+			if needed := new(akv.Error); errors.As(err, &needed) && needed.Inner == akv.InnerKeyStillNeeded {
+				// Its keys would be lost for good under a server that says that it needs them: the purge waits, a day at a time.
+				s.log.Warn("a deleted vault is not purged: a server needs it", "vault", v.Val.ID, "why", needed.Message)
+				err = s.PostponePurge(ctx, a, v.Val.ID, now.Add(day))
+			}
+			if err != nil {
 				s.logDue(ctx, "purging a vault", err, "vault", v.Val.ID)
 			}
 		}

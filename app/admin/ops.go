@@ -125,16 +125,28 @@ func (p *parts) vaultUpdate(ctx context.Context, a VaultChange) (*vault.Vault, e
 	return p.service.UpdateVault(ctx, vault.Operator(), a.id(), vault.Changes{Premium: a.Premium, PurgeProtection: a.PurgeProtection})
 }
 
-func (p *parts) vaultDelete(ctx context.Context, a VaultRef) (Nothing, error) {
-	return Nothing{}, p.service.DeleteVault(ctx, vault.Operator(), a.id())
+// VaultGone names a vault that goes. Force is the reason why it does though a server needs its keys; "" refuses that.
+type VaultGone struct {
+	VaultRef
+	Force string
+}
+
+func (a VaultGone) operator() vault.Actor {
+	o := vault.Operator()
+	o.Force = a.Force[:min(len(a.Force), akv.MaxForceReason)]
+	return o
+}
+
+func (p *parts) vaultDelete(ctx context.Context, a VaultGone) (Nothing, error) {
+	return Nothing{}, p.service.DeleteVault(ctx, a.operator(), a.id())
 }
 
 func (p *parts) vaultRecover(ctx context.Context, a VaultRef) (Nothing, error) {
 	return Nothing{}, p.service.RecoverVault(ctx, vault.Operator(), a.id())
 }
 
-func (p *parts) vaultPurge(ctx context.Context, a VaultRef) (Nothing, error) {
-	return Nothing{}, p.service.PurgeVault(ctx, vault.Operator(), a.id())
+func (p *parts) vaultPurge(ctx context.Context, a VaultGone) (Nothing, error) {
+	return Nothing{}, p.service.PurgeVault(ctx, a.operator(), a.id())
 }
 
 // AccessEdit is one change of who may use a vault; what is zero stays.

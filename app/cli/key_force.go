@@ -20,22 +20,29 @@ type force struct {
 }
 
 func (o *force) flags(f *flag.FlagSet) {
-	f.BoolVar(&o.on, "force", false, "do it though a registered server still needs the key; needs --reason")
+	f.BoolVar(&o.on, "force", false, "do it though a registered server still needs the key, or a key of the vault; needs --reason")
 	f.StringVar(&o.reason, "reason", "", "`TEXT` for the vault's audit log")
+}
+
+// why is the reason; "" without --force.
+func (o *force) why() (string, error) {
+	reason := strings.TrimSpace(o.reason)
+	switch {
+	case o.on && reason == "":
+		return "", usagef("--force needs --reason TEXT, which the vault's audit log keeps")
+	case !o.on && reason != "":
+		return "", usagef("--reason goes with --force")
+	case len(reason) > akv.MaxForceReason || strings.ContainsFunc(reason, func(r rune) bool { return r < ' ' || r > '~' }):
+		return "", usagef("--reason has at most %d printable ASCII characters", akv.MaxForceReason)
+	}
+	return reason, nil
 }
 
 // context makes calls with it forced, if the flags say so.
 func (o *force) context(ctx context.Context) (context.Context, error) {
-	reason := strings.TrimSpace(o.reason)
-	switch {
-	case o.on && reason == "":
-		return nil, usagef("--force needs --reason TEXT, which the vault's audit log keeps")
-	case !o.on && reason != "":
-		return nil, usagef("--reason goes with --force")
-	case len(reason) > akv.MaxForceReason || strings.ContainsFunc(reason, func(r rune) bool { return r < ' ' || r > '~' }):
-		return nil, usagef("--reason has at most %d printable ASCII characters", akv.MaxForceReason)
-	case !o.on:
-		return ctx, nil
+	reason, err := o.why()
+	if err != nil || reason == "" {
+		return ctx, err
 	}
 	return policy.WithHTTPHeader(ctx, http.Header{akv.HeaderForceReason: {reason}}), nil
 }

@@ -158,52 +158,72 @@ func vaultUpdateCommand() *command {
 	}
 }
 
-// vaultVerb is a command that does one thing to a vault.
-func vaultVerb(name, short, op, doing, done string) *command {
+func vaultDeleteCommand() *command {
+	var a adminFlags
+	var r admin.VaultGone
+	var o force
+	return &command{
+		name: "delete", short: "delete a vault; it can be recovered until its retention is over",
+		long:  `A vault whose keys a registered server needs (latchkey key dependents) is deleted with --force --reason TEXT alone; the audit log keeps the reason.`,
+		flags: func(f *flag.FlagSet) { a.flags(f); vaultRef(f, &r.VaultRef); o.flags(f) },
+		run: func(ctx context.Context, c *call) (err error) {
+			if err := checkVault(r.VaultRef); err != nil {
+				return err
+			}
+			if r.Force, err = o.why(); err != nil {
+				return err
+			}
+			var nothing admin.Nothing
+			if err := a.do(ctx, c, "vault-delete", r, &nothing); err != nil {
+				return fmt.Errorf("deleting vault %q: %w", r.Name, err)
+			}
+			return a.print(c, r.VaultRef, func(out *errWriter) { out.printf("deleted %q\n", r.Name) })
+		},
+	}
+}
+
+func vaultRecoverCommand() *command {
 	var a adminFlags
 	var r admin.VaultRef
 	return &command{
-		name: name, short: short,
+		name: "recover", short: "bring a deleted vault back with its keys",
 		flags: func(f *flag.FlagSet) { a.flags(f); vaultRef(f, &r) },
 		run: func(ctx context.Context, c *call) error {
 			if err := checkVault(r); err != nil {
 				return err
 			}
 			var nothing admin.Nothing
-			if err := a.do(ctx, c, op, r, &nothing); err != nil {
-				return fmt.Errorf("%s vault %q: %w", doing, r.Name, err)
+			if err := a.do(ctx, c, "vault-recover", r, &nothing); err != nil {
+				return fmt.Errorf("recovering vault %q: %w", r.Name, err)
 			}
-			return a.print(c, r, func(out *errWriter) { out.printf("%s %q\n", done, r.Name) })
+			return a.print(c, r, func(out *errWriter) { out.printf("recovered %q\n", r.Name) })
 		},
 	}
 }
 
-func vaultDeleteCommand() *command {
-	return vaultVerb("delete", "delete a vault; it can be recovered until its retention is over", "vault-delete", "deleting", "deleted")
-}
-
-func vaultRecoverCommand() *command {
-	return vaultVerb("recover", "bring a deleted vault back with its keys", "vault-recover", "recovering", "recovered")
-}
-
 func vaultPurgeCommand() *command {
 	var a adminFlags
-	var r admin.VaultRef
+	var r admin.VaultGone
+	var o force
 	var yes bool
 	return &command{
 		name: "purge", short: "remove a deleted vault and all its keys for good",
 		flags: func(f *flag.FlagSet) {
 			a.flags(f)
-			vaultRef(f, &r)
+			vaultRef(f, &r.VaultRef)
+			o.flags(f)
 			f.BoolVar(&yes, "yes", false, "do it; without this flag nothing is removed")
 		},
-		run: func(ctx context.Context, c *call) error {
-			if err := checkVault(r); err != nil {
+		run: func(ctx context.Context, c *call) (err error) {
+			if err := checkVault(r.VaultRef); err != nil {
+				return err
+			}
+			if r.Force, err = o.why(); err != nil {
 				return err
 			}
 			if !yes {
 				var v vault.Vault
-				if err := a.do(ctx, c, "vault-show", r, &v); err != nil {
+				if err := a.do(ctx, c, "vault-show", r.VaultRef, &v); err != nil {
 					return fmt.Errorf("looking for vault %q: %w", r.Name, err)
 				}
 				fmt.Fprintf(c.Stderr, "would purge %s and every key in it\n", v.ResourceID)
@@ -213,7 +233,7 @@ func vaultPurgeCommand() *command {
 			if err := a.do(ctx, c, "vault-purge", r, &nothing); err != nil {
 				return fmt.Errorf("purging vault %q: %w", r.Name, err)
 			}
-			return a.print(c, r, func(out *errWriter) { out.printf("purged %q\n", r.Name) })
+			return a.print(c, r.VaultRef, func(out *errWriter) { out.printf("purged %q\n", r.Name) })
 		},
 	}
 }

@@ -132,6 +132,8 @@ func (rq *request) serve(ctx context.Context) (int, any, error) {
 	if addr, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
 		rq.actor.Addr = addr.Addr().Unmap()
 	}
+	force := r.Header.Get(akv.HeaderForceReason)
+	rq.actor.Force = strings.TrimSpace(force[:min(len(force), akv.MaxForceReason)])
 	rq.actor.CorrelationID = rq.actor.CorrelationID[:min(len(rq.actor.CorrelationID), 128)]
 	if v := r.URL.Query().Get("api-version"); !versionForm.MatchString(v) {
 		return 0, nil, fail(http.StatusBadRequest, "MissingApiVersionParameter", "The api-version query parameter (?api-version=) is required for all requests and has the form 2026-02-01.")

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"time"
 
 	"latchkey/akv"
 	"latchkey/vault/keydb"
@@ -21,6 +22,8 @@ type Actor struct {
 	RequestID     string
 	CorrelationID string
 	Client        string
+	// Force is the reason why a vault is to be deleted or purged though a server still needs its keys; "" refuses that. At most akv.MaxForceReason bytes.
+	Force string
 }
 
 // Operator is the process that runs the service: it may do everything, and its records say that it was the operator.
@@ -72,7 +75,7 @@ func vaultError(status int, c, format string, args ...any) *akv.Error {
 // adminDo is the door for operations on vaults.
 func (s *Door) adminDo(ctx context.Context, op Op, a Actor, id string, act func(*Tx) error) error {
 	c := &Call{
-		Vault: id, Host: id, Addr: a.Addr, RequestID: a.RequestID, CorrelationID: a.CorrelationID, Client: a.Client,
+		Vault: id, Host: id, Addr: a.Addr, RequestID: a.RequestID, CorrelationID: a.CorrelationID, Client: a.Client, Force: a.Force,
 		Version: akv.APIVersion{Level: akv.V202607},
 	}
 	tx := &Tx{s: s, DB: s.db, Ctx: ctx, Op: op, Call: c, Now: s.clock.Now(), Principal: a.principal}
@@ -318,12 +321,15 @@ func (tx *Tx) EditAccess(id string, edit func(*rbac.Access) error) error {
 	})
 }
 
-// DeleteVault deletes a vault; it can be recovered for its retention period. Its keys stay as they are.
+// DeleteVault deletes a vault; it can be recovered for its retention period. Its keys stay as they are. A vault whose keys a registered server needs is deleted with Actor.Force alone.
 func (s *Door) DeleteVault(ctx context.Context, a Actor, id string) error {
 	return s.adminDo(ctx, OpVaultDelete, a, id, func(tx *Tx) error {
 		return tx.Change(func(b *keydb.Batch) error {
 			v, err := tx.liveVault(id)
 			if err != nil {
+				return err
+			}
+			if err := tx.neededVault(b); err != nil {
 				return err
 			}
 			next := *v.Val
@@ -353,7 +359,7 @@ func (s *Door) RecoverVault(ctx context.Context, a Actor, id string) error {
 	})
 }
 
-// PurgeVault removes a deleted vault and all its keys for good. Purge protection forbids it before the retention is over.
+// PurgeVault removes a deleted vault and all its keys for good. Purge protection forbids it before the retention is over, and a registered server that needs its keys without Actor.Force.
 func (s *Door) PurgeVault(ctx context.Context, a Actor, id string) error {
 	return s.adminDo(ctx, OpVaultPurge, a, id, func(tx *Tx) error {
 		v, err := tx.readVault(id)
@@ -365,6 +371,10 @@ func (s *Door) PurgeVault(ctx context.Context, a Actor, id string) error {
 			return vaultError(http.StatusConflict, "ConflictError", "The vault %q is not deleted; delete it first.", id)
 		case v.Val.PurgeProtect && tx.Now.Unix() < v.Val.Deleted.Purge:
 			return vaultError(http.StatusForbidden, akv.CodeForbidden, "The vault %q has purge protection; it is purged when its retention is over.", id)
+		}
+		// Nobody can register at a deleted vault, and one that was recovered meanwhile fails by its revision.
+		if err := tx.neededVault(tx.DB.Batch()); err != nil {
+			return err
 		}
 		if err := tx.purgeKeys(id); err != nil {
 			return err
@@ -390,6 +400,26 @@ func (s *Door) PurgeVault(ctx context.Context, a Actor, id string) error {
 			tx.SweepSoon()
 		}
 		return err
+	})
+}
+
+// PostponePurge puts the end of a deleted vault's retention off, because a server still needs its keys.
+func (s *Door) PostponePurge(ctx context.Context, a Actor, id string, until time.Time) error {
+	return s.adminDo(ctx, OpVaultPurgePostponed, a, id, func(tx *Tx) error {
+		return tx.Change(func(b *keydb.Batch) error {
+			v, err := tx.readVault(id)
+			if err != nil {
+				return err
+			}
+			if v.Val.Deleted == nil {
+				return vaultError(http.StatusConflict, "ConflictError", "The vault %q is not deleted.", id)
+			}
+			next, gone := *v.Val, *v.Val.Deleted
+			gone.Purge = until.Unix()
+			next.Deleted = &gone
+			b.PutVault(&next, v.Rev)
+			return nil
+		})
 	})
 }
 

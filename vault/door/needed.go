@@ -14,11 +14,25 @@ func (tx *Tx) Needed(b *keydb.Batch, of func(akv.Use) bool) error {
 		return err
 	}
 	b.CheckDependents(tx.Vault.ID, rev)
-	bad := keyspec.Needed(list, tx.Now.Unix(), of)
-	if bad == nil {
-		return nil
+	return tx.unless(keyspec.Needed(list, tx.Now.Unix(), of))
+}
+
+// neededVault is Needed for a vault that goes with all its keys.
+func (tx *Tx) neededVault(b *keydb.Batch) error {
+	list, rev, err := tx.DB.Dependents(tx.Ctx, tx.Vault.ID)
+	if err != nil {
+		return err
 	}
-	if tx.Call.Force == "" {
+	b.CheckDependents(tx.Vault.ID, rev)
+	return tx.unless(keyspec.NeededVault(list, tx.Now.Unix()))
+}
+
+// unless refuses what bad says, unless the caller forces it.
+func (tx *Tx) unless(bad *akv.Error) error {
+	switch {
+	case bad == nil:
+		return nil
+	case tx.Call.Force == "":
 		return bad
 	}
 	tx.note = "forced: " + tx.Call.Force + "; " + bad.Message[:min(len(bad.Message), maxNote)]

@@ -55,6 +55,7 @@ const (
 	OpVaultPurge
 	OpVaultAccess
 	OpVaultList
+	OpVaultPurgePostponed
 	OpKeyRotateIfDue
 	OpKeyPurgeIfDue
 	OpKeyExpiryEvent
@@ -152,6 +153,8 @@ var operations = [...]Operation{
 	OpVaultPurge:   adminOp("VaultPurge", true),
 	OpVaultAccess:  adminOp("VaultAccessPolicyChange", true),
 	OpVaultList:    adminOp("VaultList", false),
+
+	OpVaultPurgePostponed: adminOp("VaultPurgePostponed", true),
 
 	OpKeyRotateIfDue: {Name: "KeyRotateIfDue", Changes: true, system: true},
 	OpKeyPurgeIfDue:  {Name: "KeyPurgeIfDue", Changes: true, system: true},

@@ -171,6 +171,60 @@ func TestNeededVersionsAreKept(t *testing.T) {
 	}
 }
 
+// A whole vault whose keys a server needs is not deleted, nor purged, nor purged by the clock, until it is forced with a reason or the server has lapsed.
+func TestNeededVaultIsKept(t *testing.T) {
+	clk := fake()
+	s := vaulttest.New(t, &vaulttest.Options{Clock: clk, Vaults: []vault.Properties{{Name: "kv1", RetentionDays: 7}}})
+	ctx := t.Context()
+	id := idOf(t, s.MustRSA(t, "kv1", "Tde").Key.KID)
+	sql := s.Principal("sql")
+	s.MustGrant(t, "kv1", vaulttest.RoleServiceEncryption, sql, "")
+	at := s.VaultURL("kv1") + akv.PathDependents
+	s.MustCallAs(t, sql, "PUT", at+"/sql01-1", akv.Dependent{Server: "SQL01", Uses: []akv.Use{{Key: "Tde", Version: id.Version, Kind: "database", Database: "Shop"}}}, nil)
+	kept := func(what string, err error) {
+		t.Helper()
+		var e *akv.Error
+		if !errors.As(err, &e) || e.Status != http.StatusConflict || e.Inner != akv.InnerKeyStillNeeded || !strings.Contains(e.Message, "'Shop'") || !strings.Contains(e.Message, "latchkey vault delete --force") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	force := vault.Operator()
+	force.Force = "site closes, ticket 4711"
+	kept("deleting", s.Service.DeleteVault(ctx, vault.Operator(), "kv1"))
+	s.MustCall(t, "GET", s.VaultURL("kv1")+"/keys/Tde", nil, nil)
+	if err := s.Service.DeleteVault(ctx, force, "kv1"); err != nil {
+		t.Fatal(err)
+	}
+	if last := s.Audit.Last(); last.Operation != "VaultDelete" || last.Result != audit.Success || !strings.Contains(last.Reason, "ticket 4711") || !strings.Contains(last.Reason, "SQL01") {
+		t.Errorf("the forced deletion's record: %+v", last)
+	}
+	kept("purging", s.Service.PurgeVault(ctx, vault.Operator(), "kv1"))
+	clk.Advance(7 * 24 * time.Hour)
+	s.Service.RunDue(ctx)
+	if last := s.Audit.Last(); last.Operation != "VaultPurgePostponed" || last.Result != audit.Success {
+		t.Errorf("the purge that was due: %+v", last)
+	}
+	s.Service.RunDue(ctx)
+	if last := s.Audit.Last(); last.Operation != "VaultPurgePostponed" || last.Result != audit.Success {
+		t.Errorf("a minute later: %+v", last)
+	}
+	if err := s.Service.RecoverVault(ctx, vault.Operator(), "kv1"); err != nil {
+		t.Fatalf("after the postponed purge: %v", err)
+	}
+	s.MustCall(t, "GET", s.VaultURL("kv1")+"/keys/Tde", nil, nil)
+	// Once the server has lapsed nothing holds the vault.
+	clk.Advance(akv.DependentLease + akv.DependentGrace)
+	if err := s.Service.DeleteVault(ctx, vault.Operator(), "kv1"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Service.PurgeVault(ctx, vault.Operator(), "kv1"); err != nil {
+		t.Error(err)
+	}
+	if list, err := s.Service.ListVaults(ctx, vault.Operator()); err != nil || len(list) != 0 {
+		t.Errorf("%d vaults left, %v", len(list), err)
+	}
+}
+
 // Who may register, replace and forget.
 func TestDependentsBelongToTheirPrincipal(t *testing.T) {
 	s := vaulttest.New(t, nil)

@@ -23,6 +23,15 @@ func DependentState(d *keydb.Dependent, now int64) string {
 
 // Needed refuses to take versions of keys from servers that need them: 409, with who needs what and how to do it all the same. of says which versions go. nil if nobody needs them.
 func Needed(list []*keydb.Dependent, now int64, of func(akv.Use) bool) *akv.Error {
+	return needed(list, now, of, "Rotate the databases first", "latchkey key disable --force --reason TEXT")
+}
+
+// NeededVault is Needed for a whole vault.
+func NeededVault(list []*keydb.Dependent, now int64) *akv.Error {
+	return needed(list, now, func(akv.Use) bool { return true }, "Put the databases under keys of another vault first", "latchkey vault delete --force --reason TEXT")
+}
+
+func needed(list []*keydb.Dependent, now int64, of func(akv.Use) bool, before, forced string) *akv.Error {
 	var first string
 	servers, more := 0, 0
 	for _, d := range list {
@@ -57,8 +66,8 @@ func Needed(list []*keydb.Dependent, now int64, of func(akv.Use) bool) *akv.Erro
 	}
 	return &akv.Error{
 		Status: http.StatusConflict, Code: akv.CodeConflict, Inner: akv.InnerKeyStillNeeded,
-		Message: first + ". Nothing was changed. Rotate the databases first and let 'latchkey retire' show that nothing needs it; to do it all the same, repeat the call with the header '" +
-			akv.HeaderForceReason + "' and a reason (latchkey key disable --force --reason TEXT), which is audited.",
+		Message: first + ". Nothing was changed. " + before + " and let 'latchkey retire' show that nothing needs it; to do it all the same, repeat the call with the header '" +
+			akv.HeaderForceReason + "' and a reason (" + forced + "), which is audited.",
 	}
 }
 

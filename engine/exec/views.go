@@ -27,7 +27,7 @@ func (s *Server) systemView(name string) *handler.View {
 		return v
 	}
 	if cols := sysview.Columns(name); cols != nil {
-		v := &handler.View{Name: name, Rows: schemaRows(name, slices.Collect(maps.Keys(s.views)))}
+		v := &handler.View{Name: name, Args: sysview.Arguments(name), Rows: schemaRows(name, slices.Collect(maps.Keys(s.views)))}
 		for _, c := range cols {
 			v.Columns = append(v.Columns, handler.Column{Name: c.Name, Type: c.Type})
 		}
@@ -45,7 +45,7 @@ func (s *Server) systemView(name string) *handler.View {
 
 // schemaRows shows what package sysview knows; others are the names of the other views.
 func schemaRows(name string, others []string) func(context.Context, *handler.Context, int, []sqltype.Value) ([][]sqltype.Value, error) {
-	return func(ctx context.Context, c *handler.Context, db int, _ []sqltype.Value) (rows [][]sqltype.Value, err error) {
+	return func(ctx context.Context, c *handler.Context, db int, args []sqltype.Value) (rows [][]sqltype.Value, err error) {
 		s := c.Parts
 		st := s.Actor.Catalog.State()
 		d := st.Databases.Get(db)
@@ -83,6 +83,7 @@ func schemaRows(name string, others []string) func(context.Context, *handler.Con
 					return 0, q.Err()
 				},
 				Others:       others,
+				Arguments:    args,
 				LastValue:    func(_ context.Context, q *schema.Sequence) (int64, bool, error) { return sh.Last(conn, q) },
 				LastIdentity: func(_ context.Context, t *schema.Table) (int64, bool, error) { return sh.Identity(conn, t) },
 				Owner: func(id int) string {
@@ -153,7 +154,7 @@ func (v shown) Find(name string) *work.View {
 	if x == nil {
 		return nil
 	}
-	n := &work.View{Name: x.Name, Params: x.Params, Table: x.Table}
+	n := &work.View{Name: x.Name, Params: x.Params, Args: x.Args, Table: x.Table}
 	for _, c := range x.Columns {
 		n.Columns = append(n.Columns, lite.ViewColumn{Name: c.Name, Type: c.Type})
 	}

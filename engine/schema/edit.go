@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"latchkey/engine/lite"
+	"latchkey/engine/schema/property"
 )
 
 // Edit changes definitions inside the transaction that a connection has open. Make one for each statement, with
@@ -128,6 +129,9 @@ func (e *Edit) Put(o Object) error {
 	if err := e.change(); err != nil {
 		return err
 	}
+	if err := e.tidyProperties(o.Meta().ID, o); err != nil {
+		return err
+	}
 	return run(e.c, "INSERT INTO "+e.Shared.own("object")+"(id, kind, def) VALUES(?1, ?2, ?3) ON CONFLICT(id) DO UPDATE SET kind=?2, def=?3",
 		int64(o.Meta().ID), int64(o.Kind()), string(def))
 }
@@ -135,6 +139,9 @@ func (e *Edit) Put(o Object) error {
 // Delete removes an object's definition, its constraints' with it, and its counter.
 func (e *Edit) Delete(id int) error {
 	if err := e.change(); err != nil {
+		return err
+	}
+	if err := e.tidyProperties(id, nil); err != nil {
 		return err
 	}
 	for _, t := range []string{"object", "counter"} {
@@ -177,10 +184,20 @@ func (e *Edit) putRow(table string, id int, x any) error {
 }
 
 // DeleteSchema removes a schema, which must be empty.
-func (e *Edit) DeleteSchema(id int) error { return e.deleteRow("schema", id) }
+func (e *Edit) DeleteSchema(id int) error {
+	if err := e.dropProperties(func(p *property.Property) bool { return p.Class == property.OfSchema && p.Major == id }); err != nil {
+		return err
+	}
+	return e.deleteRow("schema", id)
+}
 
 // DeleteType removes a type.
-func (e *Edit) DeleteType(id int) error { return e.deleteRow("type", id) }
+func (e *Edit) DeleteType(id int) error {
+	if err := e.dropProperties(func(p *property.Property) bool { return p.Class == property.OfType && p.Major == id }); err != nil {
+		return err
+	}
+	return e.deleteRow("type", id)
+}
 
 func (e *Edit) deleteRow(table string, id int) error {
 	if err := e.change(); err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"latchkey/engine/lite"
+	"latchkey/engine/schema/property"
 )
 
 // load reads all definitions.
@@ -75,6 +76,10 @@ func load(ctx context.Context, sh *Shared, c *lite.Conn, version int64) (*Snapsh
 			o.Triggers = append(o.Triggers, t)
 		}
 	}
+	if err != nil {
+		return nil, err
+	}
+	s.properties, err = property.Load(c, sh.own("property"))
 	return s, err
 }
 

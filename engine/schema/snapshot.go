@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"latchkey/engine/schema/property"
 	"latchkey/engine/sqltype/collation"
 )
 
@@ -25,6 +26,8 @@ type Snapshot struct {
 	types    map[string]*UserType
 	typeIDs  map[int]*UserType
 	incoming map[int][]*ForeignKey // by referenced table
+
+	properties []*property.Property // by owner and name
 }
 
 // Collation is the database's.

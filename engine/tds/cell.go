@@ -86,7 +86,7 @@ func (t TypeInfo) lengthOK(n int) bool {
 	case TypeGUID, TypeBitN, TypeDateN, TypeTimeN, TypeDateTime2N, TypeDateTimeOffset:
 		return n == int(t.Size)
 	case TypeDecimal, TypeNumeric, TypeDecimalN, TypeNumericN:
-		return n == 5 || n == 9 || n == 13 || n == 17
+		return n >= 2 && n <= 17 // a sign and as many bytes as the sender needs: FreeTDS sends those of the precision
 	}
 	return n <= int(t.Size)
 }

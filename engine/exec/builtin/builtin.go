@@ -28,7 +28,7 @@ func Procedures() []*handler.Procedure {
 			return 1, raise.Unsupported(what)
 		}}
 	}
-	return []*handler.Procedure{
+	return append(properties(), []*handler.Procedure{
 		{
 			Name: "sp_rename", Params: []handler.Param{nameParam("@objname", false), nameParam("@newname", false), nameParam("@objtype", true)},
 			Run: func(ctx context.Context, c *handler.Context, a *handler.Args) (int, error) {
@@ -75,7 +75,7 @@ func Procedures() []*handler.Procedure {
 		refused("xp_cmdshell", "xp_cmdshell"),
 		refused("sp_addlinkedserver", "LINKED SERVER"),
 		refused("sp_oacreate", "OLE AUTOMATION"),
-	}
+	}...)
 }
 
 // registryRead answers what a tool asks of the registry of a machine with Windows: that the value is not there.

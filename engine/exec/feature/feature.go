@@ -182,9 +182,7 @@ const table = `
 - procedure|sp_cursor family|cursors on the wire
 + procedure|sp_getapplock|and sp_releaseapplock
 - procedure|xp_cmdshell|
-- procedure|sp_addextendedproperty|and sp_updateextendedproperty, sp_dropextendedproperty, fn_listextendedproperty
-- procedure|sp_updateextendedproperty|
-- procedure|sp_dropextendedproperty|
++ procedure|sp_addextendedproperty|and sp_updateextendedproperty, sp_dropextendedproperty: of databases, schemas, types, and objects with their parts
 + procedure|sp_describe_undeclared_parameters|in comparisons, INSERT, SET, TOP, CAST and calls of user procedures and functions; else 11502
 - procedure|sp_lock|
 - procedure|sp_depends|
@@ -250,7 +248,7 @@ const table = `
 - procedure|xp_loginconfig|
 - procedure|xp_instance_regwrite|
 - procedure|xp_regwrite|
-- table function|fn_listextendedproperty|
++ table function|fn_listextendedproperty|
 - table function|fn_my_permissions|
 - table function|fn_dblog|
 - table function|fn_virtualfilestats|

@@ -247,6 +247,16 @@ func texts(number int) (text, bool) {
 		return text{16, 1, "The specified %s ('%s') does not exist."}, true
 	case 15009:
 		return text{16, 1, "The object '%s' does not exist in database '%s' or is invalid for this operation."}, true
+	case 15097:
+		return text{16, 1, "The size associated with an extended property cannot be more than 7,500 bytes."}, true
+	case 15135:
+		return text{16, 8, "Object is invalid. Extended properties are not permitted on '%s', or the object does not exist."}, true
+	case 15217:
+		return text{16, 2, "Property cannot be updated or deleted. Property '%s' does not exist for '%s'."}, true
+	case 15233:
+		return text{16, 1, "Property cannot be added. Property '%s' already exists for '%s'."}, true
+	case 15600:
+		return text{15, 1, "An invalid parameter or option was specified for procedure '%s'."}, true
 	case 15225:
 		return text{11, 1, "No item by the name of '%s' could be found in the current database '%s', given that @itemtype was input as '%s'."}, true
 	case 15248:

@@ -22,7 +22,8 @@ import (
 type View struct {
 	Name    string // in lower case with its schema: sys.asymmetric_keys
 	Columns []lite.ViewColumn
-	Params  int // arguments of a function, integers
+	Params  int            // arguments of a function, integers
+	Args    []sqltype.Type // arguments of a function of other types, in place of Params; those left out are NULL
 	// Table is a function that needs nothing but its arguments, in place of Params and [Views].
 	Table *fn.Table
 }
@@ -53,7 +54,7 @@ func (w *Statement) systemView(d *model.Database, n ast.ObjectName) *plan.Object
 		name = sn + "." + name
 	case "", "dbo":
 		switch {
-		case strings.HasPrefix(name, "sys"):
+		case strings.HasPrefix(name, "sys"), strings.HasPrefix(name, "fn_"):
 			name = "sys." + name
 		case sn != "":
 			return nil
@@ -62,7 +63,7 @@ func (w *Statement) systemView(d *model.Database, n ast.ObjectName) *plan.Object
 		return nil
 	}
 	v := w.s.Views.Find(name)
-	if v == nil || sn != "sys" && sn != "information_schema" && !oldName(v.Name) && v.Table == nil {
+	if v == nil || sn != "sys" && sn != "information_schema" && !oldName(v.Name) && v.Table == nil && v.Args == nil {
 		return nil
 	}
 	u := &ViewUse{name: v.Name + "." + strconv.Itoa(d.ID), db: d, v: v}
@@ -90,6 +91,12 @@ func (w *Statement) systemView(d *model.Database, n ast.ObjectName) *plan.Object
 			o.Params = append(o.Params, plan.FunctionParam{Type: t})
 		}
 	}
+	if v.Args != nil {
+		o.Kind = plan.TableFunction
+		for _, t := range v.Args {
+			o.Params = append(o.Params, plan.FunctionParam{Type: t, Default: &ast.Literal{Kind: ast.NullLit}})
+		}
+	}
 	if v.Params > 0 {
 		o.Kind = plan.TableFunction
 		for range v.Params {
@@ -114,6 +121,9 @@ func (w *Statement) register(u *ViewUse) error {
 	cols := slices.Clone(u.v.Columns)
 	for i := range u.v.Params {
 		cols = append(cols, lite.ViewColumn{Name: fmt.Sprintf("argument %d", i+1), Type: sqltype.Of(sqltype.Int), Hidden: true})
+	}
+	for i, t := range u.v.Args {
+		cols = append(cols, lite.ViewColumn{Name: fmt.Sprintf("argument %d", i+1), Type: t, Hidden: true})
 	}
 	if t := u.v.Table; t != nil {
 		for i, p := range t.Params {

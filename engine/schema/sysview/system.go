@@ -14,6 +14,9 @@ func (l *lister) systemObjects() ([]row, error) {
 	var out []row
 	for i, full := range slices.Compact(all) {
 		in, name, _ := strings.Cut(full, ".")
+		if Arguments(full) != nil {
+			continue
+		}
 		id := schema.Sys
 		if in != "sys" {
 			id, name = schema.InformationSchema, strings.ToUpper(name)

@@ -31,6 +31,8 @@ type Env struct {
 	LastIdentity func(ctx context.Context, t *schema.Table) (int64, bool, error)
 	// Others are the names of the system views that other packages have, for sys.system_objects.
 	Others []string
+	// Arguments are those of a function; see [Arguments].
+	Arguments []sqltype.Value
 	// LastValue gives the last value of a sequence; nil knows none.
 	LastValue func(ctx context.Context, q *schema.Sequence) (int64, bool, error)
 	// Owner names a database principal by id; nil knows the fixed ones.
@@ -95,7 +97,8 @@ var makers = map[string]func(*lister) ([]row, error){
 	"sys.stats":                                  (*lister).stats,
 	"sys.data_spaces":                            (*lister).dataSpaces,
 	"sys.filegroups":                             (*lister).dataSpaces,
-	"sys.extended_properties":                    (*lister).none,
+	"sys.extended_properties":                    (*lister).extendedProperties,
+	"sys.fn_listextendedproperty":                (*lister).listProperties,
 	"sys.sysobjects":                             (*lister).sysobjects,
 	"sys.syscolumns":                             (*lister).syscolumns,
 	"sys.systypes":                               (*lister).systypes,
@@ -113,9 +116,6 @@ var makers = map[string]func(*lister) ([]row, error){
 	"information_schema.routines":                (*lister).infoRoutines,
 	"information_schema.parameters":              (*lister).infoParameters,
 }
-
-// none is a view without rows.
-func (*lister) none() ([]row, error) { return nil, nil }
 
 // visible are the objects that the caller may see, by id.
 func (l *lister) visible() []schema.Object {

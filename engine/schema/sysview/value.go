@@ -54,6 +54,8 @@ func table(view string, rows []row) ([][]sqltype.Value, error) {
 
 func value(v any, t sqltype.Type) (sqltype.Value, error) {
 	switch x := v.(type) {
+	case sqltype.Value:
+		return x, nil
 	case nil:
 		return sqltype.NullValue, nil
 	case bool:

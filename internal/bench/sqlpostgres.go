@@ -135,6 +135,17 @@ func (p *postgres) openWith(encrypt bool, more string) (*sql.DB, error) {
 	return sql.Open("pgx", fmt.Sprintf("postgres://bench@127.0.0.1:%d/postgres?sslmode=%s%s", p.port, mode, more))
 }
 
+// encryption says what an encrypted connection uses.
+func (p *postgres) encryption(ctx context.Context) (with string, err error) {
+	db, err := p.open(true)
+	if err != nil {
+		return "", err
+	}
+	defer db.Close()
+	err = db.QueryRowContext(ctx, "SELECT version || ' ' || cipher FROM pg_stat_ssl WHERE pid = pg_backend_pid()").Scan(&with)
+	return with, err
+}
+
 // stop ends the server at once and removes it.
 func (p *postgres) stop() error {
 	if p.cmd != nil && p.cmd.Process != nil {

@@ -105,6 +105,17 @@ func New(o Options) (_ *Alerts, err error) {
 	return a, a.openSinks()
 }
 
+// Probe reads every secret and certificate of a configuration once and makes nothing: what is missing is told before there is a directory for what is told. Variables stay.
+func Probe(c Config, from Sources) error {
+	if err := c.Err("notify."); err != nil {
+		return err
+	}
+	from.Unsetenv = nil
+	a := &Alerts{opt: Options{Config: c, FS: from.FS, LookupEnv: from.LookupEnv, Clock: clock.System{}}}
+	defer a.closeSinks()
+	return a.openSinks()
+}
+
 func (a *Alerts) openSinks() error {
 	o := a.opt
 	read := Sources{FS: o.FS, LookupEnv: o.LookupEnv, Unsetenv: o.Unsetenv}

@@ -9,7 +9,6 @@ import (
 	"flag"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -36,8 +35,8 @@ vault (latchkey key dependents). It changes nothing without --register.
 KEY is the key's name in the vault of a running latchkey up or of --vault (all its versions without VERSION), or its thumbprint, 0x..., as sys.asymmetric_keys and latchkey key show have it.
 With --asymmetric-key it is the name of an asymmetric key of master. The server is the DSN's, that of --data, or $SQLSERVER_DSN, as for latchkey sql.
 
---register tells the key's vault, if it is one of Latchkey's, what this server needs of the key, so that the vault does not let go of it; run it from a job, more often than --lease. Our
-own server does so by itself.`,
+--register tells the key's vault, if it is one of Latchkey's, what this server needs of the key, so that the vault does not let go of it; run it from a job, more often than --lease, or let
+latchkey watch do it. Latchkey's own servers do so by themselves: nothing is registered for them.`,
 		flags: func(fs *flag.FlagSet) {
 			t.flags(fs)
 			fs.Var(&scan, "scan", "look for backups and database files in `FOLDER` too; may be repeated")
@@ -93,7 +92,13 @@ own server does so by itself.`,
 				return err
 			}
 			if register {
-				if err := c.register(ctx, &t, r, versions, lease); err != nil {
+				own, err := server.Own(ctx)
+				if err == nil && own {
+					err = c.registersItself(ctx, &t, r.Server, versions[0].name)
+				} else if err == nil {
+					err = c.register(ctx, &t, r, versions, lease)
+				}
+				if err != nil {
 					return err
 				}
 			}
@@ -150,11 +155,6 @@ type keyVersion struct {
 	name, version, thumbprint string
 }
 
-// dependentKinds are the needs that are data: an object that names a key holds nothing that is lost with it.
-func dependentKinds() []string {
-	return []string{retire.Database, retire.Log, retire.Backup, retire.Sealed, retire.SymmetricKey}
-}
-
 // register tells the vault what a server needs of a key.
 func (c *call) register(ctx context.Context, t *keyTarget, r *retire.Report, versions []keyVersion, lease time.Duration) error {
 	v, err := t.own(c)
@@ -164,7 +164,7 @@ func (c *call) register(ctx context.Context, t *keyTarget, r *retire.Report, ver
 	d := akv.Dependent{Server: r.Server, Lease: int64(lease / time.Second), Uses: []akv.Use{}}
 	for _, n := range r.Needs {
 		for _, k := range versions {
-			if k.thumbprint == n.Thumbprint && slices.Contains(dependentKinds(), n.Kind) {
+			if k.thumbprint == n.Thumbprint && n.Data() {
 				d.Uses = append(d.Uses, akv.Use{Key: k.name, Version: k.version, Database: n.Name, Kind: n.Kind, Thumbprint: n.Thumbprint})
 			}
 		}
@@ -180,6 +180,34 @@ func (c *call) register(ctx context.Context, t *keyTarget, r *retire.Report, ver
 	fmt.Fprintf(c.Stderr, "registered %d uses of server %s at %s, good until %s\n", len(d.Uses), r.Server, v.url, at(got.StaleAt))
 	for _, p := range got.Problems {
 		fmt.Fprintf(c.Stderr, "the vault says: %s\n", p)
+	}
+	return nil
+}
+
+// registersItself says what one of Latchkey's servers has told the vault by itself, and ends what was registered for it besides.
+func (c *call) registersItself(ctx context.Context, t *keyTarget, server, key string) error {
+	v, err := t.own(c)
+	if err != nil {
+		return err
+	}
+	var l akv.DependentList
+	if err := v.do(ctx, http.MethodGet, "", nil, "", &l); err != nil {
+		return vaultError("listing the servers that need keys", err)
+	}
+	its := false
+	for _, d := range l.Value {
+		if d.ID == dependentID(server, key) {
+			if err := v.do(ctx, http.MethodPut, d.ID, akv.Dependent{Server: server, Uses: []akv.Use{}}, "", &akv.Dependent{}); err != nil {
+				return vaultError(fmt.Sprintf("ending the registration %q, which the server does not need", d.ID), err)
+			}
+			continue
+		}
+		its = its || strings.EqualFold(d.Server, server)
+	}
+	if its {
+		fmt.Fprintf(c.Stderr, "server %s is Latchkey's own and has registered at %s by itself\n", server, v.url)
+	} else {
+		fmt.Fprintf(c.Stderr, "server %s is Latchkey's own and registers at %s by itself, which it has not done: it needs nothing there, or its error log says why\n", server, v.url)
 	}
 	return nil
 }

@@ -22,7 +22,7 @@ func watchCommand() *command {
 	return &command{
 		name: "watch", short: "watch the keys of SQL Servers and vaults that others run, and tell before and when they are lost",
 		long: `Tries each key as a database server uses it (read, wrap, unwrap), asks SQL Servers for their databases, and tells of what was lost, what came back and what ends soon: to webhooks, syslog,
-mail and Prometheus. It changes nothing, but where "setOnline" says so. docs/monitor.md has a complete configuration.
+mail and Prometheus. It changes nothing on servers, but where "setOnline" says so, and tells vaults of Latchkey's which keys the servers need ("noRegister" leaves one out). docs/monitor.md has a complete configuration.
 
 --config names a file in strict JSON; errors name the line. --check reads it and stops.
 

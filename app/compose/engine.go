@@ -54,6 +54,9 @@ func StartEngine(ctx context.Context, p EngineStart, c *EngineConfig) (_ *Engine
 	if err := c.Check(); err != nil {
 		return nil, err
 	}
+	if err := probe(p.Process, c.Notify); err != nil {
+		return nil, err
+	}
 	e := &Engine{failed: make(chan error, 8)}
 	var listeners []net.Listener
 	defer func() {

@@ -90,6 +90,9 @@ func StartUp(ctx context.Context, c UpConfig) (_ *Up, err error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
+	if err := probe(c.Process, c.Notify); err != nil {
+		return nil, err
+	}
 	in, err := install.Open(ctx, c.Process, c.Dir, c.Seal)
 	if err != nil {
 		return nil, err
@@ -122,6 +125,14 @@ func StartUp(ctx context.Context, c UpConfig) (_ *Up, err error) {
 		c.Log.Warn("no administration while this server runs: stop it for latchkey vault and entra", "err", err)
 	}
 	return u, u.Info.Write(c.FS, secrets)
+}
+
+// probe reads the secrets of who is told once, before anything is made.
+func probe(p install.Process, c alerts.Config) error {
+	if p.LookupEnv == nil {
+		p.LookupEnv = func(string) (string, bool) { return "", false }
+	}
+	return alerts.Probe(c, alerts.Sources{FS: p.FS, LookupEnv: p.LookupEnv})
 }
 
 func (c *UpConfig) check() error {

@@ -44,6 +44,9 @@ func watchParts(p *install.Process, c *fleet.Config) (*Watching, error) {
 	if c.Name == "" {
 		c.Name, _ = os.Hostname() // without one records have no name
 	}
+	if err := probe(*p, c.Notify); err != nil {
+		return nil, err
+	}
 	if err := p.FS.MkdirAll(c.State, 0o700); err != nil {
 		return nil, fmt.Errorf("making the directory of states: %w", err)
 	}
@@ -125,6 +128,7 @@ func StartWatch(p install.Process, c *fleet.Config) (_ *Watching, err error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	w.cancel = cancel
 	w.work.Go(func() { w.watch.Run(ctx) })
+	w.work.Go(func() { w.fleet.Register(ctx) })
 	return w, nil
 }
 

@@ -40,6 +40,8 @@ type Server struct {
 	NoCanary bool `json:"noCanary"`
 	// SetOnline has a database that is RECOVERY_PENDING opened, by ALTER DATABASE ... SET ONLINE, once its key can be used again.
 	SetOnline bool `json:"setOnline"`
+	// NoRegister keeps vaults of Latchkey's from being told what the server needs of them.
+	NoRegister bool `json:"noRegister"`
 }
 
 // Vault is a vault, and the keys that are tried in it.

@@ -134,22 +134,30 @@ func (f *Fleet) Check(ctx context.Context, s watch.Subject) monitor.Result {
 	return monitor.Result{Cause: monitor.NoAnswer, Text: "it is not watched any more"}
 }
 
+// credential is that of a vault; the caller destroys its secret.
+func (f *Fleet) credential(v Vault) (*ekm.Credential, error) {
+	c := &ekm.Credential{Name: v.Credential, Identity: v.Identity}
+	if c.Name == "" {
+		c.Name = v.Name
+	}
+	if v.Secret == "" {
+		return c, nil
+	}
+	var err error
+	c.Secret, err = f.read(v.Secret)
+	return c, err
+}
+
 // canaryBytes is how much is wrapped: as long as a database's key.
 const canaryBytes = 32
 
 // try reads a vault's key, wraps a random value and unwraps it, with a session of its own: so a renewed secret is used at once.
 func (f *Fleet) try(ctx context.Context, k *vaultKey) error {
-	cred := &ekm.Credential{Name: k.vault.Credential, Identity: k.vault.Identity}
-	if k.vault.Secret != "" {
-		var err error
-		if cred.Secret, err = f.read(k.vault.Secret); err != nil {
-			return err
-		}
-		defer cred.Secret.Destroy()
+	cred, err := f.credential(k.vault)
+	if err != nil {
+		return err
 	}
-	if cred.Name == "" {
-		cred.Name = k.vault.Name
-	}
+	defer cred.Secret.Destroy()
 	s, err := f.opt.Provider.OpenSession(ctx, cred)
 	if err != nil {
 		return err

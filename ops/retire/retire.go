@@ -69,19 +69,35 @@ func Look(ctx context.Context, s runbook.Server, thumbprints ...[]byte) (*Report
 	for _, t := range thumbprints {
 		l.Thumbprints = append(l.Thumbprints, fmt.Sprintf("0x%X", t))
 	}
-	for _, step := range []func(context.Context) error{l.databases, l.files, l.backups, l.objects, l.symmetric} {
+	for _, step := range []func(context.Context) error{l.databases, l.files, l.backups, l.objects, l.symmetric, l.gone} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
-	}
-	if err := l.gone(ctx); err != nil {
-		return nil, err
 	}
 	if err := s.QueryRowContext(ctx, "SELECT CAST(@@SERVERNAME AS nvarchar(256))").Scan(&l.Server); err != nil {
 		return nil, err
 	}
 	l.Free = len(l.Needs) == 0 && len(l.Unknown) == 0
 	return l.Report, nil
+}
+
+// Data are the needs of Look that are data: an object that names a key holds nothing that is lost with it. No file is read.
+func Data(ctx context.Context, s runbook.Server, thumbprints ...[]byte) ([]Need, error) {
+	if err := s.Allowed(ctx); err != nil {
+		return nil, err
+	}
+	l := &look{server: s, keys: thumbprints, Report: &Report{}}
+	for _, step := range []func(context.Context) error{l.databases, l.files, l.backups, l.symmetric} {
+		if err := step(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return slices.DeleteFunc(l.Needs, func(n Need) bool { return !n.Data() }), nil
+}
+
+// Data reports a need that is data.
+func (n Need) Data() bool {
+	return slices.Contains([]string{Database, Log, Backup, Sealed, SymmetricKey}, n.Kind)
 }
 
 // Add tells of what else needs the keys, as the key's vault knows of other servers.
@@ -158,7 +174,7 @@ JOIN sys.databases AS d ON d.database_id = k.database_id WHERE d.name <> 'tempdb
 
 // files are what our server says of the files themselves; of a real one, what is not open cannot be told.
 func (l *look) files(ctx context.Context) error {
-	ours, err := l.ours(ctx)
+	ours, err := l.Own(ctx)
 	if err != nil {
 		return err
 	}
@@ -189,17 +205,12 @@ WHERE r.kind = 'DATABASE' AND NOT EXISTS (SELECT * FROM sys.dm_database_encrypti
 	return rows.Err()
 }
 
-// ours reports our server.
-func (l *look) ours(ctx context.Context) (bool, error) {
-	return l.Has(ctx, "SELECT CASE WHEN OBJECT_ID('msdb.dbo.latchkey_backupkey') IS NULL THEN 0 ELSE 1 END")
-}
-
 func (l *look) backups(ctx context.Context) error {
 	if err := l.each(ctx, Sealed, `SELECT s.database_name, s.encryptor_thumbprint, CONCAT(f.physical_device_name, ', set ', s.position, ' of ', CONVERT(varchar(19), s.backup_finish_date, 126))
 FROM msdb.dbo.backupset AS s JOIN msdb.dbo.backupmediafamily AS f ON f.media_set_id = s.media_set_id WHERE s.encryptor_thumbprint IS NOT NULL ORDER BY s.backup_set_id`); err != nil {
 		return err
 	}
-	ours, err := l.ours(ctx)
+	ours, err := l.Own(ctx)
 	if err != nil {
 		return err
 	}

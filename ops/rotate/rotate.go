@@ -97,8 +97,12 @@ func (p *Plan) All(o Options) []runbook.Step {
 }
 
 func step(d Database, o Options) runbook.Step {
+	title := fmt.Sprintf("put database %s under %s (from 0x%X)", d.Name, o.Key.AsymmetricKey, d.From)
+	if d.Done {
+		title = fmt.Sprintf("database %s is under %s (0x%X)", d.Name, o.Key.AsymmetricKey, d.From)
+	}
 	return runbook.Step{
-		Title: fmt.Sprintf("put database %s under %s (from 0x%X)", d.Name, o.Key.AsymmetricKey, d.From), Database: d.Name, Done: d.Done,
+		Title: title, Database: d.Name, Done: d.Done,
 		Statement: "ALTER DATABASE ENCRYPTION KEY ENCRYPTION BY SERVER ASYMMETRIC KEY " + runbook.Quote(o.Key.AsymmetricKey) + ";",
 	}
 }

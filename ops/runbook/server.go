@@ -36,6 +36,11 @@ func (s Server) Allowed(ctx context.Context) error {
 	return nil
 }
 
+// Own reports one of Latchkey's database servers. Those tell key stores by themselves what they need.
+func (s Server) Own(ctx context.Context) (bool, error) {
+	return s.Has(ctx, "SELECT CASE WHEN OBJECT_ID('msdb.dbo.latchkey_backupkey') IS NULL THEN 0 ELSE 1 END")
+}
+
 // Option is the running value of a server option; false if the server has none of that name.
 func (s Server) Option(ctx context.Context, name string) (value int, ok bool, err error) {
 	err = s.QueryRowContext(ctx, "SELECT CAST(value_in_use AS int) FROM sys.configurations WHERE name = @p1", name).Scan(&value)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -52,6 +53,7 @@ func TestProcessesThatAreKilledLoseNothing(t *testing.T) {
 	}
 	for round := range rounds {
 		done := make(chan error, 2)
+		said := make(chan struct{}, 20)
 		var writers [2]*exec.Cmd
 		for p := range writers {
 			c := exec.Command(os.Args[0], "-test.run=^TestWriter$", "-test.v")
@@ -72,6 +74,10 @@ func TestProcessesThatAreKilledLoseNothing(t *testing.T) {
 					case "wrote":
 						n, _ := strconv.Atoi(rest)
 						wrote <- n
+						select {
+						case said <- struct{}{}:
+						default:
+						}
 					case "damaged", "failed":
 						t.Error(lines.Text())
 					}
@@ -79,7 +85,14 @@ func TestProcessesThatAreKilledLoseNothing(t *testing.T) {
 				done <- lines.Err()
 			}()
 		}
-		enough := time.NewTimer(200*time.Millisecond + time.Duration(round*7)*time.Millisecond)
+		for range cap(said) { // they have begun, however long that took
+			select {
+			case <-said:
+			case err := <-done:
+				t.Fatalf("a writer ended: %v", err)
+			}
+		}
+		enough := time.NewTimer(time.Duration(50+rand.IntN(50)) * time.Millisecond)
 		<-enough.C
 		for _, c := range writers {
 			_ = c.Process.Kill()

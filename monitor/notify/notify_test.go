@@ -242,7 +242,8 @@ func TestDeadLetters(t *testing.T) {
 		}
 		return n
 	}
-	r.until(1, time.Minute, func() bool { return count(good, notify.Dropped) == 2 && count(bad, "b") == 1 })
+	status := func() notify.Status { return r.hub.Status()[0] }
+	r.until(1, time.Minute, func() bool { return count(good, notify.Dropped) == 2 && count(bad, "b") == 1 && status().Err == "" })
 	if n := count(good, notify.Failing); n == 0 || n > 4 {
 		t.Errorf("its failing and recovery were told %d times: %v", n, good.list())
 	}
@@ -254,7 +255,7 @@ func TestDeadLetters(t *testing.T) {
 	if err != nil || len(letters) != 2 || letters[0].Record.Event != "refused" || letters[1].Reason != "status 500" {
 		t.Errorf("%v, %v", letters, err)
 	}
-	if s := r.hub.Status()[0]; s.Dead != 2 || s.Err != "" {
+	if s := status(); s.Dead != 2 || s.Err != "" {
 		t.Errorf("%+v", s)
 	}
 }
@@ -330,8 +331,7 @@ func TestRetryAfterIsKept(t *testing.T) {
 	if len(f.sent) != 0 {
 		t.Error("it was tried too early")
 	}
-	r.clock.Advance(time.Second)
-	<-f.sent
+	r.until(1, time.Second, func() bool { return len(f.sent) > 0 })
 }
 
 // A cursor that does not read is an error that says what to do; one of another log begins at its start.

@@ -235,6 +235,7 @@ func (db *DB) runScan(ctx context.Context, h *header.Header) error {
 	policy, _, _ := policyOf(h)
 	err := scan.Run(ctx, scan.Config{
 		FS: db.cfg.FS, Path: db.cfg.Path, ID: h.FileID, Pages: db.store, From: db.scan.next.Load(), Budget: db.budget, Clock: db.cfg.Clock,
+		GiveWay: db.giveWay,
 		Passed: func(next uint32) error {
 			db.scan.next.Store(next)
 			policy.Done = next

@@ -1,8 +1,10 @@
 package tde
 
 import (
+	"context"
 	"errors"
 	"sync/atomic"
+	"time"
 
 	"github.com/ncruces/go-sqlite3"
 
@@ -18,6 +20,7 @@ type copier struct {
 	wake  chan struct{} // of one place
 	quit  chan struct{} // closed by stopCopier
 	done  chan struct{} // closed when the goroutine ended
+	idle  chan struct{} // of one place, which is taken while no pass runs
 
 	asked atomic.Int64 // length of the log at the commit that asked for a pass last; 0 if none did since it started over
 	next  atomic.Int64 // length at which a commit waits next
@@ -42,6 +45,8 @@ func (db *DB) startCopier() {
 	p.limit = 2 * p.every
 	p.next.Store(p.limit)
 	p.wake, p.quit, p.done = make(chan struct{}, 1), make(chan struct{}), make(chan struct{})
+	p.idle = make(chan struct{}, 1)
+	p.idle <- struct{}{}
 	go func() {
 		defer close(p.done)
 		for {
@@ -49,7 +54,9 @@ func (db *DB) startCopier() {
 			case <-p.quit:
 				return
 			case <-p.wake:
+				<-p.idle
 				db.pass()
+				p.idle <- struct{}{}
 			}
 		}
 	}()
@@ -100,6 +107,28 @@ func (db *DB) pass() {
 	_, _, _ = db.keeper.c.WALCheckpoint("main", checkpointPassive)
 	if db.chain.Load() != nil {
 		_ = db.store.KeepNow() // else the commit that starts the log over would copy all of it
+	}
+}
+
+// giveWayMost is how long a round of a scan waits for a pass: a scan comes to its end also beside writers that never pause.
+const giveWayMost = 50 * time.Millisecond
+
+// giveWay keeps a scan that has a bound from working beside a pass: each of them takes a processor, and the readers and writers want one.
+func (db *DB) giveWay(ctx context.Context) {
+	p := &db.copier
+	select {
+	case <-p.idle: // the usual case makes no timer
+		p.idle <- struct{}{}
+		return
+	default:
+	}
+	t := db.cfg.Clock.NewTimer(giveWayMost)
+	defer t.Stop()
+	select {
+	case <-p.idle:
+		p.idle <- struct{}{}
+	case <-t.C():
+	case <-ctx.Done():
 	}
 }
 

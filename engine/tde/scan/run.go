@@ -33,7 +33,10 @@ type Config struct {
 	// From is the page to begin with, 1 at least.
 	From   uint32
 	Budget *Budget
-	Clock  clock.Clock // nil means the machine's
+	// GiveWay is called before each round of a scan that has a bound, and waits while something is at work that readers and writers need
+	// more. It may be nil.
+	GiveWay func(ctx context.Context)
+	Clock   clock.Clock // nil means the machine's
 	// Passed is told, after each round, the first page that the scan has not durably passed. An error ends the scan.
 	Passed func(next uint32) error
 }
@@ -66,21 +69,35 @@ type round struct {
 	batches     []*sealvfs.Batch
 	n           int // of batches in use
 	pages       []uint32
+	ready       bool // it was prepared, as far as err
 	err         error
 }
 
 func (r *runner) run(ctx context.Context) error {
 	// Rounds are aligned to stripes, so that each batch has one lock.
 	next := (max(r.cfg.From, 1)-1)/sealvfs.StripePages*sealvfs.StripePages + 1
-	cur, ahead := &round{}, &round{}
-	r.prepare(cur, next)
-	for cur.first <= r.cfg.Pages.Pages() {
+	cur, ahead := &round{next: next}, &round{}
+	for {
+		if r.cfg.GiveWay != nil && r.cfg.Budget.Rate() != 0 {
+			r.cfg.GiveWay(ctx)
+		}
 		began := r.cfg.Clock.Now()
-		ready := make(chan struct{})
-		go func() { // sealing the next round and writing this one use different parts of the machine
-			defer close(ready)
-			r.prepare(ahead, cur.next)
-		}()
+		if !cur.ready {
+			r.prepare(cur, cur.next)
+		}
+		if cur.first > r.cfg.Pages.Pages() {
+			return nil
+		}
+		ahead.ready, ahead.next = false, cur.next
+		done := make(chan struct{})
+		if r.cfg.Budget.Rate() == 0 {
+			go func() { // sealing the next round and writing this one use different parts of the machine
+				defer close(done)
+				r.prepare(ahead, cur.next)
+			}()
+		} else {
+			close(done) // one thing at a time leaves the other processors to who uses the database
+		}
 		err := cur.err
 		if err == nil {
 			err = r.commit(ctx, cur)
@@ -89,18 +106,17 @@ func (r *runner) run(ctx context.Context) error {
 			// What a round costs is what it reads: pages that need no rewriting are read too.
 			err = r.cfg.Budget.wait(ctx, r.cfg.Clock, began, int64(cur.next-cur.first)*pagecipher.PageSize)
 		}
-		<-ready
+		<-done
 		if err != nil {
 			return err
 		}
 		cur, ahead = ahead, cur
 	}
-	return nil
 }
 
 // prepare reseals the pages from first on, as many batches as the budget makes one round.
 func (r *runner) prepare(p *round, first uint32) {
-	p.first, p.n, p.err, p.pages = first, 0, nil, p.pages[:0]
+	p.first, p.n, p.err, p.pages, p.ready = first, 0, nil, p.pages[:0], true
 	p.next = first
 	for p.n < r.cfg.Budget.batches() && p.next <= r.cfg.Pages.Pages() {
 		if p.n == len(p.batches) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -78,5 +79,48 @@ func TestBudget(t *testing.T) {
 	cancel()
 	if err := <-done; !errors.Is(err, context.Canceled) {
 		t.Errorf("after the context's end: %v", err)
+	}
+}
+
+// counted is a database of which nothing needs to be rewritten, that counts what is read of it.
+type counted struct {
+	pages
+	resealed *atomic.Int32
+}
+
+func (p counted) Reseal(b *sealvfs.Batch, first uint32) error {
+	p.resealed.Add(1)
+	return p.pages.Reseal(b, first)
+}
+
+// A scan that has a bound gives way before each round and does nothing ahead of its time; one without neither waits nor asks.
+func TestGiveWay(t *testing.T) {
+	const rounds = 5
+	c := clock.NewFake(time.Unix(0, 0))
+	var resealed, asked atomic.Int32
+	cfg := scan.Config{
+		FS: fsys.NewMem(), Path: "d", Pages: counted{pages{rounds * sealvfs.StripePages}, &resealed}, Clock: c,
+		Budget:  scan.NewBudget(sealvfs.StripePages * pagecipher.PageSize),
+		GiveWay: func(context.Context) { asked.Add(1) },
+		Passed:  func(uint32) error { return nil },
+	}
+	done := make(chan error, 1)
+	go func() { done <- scan.Run(t.Context(), cfg) }()
+	for i := range int32(rounds) {
+		if err := c.BlockUntil(t.Context(), 1); err != nil {
+			t.Fatal(err)
+		}
+		if n, a := resealed.Load(), asked.Load(); n != i+1 || a != i+1 {
+			t.Fatalf("after %d rounds %d were prepared, and it gave way %d times", i+1, n, a)
+		}
+		c.Advance(time.Second)
+	}
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	asked.Store(0)
+	cfg.Budget = scan.NewBudget(0)
+	if err := scan.Run(t.Context(), cfg); err != nil || asked.Load() != 0 {
+		t.Errorf("without a bound it gave way %d times: %v", asked.Load(), err)
 	}
 }

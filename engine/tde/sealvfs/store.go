@@ -215,6 +215,7 @@ func (s *Store) fetch(c *pagecipher.Codec, raw, dst []byte, page uint32) error {
 
 // writePage seals the page and writes it in place. disk is scratch of its size.
 func (s *Store) writePage(c *pagecipher.Codec, disk, plain []byte, page uint32) error {
+	defer yield(page) // when no lock is held any more
 	s.change.RLock()
 	defer s.change.RUnlock()
 	if err := s.Failed(); err != nil {

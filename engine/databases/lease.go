@@ -23,6 +23,9 @@ type Lease struct {
 	who  int  // the session
 	turn bool // to write
 	once sync.Once
+
+	writes bool     // Begin was called, and neither Commit nor Rollback ended it
+	before tde.Mark // what a transaction of Begin may have read
 }
 
 // Lease lends a connection to a database, waiting for one if all are out. The error is a message: 911 without such a database, 922
@@ -45,8 +48,8 @@ func (m *Manager) Lease(ctx context.Context, id int) (*Lease, error) {
 	return &Lease{Conn: c, m: m, e: e, p: p, who: who}, nil
 }
 
-// Write waits for the turn to write, which Release and Discard give back, among all leases of the database that ask for it; call it before
-// BEGIN IMMEDIATE. A wait over timeout ends with lite.ErrBusy; less than 0 waits until ctx ends.
+// Write waits for the turn to write, which Commit, Rollback, Release and Discard give back, among all leases of the database that ask for it; call it
+// before BEGIN IMMEDIATE, or leave both to Begin. A wait over timeout ends with lite.ErrBusy; less than 0 waits until ctx ends.
 func (l *Lease) Write(ctx context.Context, timeout time.Duration) error {
 	turn := l.p.Turn()
 	if l.turn {
@@ -78,6 +81,66 @@ func (l *Lease) Write(ctx context.Context, timeout time.Duration) error {
 	}
 }
 
+// Begin begins a transaction that holds the database's write lock, waiting for its turn as Write does. It sees, and builds on, commits whose sync is
+// still under way, so what it read must not leave the server before Settle, Commit or Rollback has returned without an error.
+func (l *Lease) Begin(ctx context.Context, timeout time.Duration) error {
+	if err := l.Write(ctx, timeout); err != nil {
+		return err
+	}
+	if err := l.Conn.LockTimeout(timeout); err != nil {
+		return err
+	}
+	l.writes = true
+	l.Conn.Ahead(true)
+	err := l.Conn.Run("BEGIN IMMEDIATE")
+	l.before = l.p.DB.Mark()
+	return err
+}
+
+// Settle waits until what the transaction of Begin may have read of others is durable. It does nothing without one.
+func (l *Lease) Settle() error { return l.Conn.Err(l.p.DB.Durable(l.before)) }
+
+// Commit commits the connection's transaction; it is durable when Commit returns nil. One of Begin's lets the next writer go on as soon as it is in the
+// log, and shares its sync with others. After an error it is still open if nothing was committed; else, after an error of the disk, it is not known whether it was.
+func (l *Lease) Commit() error {
+	if !l.writes {
+		return l.Conn.Run("COMMIT")
+	}
+	m, err := l.Conn.CommitEarly(func() error { return l.Conn.Run("COMMIT") })
+	if err != nil {
+		return err
+	}
+	l.pass()
+	if err := l.p.DB.Durable(m); err != nil {
+		return l.Conn.Err(err)
+	}
+	return l.Settle() // if it changed nothing it depends on those before all the same
+}
+
+// Rollback rolls the connection's transaction back, if it is open, and settles what it had read; err is Settle's. A connection that is not sound is to be
+// discarded, which rolls back too.
+func (l *Lease) Rollback() (sound bool, err error) {
+	if !l.Conn.GetAutocommit() && l.Conn.Run("ROLLBACK") != nil {
+		return false, l.Settle()
+	}
+	if !l.writes {
+		return true, nil
+	}
+	l.Conn.Ahead(false)
+	l.pass()
+	err = l.Settle()
+	return err == nil, err
+}
+
+// pass ends writing: the next one's turn.
+func (l *Lease) pass() {
+	l.writes = false
+	if l.turn {
+		l.turn = false
+		<-l.p.Turn()
+	}
+}
+
 // Release gives the connection back. A transaction that is still open is rolled back.
 func (l *Lease) Release() { l.once.Do(func() { l.end(true) }) }
 
@@ -85,6 +148,11 @@ func (l *Lease) Release() { l.once.Do(func() { l.end(true) }) }
 func (l *Lease) Discard() { l.once.Do(func() { l.end(false) }) }
 
 func (l *Lease) end(sound bool) {
+	if l.writes { // the connection's own cache must not be another's before it is durable
+		l.Conn.Idle()
+		ok, _ := l.Rollback() // after an error the database is opened anew
+		sound = sound && ok
+	}
 	broken := l.p.DB.Failed()
 	l.p.Put(l.Conn, sound && broken == nil)
 	if l.turn {

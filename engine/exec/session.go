@@ -123,7 +123,7 @@ func (s *Session) tellRollback() error {
 func (s *Session) Reset(ctx context.Context, keepTransaction bool, out *conn.Reply) error {
 	s.answer.Begin(out)
 	if !keepTransaction && s.work.Tx.Count() > 0 {
-		if _, err := s.work.Tx.Rollback(ctx, ""); err != nil {
+		if all, err := s.work.Tx.Rollback(ctx, ""); !all {
 			return err
 		}
 	}

@@ -25,7 +25,8 @@ const (
 // Its methods return SQLite's errors; pass them, and those of statements, through [Conn.Err] to learn what really happened.
 type Conn struct {
 	*sqlite3.Conn
-	db *DB
+	db    *DB
+	early *sealvfs.Early
 }
 
 // Conn opens a connection. ctx is for the opening only; see sqlite3.Conn.SetInterrupt. The journal is a write-ahead log and
@@ -46,12 +47,17 @@ func (db *DB) connect(ctx context.Context) (*Conn, error) {
 		}
 		return nil, err
 	}
-	c := &Conn{Conn: raw, db: db}
+	c := &Conn{Conn: raw, db: db, early: sealvfs.EarlyOf(raw)}
 	level := "FULL"
 	if db.cfg.NormalSync {
 		level = "NORMAL"
 	}
-	err = raw.BusyTimeout(10 * time.Second)
+	if c.early == nil {
+		err = errors.New("the connection is not to encrypted storage")
+	}
+	if err == nil {
+		err = raw.BusyTimeout(10 * time.Second)
+	}
 	if err == nil {
 		err = raw.Exec("PRAGMA synchronous=" + level)
 	}

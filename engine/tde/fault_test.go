@@ -24,7 +24,8 @@ func long() bool { return os.Getenv("LATCHKEY_LONG") != "" }
 type story struct {
 	acked, tried atomic.Int64
 	created      atomic.Bool
-	states       sync.Map // the states that may be found now
+	over         atomic.Bool // of rush: a writer failed
+	states       sync.Map    // the states that may be found now
 	keys         *fakeKeys
 }
 

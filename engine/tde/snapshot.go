@@ -85,6 +85,9 @@ func (db *DB) snapshot(ctx context.Context) (_ *Snapshot, err error) {
 	if err = c.Exec("BEGIN; SELECT count(*) FROM sqlite_schema"); err != nil {
 		return nil, err
 	}
+	if err = db.store.Await(db.store.Mark()); err != nil { // a backup must not have what the database might lose
+		return nil, err
+	}
 	s.view, s.lsn = db.store.View(), db.store.LogEnd()
 	if err = guard.Exec("ROLLBACK"); err != nil {
 		return nil, err

@@ -75,13 +75,16 @@ func (h *Hold) Finish(failed error) error {
 		return failed
 	}
 	sound := true
-	if h.own && !c.GetAutocommit() {
-		if failed == nil {
-			failed = Translate(c.Run("COMMIT"))
+	if h.own {
+		if failed == nil && !c.GetAutocommit() {
+			failed = Translate(h.lease.Commit())
 		}
-		if !c.GetAutocommit() {
+		if failed != nil {
 			c.Use(context.Background(), &fn.Env{})
-			sound = c.Run("ROLLBACK") == nil
+			ok, err := h.lease.Rollback()
+			if sound = ok; err != nil {
+				failed = Translate(err)
+			}
 		}
 	}
 	sound = h.t.detach(c, h.attached) && sound

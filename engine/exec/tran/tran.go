@@ -145,18 +145,18 @@ func (t *Tran) Commit(ctx context.Context) (last bool, err error) {
 	}
 	if t.began {
 		t.quiet()
-		if err := t.lease.Conn.Run("COMMIT"); err != nil {
-			// A deferred check or a full disk: nothing was committed.
+		if err := t.lease.Commit(); err != nil {
+			// A deferred check or a full disk: nothing was committed. Or a sync failed, and nobody knows.
 			err = translate(err)
-			t.end(false)
+			_ = t.end()
 			return true, err
 		}
 	}
-	t.end(true)
-	return true, nil
+	return true, t.end()
 }
 
-// Rollback rolls the whole transaction back; with the name of a savepoint only to it. all reports the whole. Errors: 3903, 6401, 3931.
+// Rollback rolls the whole transaction back; with the name of a savepoint only to it. all reports the whole, also with an error: then the transaction is
+// over, and what it had read may be lost. Errors: 3903, 6401, 3931.
 func (t *Tran) Rollback(_ context.Context, name string) (all bool, err error) {
 	if t.count == 0 {
 		return false, raise.New(3903)
@@ -171,8 +171,7 @@ func (t *Tran) Rollback(_ context.Context, name string) (all bool, err error) {
 			return false, raise.New(6401, name)
 		}
 	}
-	t.end(false)
-	return true, nil
+	return true, translate(t.end())
 }
 
 // to rolls back to savepoint i, which stays.
@@ -187,8 +186,8 @@ func (t *Tran) to(i int) error {
 	}
 	t.quiet()
 	if s.sql == "" {
-		err := t.lease.Conn.Run("ROLLBACK")
-		t.unpin(err == nil)
+		sound, err := t.lease.Rollback()
+		t.unpin(sound)
 		return translate(err)
 	}
 	return translate(t.lease.Conn.Exec("ROLLBACK TO " + s.sql))
@@ -219,17 +218,18 @@ func (t *Tran) Save(name string) error {
 }
 
 // end lets everything go, rolling back unless it was committed.
-func (t *Tran) end(committed bool) {
+func (t *Tran) end() (err error) {
 	sound := true
-	if t.began && !committed && t.lease != nil && !t.lease.Conn.GetAutocommit() {
+	if t.began && t.lease != nil {
 		t.quiet()
-		sound = t.lease.Conn.Run("ROLLBACK") == nil
+		sound, err = t.lease.Rollback()
 	}
 	t.unpin(sound)
 	t.count, t.id, t.name, t.doomed, t.lost, t.saves = 0, 0, "", false, false, nil
 	if t.Ended != nil {
 		t.Ended()
 	}
+	return err
 }
 
 // unpin gives the connection back.
@@ -333,6 +333,9 @@ func (t *Tran) Read(ctx context.Context, db int, env *fn.Env) (*Hold, error) {
 		}
 	}
 	if t.lease != nil {
+		if err := t.lease.Settle(); err != nil { // its rows may leave before the transaction ends
+			return nil, err
+		}
 		t.lease.Conn.Use(ctx, env)
 		return &Hold{Conn: t.lease.Conn, DB: t.db, t: t}, nil
 	}
@@ -379,9 +382,7 @@ const immediate = "BEGIN IMMEDIATE"
 
 func (t *Tran) lock(ctx context.Context, l *databases.Lease, begin string) error {
 	if begin == immediate {
-		if err := l.Write(ctx, t.LockTimeout); err != nil {
-			return translate(err)
-		}
+		return translate(l.Begin(ctx, t.LockTimeout))
 	}
 	if err := l.Conn.LockTimeout(t.LockTimeout); err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"latchkey/engine/exec/change"
 	"latchkey/engine/exec/raise"
 	"latchkey/engine/exec/scope"
 	"latchkey/engine/exec/setting"
@@ -96,13 +97,24 @@ func (s *Transactions) Rollback(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := s.Work.Tx.Rollback(ctx, ""); err != nil {
-		return err
+	return s.rolledBack(ctx, id, "", keep)
+}
+
+// rolledBack rolls back, to a savepoint if it has a name, restores table variables and tells the client if it was all.
+func (s *Transactions) rolledBack(ctx context.Context, id uint64, name string, keep []change.Saved) error {
+	all, failed := s.Work.Tx.Rollback(ctx, name)
+	if failed != nil && !all {
+		return failed
 	}
 	if err := s.Change.Restore(ctx, s.Work.Frame, keep); err != nil {
 		return err
 	}
-	return s.Answer.Token(&tds.EnvChange{Type: tds.EnvRollback, OldBytes: tds.Descriptor(id)})
+	if all {
+		if err := s.Answer.Token(&tds.EnvChange{Type: tds.EnvRollback, OldBytes: tds.Descriptor(id)}); err != nil {
+			return err
+		}
+	}
+	return failed
 }
 
 func (s *Transactions) rollbackTo(ctx context.Context, name string) error {
@@ -111,14 +123,7 @@ func (s *Transactions) rollbackTo(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	all, err := s.Work.Tx.Rollback(ctx, name)
-	if err != nil {
-		return err
-	}
-	if err := s.Change.Restore(ctx, s.Work.Frame, keep); err != nil || !all {
-		return err
-	}
-	return s.Answer.Token(&tds.EnvChange{Type: tds.EnvRollback, OldBytes: tds.Descriptor(id)})
+	return s.rolledBack(ctx, id, name, keep)
 }
 
 // Implicit begins a transaction before a statement under IMPLICIT_TRANSACTIONS.

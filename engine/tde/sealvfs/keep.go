@@ -135,7 +135,7 @@ func (s *Store) KeepNow() error {
 	w.waitKeptLocked()
 	last := w.kept
 	for _, m := range w.marks {
-		if m.Frame <= w.durable { // a commit may have come since the sync
+		if m.Frame <= w.durable.Load() { // a commit may have come since the sync
 			last = m.Frame
 		}
 	}

@@ -25,6 +25,11 @@ type mainFile struct {
 	frame pagecipher.FrameBuf
 
 	copying bool // between CheckpointStart and CheckpointDone
+
+	// Of a connection that commits early: see early.go.
+	ahead   bool // it may read what was let go
+	letting bool // the next sync of a commit is left to others
+	mark    Mark // of the commit that was let go last
 }
 
 var (
@@ -191,6 +196,11 @@ func (f *walFile) Truncate(size int64) error {
 }
 
 func (f *walFile) Sync(vfs.SyncFlag) error {
+	if f.owner.letting {
+		if done, err := f.log.letGo(f.owner); done || err != nil {
+			return f.owner.report(err, sqlite3.IOERR_FSYNC)
+		}
+	}
 	return f.owner.report(f.log.sync(f.owner), sqlite3.IOERR_FSYNC)
 }
 

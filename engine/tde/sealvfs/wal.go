@@ -55,7 +55,9 @@ type wal struct {
 	salts   atomic.Uint64 // of head
 	redo    atomic.Bool   // pend holds a frame that is in the file already
 	commit  uint64        // the last frame that ended a transaction, of those written in this generation
-	durable uint64        // frames known to be synced
+	durable atomic.Uint64 // frames known to be synced
+	early   atomic.Uint64 // the last frame that was let go before its sync: see early.go
+	round   chan struct{} // closed when the sync that waiters share ends; nil if there is none
 	rewrote uint64        // the first frame that was written again since the oldest sync that is under way began
 	syncing int           // syncs under way
 	pages   []uint32      // of the frames written in this generation, by frame-1; 0 if unknown
@@ -207,7 +209,9 @@ func (w *wal) resetLocked() {
 	w.gen.Add(1)
 	w.kept, w.marks = 0, w.marks[:0]
 	w.flushed.Store(0)
-	w.commit, w.durable, w.pend, w.pages = 0, 0, w.pend[:0], w.pages[:0]
+	w.early.Store(0)
+	w.durable.Store(0)
+	w.commit, w.pend, w.pages = 0, w.pend[:0], w.pages[:0]
 	w.last, w.recks, w.await = 0, 0, 0
 }
 
@@ -295,8 +299,11 @@ func (w *wal) sync(c *mainFile) error {
 		w.s.Fail(err)
 		return w.s.ioErr("syncing", w.name, err)
 	}
+	if err := w.s.Failed(); err != nil { // beside one that failed a sync proves nothing: the system tells of a lost page once
+		return err
+	}
 	if gen != 0 && gen == w.gen.Load() { // of a log found at opening we do not know which frames count
-		w.durable = max(w.durable, min(flushed, w.rewrote-1))
+		w.durable.Store(max(w.durable.Load(), min(flushed, w.rewrote-1)))
 	}
 	return nil
 }

@@ -11,9 +11,13 @@ import (
 // Whole frames are read by recovery, which must not stumble over the torn end of a log:
 // what does not authenticate there reads as zeros, which SQLite's own check rejects. All other reads fail.
 func (w *wal) readAt(c *mainFile, p []byte, off int64) (int, error) {
-	if rel := off - pagecipher.WALHeader; rel >= 0 && rel%pagecipher.Frame == pagecipher.FrameHeader && len(p) == pagecipher.PageSize {
+	if rel := off - pagecipher.WALHeader; rel >= 0 && rel%pagecipher.Frame == pagecipher.FrameHeader {
+		frame := uint64(rel/pagecipher.Frame) + 1
+		if err := w.awaitFrame(c, frame); err != nil {
+			return 0, err
+		}
 		// The common case, a body that is in the file, goes without the lock.
-		if frame := uint64(rel/pagecipher.Frame) + 1; frame <= w.flushed.Load() && !w.redo.Load() {
+		if len(p) == pagecipher.PageSize && frame <= w.flushed.Load() && !w.redo.Load() {
 			if err := w.body(c, p, frame); err != nil {
 				return 0, err // the binding takes a full count for success, whatever the error
 			}

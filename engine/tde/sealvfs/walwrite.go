@@ -49,7 +49,8 @@ func (w *wal) partLocked(p []byte, frame uint64, head bool) error {
 	if frame <= w.flushed.Load() {
 		w.redo.Store(true)
 		w.s.cache.Drop(w.cacheKey(w.gen.Load(), frame))
-		w.durable, w.rewrote = min(w.durable, frame-1), min(w.rewrote, frame)
+		w.durable.Store(min(w.durable.Load(), frame-1))
+		w.rewrote = min(w.rewrote, frame)
 	}
 	return w.takeLocked(&w.pend[frame-w.first], p, frame, head)
 }
@@ -143,7 +144,7 @@ func (w *wal) putLocked(pend []pending, first uint64) error {
 				return err
 			}
 		}
-		e.buf.SetDurable(w.durable)
+		e.buf.SetDurable(w.durable.Load())
 	}
 	if err := w.sealLocked(pend, first); err != nil {
 		return w.s.ioErr("sealing a frame of", w.name, err)

@@ -180,6 +180,11 @@ func (s *Session) withoutRunning(ctx context.Context, f *scope.Frame, st ast.Sta
 }
 
 func (s *Session) returns(ctx context.Context, f *scope.Frame, st *ast.Return) (flow.Signal, error) {
+	if f.Returns != nil {
+		v, err := s.query.Converted(ctx, f, st.Value, f.Returns)
+		f.Returns.Value = v
+		return flow.Signal{Kind: flow.Return}, err
+	}
 	if st.Value != nil {
 		if f.Proc == "" {
 			e := raise.New(178)

@@ -9,6 +9,7 @@ import (
 	"latchkey/engine/exec/cursor"
 	"latchkey/engine/exec/define"
 	"latchkey/engine/exec/flow"
+	"latchkey/engine/exec/function"
 	"latchkey/engine/exec/handler"
 	"latchkey/engine/exec/query"
 	"latchkey/engine/exec/reply"
@@ -37,6 +38,7 @@ type Session struct {
 	cursors     *cursor.Cursors
 	transaction *transaction.Transactions
 	flow        *flow.Machine
+	functions   *function.Runner
 	parts       *handler.Parts
 	call        *call.Caller
 }
@@ -63,13 +65,14 @@ func (s *Server) newSession(l Login) *Session {
 	n.cursors = &cursor.Cursors{Actor: n.actor, Work: n.work, Define: n.define, Query: n.query, Answer: n.answer}
 	n.transaction = &transaction.Transactions{Work: n.work, Answer: n.answer, Change: n.change, Cursors: n.cursors}
 	n.flow = &flow.Machine{Work: n.work, Query: n.query, Transaction: n.transaction, Answer: n.answer, Runner: n, Log: cfg.Log}
+	n.functions = &function.Runner{Work: n.work, Define: n.define, Query: n.query, Flow: n.flow, Answer: n.answer, Modules: &s.modules}
 	n.parts = &handler.Parts{
 		Actor: n.actor, Work: n.work, Define: n.define, Query: n.query, Answer: n.answer, Transaction: n.transaction, Units: s.units,
 		Version: cfg.Version, Kept: make(map[any]handler.Kept),
 	}
 	n.call = &call.Caller{
 		Actor: n.actor, Work: n.work, Define: n.define, Query: n.query, Change: n.change, Flow: n.flow, Parts: n.parts, Answer: n.answer,
-		Modules: &s.modules, Procedure: s.procedure,
+		Functions: n.functions, Modules: &s.modules, Procedure: s.procedure,
 	}
 	n.work.Env = n.newEnv()
 	return n

@@ -23,6 +23,7 @@ func (s *Session) newEnv() fn.Env {
 	e := fn.Env{
 		Session: values{s}, Databases: env.Databases{Host: h}, Names: env.Names{Host: h}, Objects: env.Objects{Host: h},
 		Security: env.Security{Host: h}, Sequences: work.Sequences{Session: s.work},
+		Functions: s.functions,
 	}
 	if k := s.server.cfg.Keys; k != nil {
 		e.Keys = k(&handler.Context{Parts: s.parts, Frame: &scope.Frame{}})

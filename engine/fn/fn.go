@@ -2,11 +2,13 @@ package fn
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"latchkey/engine/fn/aggregate"
 	"latchkey/engine/fn/datetime"
 	"latchkey/engine/fn/def"
+	"latchkey/engine/fn/forjson"
 	"latchkey/engine/fn/format"
 	"latchkey/engine/fn/json"
 	"latchkey/engine/fn/logic"
@@ -71,7 +73,7 @@ var ErrSpec = def.ErrSpec
 var functions = func() map[string]*Function {
 	m := make(map[string]*Function, 512)
 	for _, list := range [][]Function{
-		operators(), aggregate.Operators(), aggregate.Functions(), text.Functions(), logic.Functions(), number.Functions(), datetime.Functions(), system.Functions(), format.Functions(), json.Functions(),
+		operators(), aggregate.Operators(), aggregate.Functions(), text.Functions(), logic.Functions(), number.Functions(), datetime.Functions(), system.Functions(), format.Functions(), json.Functions(), {forjson.Operator()},
 	} {
 		for i := range list {
 			f := &list[i]
@@ -152,6 +154,29 @@ func Operator(op string, args ...Arg) (Call, error) {
 		return Call{}, &Refusal{Name: op, Why: "no such operator"}
 	}
 	return f.Resolve(args)
+}
+
+// UserFunction makes the call of a scalar function written in T-SQL, by its database and number, with arguments of its parameters' types. It is
+// asked of Env.Functions.
+func UserFunction(database, id int, returns sqltype.Type, args []Arg) (Call, error) {
+	s := def.Spec{Name: system.UserCall, Attrs: []string{strconv.Itoa(database), strconv.Itoa(id), def.TypeText(returns)}}
+	for _, a := range args {
+		s.Types = append(s.Types, a.Type)
+	}
+	return s.Resolve(functions[system.UserCall])
+}
+
+// ForJSON makes the call of the aggregate that writes rows as JSON.
+func ForJSON(s *forjson.Shape, args []Arg) (Call, error) {
+	text, err := s.Text()
+	if err != nil {
+		return Call{}, err
+	}
+	spec := def.Spec{Name: forjson.Name, Attrs: []string{text}}
+	for _, a := range args {
+		spec.Types = append(spec.Types, a.Type)
+	}
+	return spec.Resolve(functions[forjson.Name])
 }
 
 // CastOptions say how [Cast] converts.

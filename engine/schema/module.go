@@ -16,6 +16,7 @@ type Module struct {
 	ANSINulls        bool
 	SchemaBound      bool
 	Recompile        bool
+	NullOnNull       bool   `json:",omitempty"` // RETURNS NULL ON NULL INPUT
 	ExecuteAs        string // EXECUTE AS of WITH: CALLER, OWNER, SELF or a user's name; "" is CALLER
 
 	once sync.Once

@@ -104,6 +104,14 @@ func (c *Base) read(o *plan.Object) {
 	c.objects = append(c.objects, o)
 }
 
+// Inside makes the functions called since the n-th those of a view's text: the caller needs no permission on them, its owner does.
+func (c *Base) Inside(n int) {
+	for _, u := range c.Used[n:] {
+		c.read(u.Object)
+	}
+	c.Used = c.Used[:n]
+}
+
 // Plan makes the plan of a whole text.
 func (c *Base) Plan(sql string, cols []plan.Column) (*plan.Plan, error) {
 	if c.TooMany() {

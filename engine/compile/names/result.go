@@ -11,6 +11,7 @@ import (
 type Item struct {
 	bound.X
 	Column plan.Column
+	JSON   bool // its text is JSON, for FOR JSON
 }
 
 // Result is a compiled query.
@@ -21,6 +22,7 @@ type Result struct {
 	Flags  bound.Flags
 	Outer  []int // depths of rows around it that it names columns of
 	Into   *ast.ObjectName
+	From   []string // the source of each column, "" for expressions; may be nil
 	// Assign is SELECT @v = ..., over Inputs.
 	Assign []plan.Assignment
 	Inputs []bound.X

@@ -140,10 +140,8 @@ type FunctionParam struct {
 	Default ast.Expr // nil if none
 }
 
-// ScalarFunction is a user-defined scalar function. SQL is what calls it in SQLite, taking its arguments: "lk_udf('db.s.f'" + args.
+// ScalarFunction is a user-defined scalar function. Its calls are asked of fn.Env.Functions by the object's database and id.
 type ScalarFunction struct {
 	Object
 	Returns sqltype.Type
-	// Call writes the call around arguments that are already of the parameters' types.
-	Call func(args []string) string
 }

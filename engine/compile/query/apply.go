@@ -61,6 +61,12 @@ func (c *Compiler) applyQuery(ts *ast.Derived, left, kind string, lateral, r *na
 		c.addApplied(r, s, outer)
 		return left + kind + "(" + res.SQL + ") AS " + s.Alias + " ON 1", nil
 	}
+	if ts.Query.For != nil { // one row of one value
+		item := res.Items[0]
+		item.SQL = "(" + res.SQL + ")"
+		r.Add(names.Inline(ts.Alias, list, []names.Item{item}))
+		return left, nil
+	}
 	s, ok := ts.Query.Body.(*ast.Select)
 	if !ok {
 		return "", c.refuseApply(outer, "OF A CORRELATED SET OPERATION")

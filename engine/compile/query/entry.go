@@ -37,6 +37,7 @@ func (c *Compiler) Select(s *ast.SelectStmt) (*plan.Plan, error) {
 		p.SQL = ""
 	}
 	p.Assign, p.Into, p.Hints = res.Assign, res.Into, s.Hints
+	p.JSON = s.Query.For != nil
 	p.Volatile = res.Flags&bound.HasVolatile != 0
 	return p, nil
 }

@@ -56,6 +56,9 @@ func (c *Compiler) query(q *ast.Query, parent *names.Rows, o options) (*names.Re
 		return nil, err
 	}
 	defer leave()
+	if q.For != nil && q.For.Kind == "JSON" {
+		return c.forJSON(q, parent, o)
+	}
 	if q.For != nil {
 		return nil, plan.Unsupported(strings.TrimSpace("FOR "+q.For.Kind+" "+q.For.Mode), c.Pos)
 	}
@@ -101,18 +104,20 @@ func (c *Compiler) selectQuery(s *ast.Select, q *ast.Query, parent *names.Rows, 
 		return sel.assignment()
 	}
 	var res *names.Result
+	var from []string
 	if len(sel.sets()) > 0 {
 		res, err = sel.unionOfSets(o)
 	} else {
 		if err := sel.body(); err != nil {
 			return nil, err
 		}
+		from = sel.origins()
 		res, err = sel.render(o)
 	}
 	if err != nil {
 		return nil, err
 	}
-	res.Into = s.Into
+	res.Into, res.From = s.Into, from
 	res.Flags = sel.rows.Flags()
 	res.Outer = sel.rows.Refs.Outer(sel.rows.Depth)
 	return res, nil
@@ -213,7 +218,7 @@ func (c *Compiler) item(it *ast.SelectItem, x bound.X) names.Item {
 			}
 		}
 	}
-	item.Column.Type = x.Type
+	item.Column.Type, item.JSON = x.Type, isJSON(it.X)
 	return item
 }
 

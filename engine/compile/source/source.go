@@ -50,7 +50,7 @@ func (c *Compiler) Enter(sc plan.Scope, args map[string]bound.X) (leave func(), 
 	if err != nil {
 		return nil, plan.Fail(c.Pos, 217, maxNested/2)
 	}
-	scope, settings, vars, ctes := c.Scope, c.Settings, c.Arguments, c.ctes
+	scope, settings, vars, ctes, used := c.Scope, c.Settings, c.Arguments, c.ctes, len(c.Used)
 	if sc != nil {
 		c.Scope = sc
 		c.Settings = sc.Settings()
@@ -59,7 +59,9 @@ func (c *Compiler) Enter(sc plan.Scope, args map[string]bound.X) (leave func(), 
 	c.InView++
 	return func() {
 		c.Scope, c.Settings, c.Arguments, c.ctes = scope, settings, vars, ctes
-		c.InView--
+		if c.InView--; c.InView == 0 {
+			c.Inside(used)
+		}
 		up()
 	}, nil
 }

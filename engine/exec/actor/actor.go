@@ -11,6 +11,7 @@ import (
 	"latchkey/engine/exec/known"
 	"latchkey/engine/exec/raise"
 	"latchkey/engine/exec/scope"
+	"latchkey/engine/schema"
 	"latchkey/engine/schema/binding"
 	"latchkey/engine/sqltype/collation"
 )
@@ -177,7 +178,11 @@ func (s *Actor) allowed(f *scope.Frame, uses []plan.Use, objects []*plan.Object)
 			continue
 		}
 		if sec := known.Securable(ref); !chains[owned{o.DatabaseID, sec.Owner}] {
-			if err := s.object(o, sec, "SELECT"); err != nil {
+			permission := "SELECT"
+			if f, ok := ref.Object.(*schema.Function); ok && f.Form == schema.ScalarFunction {
+				permission = "EXECUTE"
+			}
+			if err := s.object(o, sec, permission); err != nil {
 				return err
 			}
 		}

@@ -21,6 +21,13 @@ const maxDepth = 32
 type outcome struct {
 	status int32
 	sig    flow.Signal
+	result *result // of a function
+}
+
+// result is what a function returned.
+type result struct {
+	value sqltype.Value
+	is    sqltype.Type
 }
 
 // Exec is EXEC.
@@ -63,6 +70,14 @@ func (s *Caller) Exec(ctx context.Context, f *scope.Frame, st *ast.Exec) (flow.S
 	out, err := s.call(ctx, f, name, args)
 	if err != nil {
 		return flow.Signal{}, err
+	}
+	if out.result != nil {
+		if ret != nil {
+			if ret.Value, err = s.Query.Fit(out.result.value, out.result.is, ret.Type); err != nil {
+				return flow.Signal{}, err
+			}
+		}
+		return flow.Signal{}, s.Answer.ProcDone(nil, false)
 	}
 	if ret != nil {
 		if ret.Value, err = s.Query.Fit(sqltype.NewInt(sqltype.Int, int64(out.status)), sqltype.Of(sqltype.Int), ret.Type); err != nil {
@@ -214,12 +229,20 @@ func (s *Caller) call(ctx context.Context, f *scope.Frame, name ast.ObjectName, 
 	if s.Flow.Depth >= maxDepth {
 		return outcome{}, raise.New(217)
 	}
-	if p := s.findSystem(name); p != nil {
+	inside := f != nil && f.Returns != nil // of a function
+	if p := s.findSystem(name); p != nil && !inside {
 		return s.callSystem(ctx, f, p, args)
 	}
-	p, err := s.findProcedure(ctx, f, name)
+	p, called, err := s.findModule(ctx, f, name)
 	if err != nil {
 		return outcome{}, err
+	}
+	if called != nil {
+		v, t, err := s.Functions.Execute(ctx, called.db, called.ID, args)
+		return outcome{result: &result{v, t}}, err
+	}
+	if inside && p != nil {
+		return outcome{}, raise.New(557)
 	}
 	if p == nil && feature.Refused(name.Name()) {
 		return outcome{}, raise.Unsupported(name.Name())

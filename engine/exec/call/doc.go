@@ -13,6 +13,7 @@ import (
 	"latchkey/engine/exec/change"
 	"latchkey/engine/exec/define"
 	"latchkey/engine/exec/flow"
+	"latchkey/engine/exec/function"
 	"latchkey/engine/exec/handler"
 	"latchkey/engine/exec/query"
 	"latchkey/engine/exec/reply"
@@ -31,6 +32,8 @@ type Caller struct {
 	Flow   *flow.Machine
 	Parts  *handler.Parts
 	Answer *reply.Answer
+	// Functions runs scalar functions.
+	Functions *function.Runner
 	// Modules keeps the code of procedures, Procedure finds a system procedure in Go by its name in lower case, nil for none.
 	Modules   *unit.Modules
 	Procedure func(name string) *handler.Procedure

@@ -24,36 +24,51 @@ type procedure struct {
 	snap  *schema.Snapshot
 }
 
-func (s *Caller) findProcedure(ctx context.Context, f *scope.Frame, name ast.ObjectName) (*procedure, error) {
+// scalar is a scalar function that was found.
+type scalar struct {
+	*schema.Function
+	db int
+}
+
+// findModule finds a procedure or scalar function that the caller may run: messages 229 and 2809.
+func (s *Caller) findModule(ctx context.Context, f *scope.Frame, name ast.ObjectName) (*procedure, *scalar, error) {
 	if name.Server() != "" && !strings.EqualFold(name.Server(), s.Work.ServerName) {
-		return nil, raise.New(7202, name.Server())
+		return nil, nil, raise.New(7202, name.Server())
 	}
 	w := s.Work.Begin(ctx, f)
 	d, err := w.Database(name.Database())
 	if err != nil {
-		return nil, w.Finish(err)
+		return nil, nil, w.Finish(err)
 	}
 	snap, err := w.Snapshot(d.ID)
 	if err = w.Finish(err); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if f != nil {
 		w.Schema = f.SchemaName()
 	}
 	o := w.Lookup(snap, d.ID, name.Schema(), name.Name())
 	if syn, ok := o.(*schema.Synonym); ok && len(syn.Base) > 0 {
-		return s.findProcedure(ctx, f, ast.ObjectName{Parts: syn.Base, Pos: name.Pos})
+		return s.findModule(ctx, f, ast.ObjectName{Parts: syn.Base, Pos: name.Pos})
 	}
-	p, ok := o.(*schema.Procedure)
-	if !ok {
-		return nil, nil
+	switch o := o.(type) {
+	case *schema.Procedure:
+	case *schema.Function:
+		if o.Form != schema.ScalarFunction {
+			return nil, nil, raise.New(2809, name.String(), o.Name)
+		}
+	default:
+		return nil, nil, nil
 	}
-	sec := known.Securable(&binding.Ref{Snapshot: snap, Object: p})
+	sec := known.Securable(&binding.Ref{Snapshot: snap, Object: o})
 	chained := f != nil && f.Proc != "" && f.ProcDB == d.ID && f.Owner == sec.Owner
 	if !chained && !s.Actor.PermIn(d.ID).Object(sec, "EXECUTE") {
-		return nil, raise.New(229, "EXECUTE", p.Name, d.Name, p.Schema)
+		return nil, nil, raise.New(229, "EXECUTE", o.Meta().Name, d.Name, o.Meta().Schema)
 	}
-	return &procedure{p, d.ID, d.Name, sec.Owner, snap}, nil
+	if fn, ok := o.(*schema.Function); ok {
+		return nil, &scalar{fn, d.ID}, nil
+	}
+	return &procedure{o.(*schema.Procedure), d.ID, d.Name, sec.Owner, snap}, nil, nil
 }
 
 // callUser runs a procedure of a user.
@@ -69,7 +84,7 @@ func (s *Caller) callUser(ctx context.Context, f *scope.Frame, p *procedure, arg
 	if p.ExecuteAs != "" && !strings.EqualFold(p.ExecuteAs, "CALLER") {
 		return outcome{}, raise.Unsupported("EXECUTE AS in a procedure's definition")
 	}
-	u, err := s.Modules.Get(def)
+	u, err := s.Modules.Get(def, def.Body)
 	if err != nil {
 		return outcome{}, err
 	}

@@ -57,7 +57,7 @@ func (s *Caller) callSystem(ctx context.Context, f *scope.Frame, p *system, args
 
 // callText runs a procedure of package sysproc.
 func (s *Caller) callText(ctx context.Context, f *scope.Frame, p *system, args []argument.Arg) (outcome, error) {
-	u, err := s.Modules.Get(p.text)
+	u, err := s.Modules.Get(p.text, p.text.Body)
 	if err != nil {
 		return outcome{}, err
 	}

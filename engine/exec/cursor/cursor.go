@@ -28,6 +28,9 @@ func newCursor(f *scope.Frame, d *ast.CursorDef) (*scope.Cursor, error) {
 	if d.Update || d.UpdateOf != nil {
 		return nil, raise.Unsupported("CURSOR FOR UPDATE")
 	}
+	if q := d.Query; q != nil && q.Query.For != nil && q.Query.For.Kind == "JSON" {
+		return nil, raise.New(13602, "DECLARE CURSOR")
+	}
 	c := &scope.Cursor{Def: d, Frame: f, Forward: !d.Scroll && !d.Insensitive}
 	for _, o := range d.Options {
 		switch o {
@@ -150,7 +153,7 @@ func (s *Cursors) Execute(ctx context.Context, f *scope.Frame, st ast.Statement)
 
 func (s *Cursors) declareCursor(f *scope.Frame, st *ast.DeclareCursor) error {
 	name := strings.ToLower(st.Name)
-	local := slices.Contains(st.Def.Options, "LOCAL")
+	local := slices.Contains(st.Def.Options, "LOCAL") || f.Returns != nil // a function has no other
 	if local && f.Cursors[name] != nil || !local && s.global[name] != nil {
 		return raise.New(16915, st.Name)
 	}

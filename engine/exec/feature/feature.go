@@ -73,9 +73,13 @@ const table = `
 - clause|TEMPORARY PROCEDURE|#p and ##p; nor functions, views, synonyms, types and sequences of such names
 - clause|PROCEDURE WITH EXECUTE AS|but CALLER
 - statement|CREATE PROCEDURE ;n|numbered procedures
-- statement|CREATE FUNCTION (scalar)|definitions are kept; calls are refused
++ statement|CREATE FUNCTION (scalar)|also in CHECK and DEFAULT, and EXEC @r = dbo.f; each call runs its statements
+- clause|FUNCTION WITH EXECUTE AS|but CALLER
+- clause|TABLE VARIABLE IN A FUNCTION|
+- clause|TABLE-VALUED PARAMETER OF A FUNCTION|
+- clause|COMPUTED COLUMN OF A FUNCTION|a computed column calls no function written in T-SQL
 + statement|CREATE FUNCTION (inline table)|
-- statement|CREATE FUNCTION (multi-statement table)|definitions are kept; calls are refused
+- statement|CREATE FUNCTION (multi-statement table)|
 - statement|CREATE TRIGGER|refused, with ALTER, ENABLE and DISABLE TRIGGER: no definition is kept
 + statement|CREATE SCHEMA|
 + statement|CREATE SEQUENCE|
@@ -162,6 +166,7 @@ const table = `
 - set option|STATISTICS XML|and PROFILE
 - set option|SHOWPLAN_ALL|and SHOWPLAN_TEXT, SHOWPLAN_XML
 - clause|FOR XML|
++ clause|FOR JSON|PATH and AUTO, up to 120 columns; a table without an alias has its own name in AUTO
 - clause|CONTAINS|and FREETEXT
 - clause|OPENROWSET|and OPENQUERY, OPENDATASOURCE, OPENXML
 - clause|TABLESAMPLE|

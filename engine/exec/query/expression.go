@@ -210,6 +210,11 @@ func (s *Runner) converted(ctx context.Context, f *scope.Frame, x ast.Expr, v *s
 	return val, err
 }
 
+// Converted computes an expression in a variable's type, and does not set the variable.
+func (s *Runner) Converted(ctx context.Context, f *scope.Frame, x ast.Expr, v *scope.Variable) (sqltype.Value, error) {
+	return s.converted(ctx, f, x, v)
+}
+
 // Condition computes a condition; unknown is false.
 func (s *Runner) Condition(ctx context.Context, f *scope.Frame, _ ast.Statement, c ast.Condition) (bool, error) {
 	v, _, err := s.value(ctx, f, scalarKey{node: c, as: 1}, nil)

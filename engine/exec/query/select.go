@@ -53,7 +53,11 @@ func (s *Runner) Select(ctx context.Context, f *scope.Frame, st *ast.SelectStmt)
 	if err := s.Answer.Rows(k.Result); err != nil {
 		return w.Finish(err)
 	}
-	err = s.Run(w, k.Plan, s.Answer.Row)
+	each := s.Answer.Row
+	if k.Plan.JSON {
+		each = inPieces(each)
+	}
+	err = s.Run(w, k.Plan, each)
 	if err = w.Finish(err); err != nil {
 		return err
 	}

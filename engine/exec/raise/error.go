@@ -24,6 +24,9 @@ type Error struct {
 	// Raised says that RAISERROR did: it ends nothing.
 	Raised bool
 
+	// Called says that a function did that the statement calls: the statement's own module compiled.
+	Called bool
+
 	cause error
 	disk  bool // 823 or 824: see disk
 }

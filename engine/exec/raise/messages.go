@@ -57,6 +57,8 @@ func texts(number int) (text, bool) {
 		return text{16, 1, "Cannot %s the %s '%s', because it does not exist or you do not have permission."}, true
 	case 15664:
 		return text{16, 1, "Cannot set key '%s' in the session context. The key has been set as read_only for this session."}, true
+	case 13602:
+		return text{16, 1, "The FOR JSON clause is not allowed in a %s statement."}, true
 	case 15665:
 		return text{16, 1, "The value was not set for the session context. The total size of keys and values in the session context exceeds its limit."}, true
 	case 35100:
@@ -105,10 +107,18 @@ func texts(number int) (text, bool) {
 		return text{16, 2, "Transaction count after EXECUTE indicates a mismatching number of BEGIN and COMMIT statements. Previous count = %d, current count = %d."}, true
 	case 297:
 		return text{16, 1, "The user does not have permission to perform this action."}, true
+	case 313:
+		return text{16, 3, "An insufficient number of arguments were supplied for the procedure or function %s."}, true
 	case 349:
 		return text{16, 1, "The procedure \"%s\" has no parameter named \"%s\"."}, true
 	case 352:
 		return text{15, 1, "The table-valued parameter \"%s\" must be declared with the READONLY option."}, true
+	case 444:
+		return text{16, 3, "Select statements included within a function cannot return data to a client."}, true
+	case 557:
+		return text{16, 2, "Only functions and some extended stored procedures can be executed from within a function."}, true
+	case 2809:
+		return text{16, 1, "The request for procedure '%s' failed because '%s' is a table valued function object."}, true
 	case 500:
 		return text{16, 1, "Trying to pass a table-valued parameter with %d column(s) where the corresponding user-defined table type requires %d column(s)."}, true
 	case 512:

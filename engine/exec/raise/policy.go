@@ -58,10 +58,13 @@ func Of(e *Error, xactAbort bool) Effect {
 		return Rollback
 	case e.Thrown:
 		return EndBatch
-	case e.Bind:
+	case e.Bind && !e.Called:
 		return EndModule
 	}
 	effect, _ := table(e.Number)
+	if effect == EndModule && e.Called {
+		effect = EndBatch
+	}
 	if xactAbort && (effect == EndStatement || effect == EndBatch) {
 		return Rollback
 	}

@@ -43,7 +43,8 @@ type Frame struct {
 	Temps   []string         // temporary tables made here, folded
 	Tables  []string         // SQLite names of table variables made here
 	Cursors map[string]*Cursor
-	Module  bool // a procedure or dynamic batch
+	Module  bool      // a procedure or dynamic batch
+	Returns *Variable // where RETURN of a function puts its value; nil in other code
 
 	room  []Variable     // for those that the unit declares
 	index map[string]int // of Vars by folded name, once they are many

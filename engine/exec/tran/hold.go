@@ -21,6 +21,7 @@ func (h *Hold) Savepoint() error {
 
 // Attach adds another database to the connection under a name, for the statement or, inside a transaction, to its end.
 func (h *Hold) Attach(ctx context.Context, id int, name string) error {
+	h = h.root()
 	list := &h.attached
 	if h.lease == nil {
 		list = &h.t.attached
@@ -49,6 +50,7 @@ func (h *Hold) Finish(failed error) error {
 		return errNotHeld
 	}
 	h.done = true
+	h.t.unuse(h)
 	if h.t.alone == h {
 		h.t.alone = nil
 	}

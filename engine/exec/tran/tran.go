@@ -60,6 +60,8 @@ type Tran struct {
 	number int // of savepoints, for their names
 
 	alone    *Hold // a statement's own transaction that writes
+	using    *Hold // borrowed last and not given back yet
+	nested   *Hold // what code inside of a statement uses
 	lease    *databases.Lease
 	db       int
 	began    bool // SQLite's transaction
@@ -320,12 +322,18 @@ type Hold struct {
 	save     bool             // it set a savepoint
 	attached []attachment
 	done     bool
+	outer    *Hold // whose connection it uses, for code inside of a statement
+	before   *Hold // that was borrowed before it
 }
 
 // Read borrows a connection to read from a database. Inside a transaction that keeps one, that one is given, whatever its database.
 func (t *Tran) Read(ctx context.Context, db int, env *fn.Env) (*Hold, error) {
 	if t.lost {
 		return nil, raise.New(3930)
+	}
+	if o := t.nested; o != nil && !o.done {
+		o.Conn.Use(ctx, env)
+		return t.use(&Hold{Conn: o.Conn, DB: o.DB, t: t, outer: o}), nil
 	}
 	if t.lease == nil && t.count > 0 && t.OneSnapshot {
 		if err := t.pin(ctx, db, env, "BEGIN"); err != nil {
@@ -337,7 +345,7 @@ func (t *Tran) Read(ctx context.Context, db int, env *fn.Env) (*Hold, error) {
 			return nil, err
 		}
 		t.lease.Conn.Use(ctx, env)
-		return &Hold{Conn: t.lease.Conn, DB: t.db, t: t}, nil
+		return t.use(&Hold{Conn: t.lease.Conn, DB: t.db, t: t}), nil
 	}
 	l, err := t.source.Lease(ctx, db)
 	if err != nil {
@@ -346,7 +354,7 @@ func (t *Tran) Read(ctx context.Context, db int, env *fn.Env) (*Hold, error) {
 	if err := t.prepare(ctx, l, env); err != nil {
 		return nil, err
 	}
-	return &Hold{Conn: l.Conn, DB: db, t: t, lease: l}, nil
+	return t.use(&Hold{Conn: l.Conn, DB: db, t: t, lease: l}), nil
 }
 
 func (t *Tran) prepare(ctx context.Context, l *databases.Lease, env *fn.Env) error {
@@ -396,6 +404,9 @@ func (t *Tran) Write(ctx context.Context, db int, env *fn.Env, temporary bool) (
 	if t.Doomed() || t.lost {
 		return nil, raise.New(3930)
 	}
+	if t.nested != nil {
+		return nil, errNested
+	}
 	if t.count == 0 {
 		l, err := t.source.Lease(ctx, db)
 		if err != nil {
@@ -416,7 +427,7 @@ func (t *Tran) Write(ctx context.Context, db int, env *fn.Env, temporary bool) (
 		if !temporary {
 			t.alone = h
 		}
-		return h, nil
+		return t.use(h), nil
 	}
 	if t.lease == nil {
 		if err := t.pin(ctx, db, env, immediate); err != nil {
@@ -432,5 +443,5 @@ func (t *Tran) Write(ctx context.Context, db int, env *fn.Env, temporary bool) (
 	if err := t.lease.Conn.LockTimeout(t.LockTimeout); err != nil {
 		return nil, err
 	}
-	return h, nil
+	return t.use(h), nil
 }

@@ -250,25 +250,25 @@ func plain(list []ast.Statement) bool {
 	return true
 }
 
-// Modules keeps the units of procedures by their trees. It is safe for concurrent use.
+// Modules keeps the units of procedures and functions by their trees. It is safe for concurrent use.
 type Modules struct {
 	mu    sync.Mutex
-	units map[*ast.CreateProc]*Unit
+	units map[ast.Statement]*Unit
 }
 
-// Get finds or makes the unit of a procedure. A definition that was changed has another tree.
-func (m *Modules) Get(p *ast.CreateProc) (*Unit, error) {
+// Get finds or makes the unit of a module with a body. A definition that was changed has another tree.
+func (m *Modules) Get(p ast.Statement, body []ast.Statement) (*Unit, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if u := m.units[p]; u != nil {
 		return u, nil
 	}
-	u, err := New(p.Body)
+	u, err := New(body)
 	if err != nil {
 		return nil, err
 	}
 	if m.units == nil || len(m.units) > 4096 {
-		m.units = make(map[*ast.CreateProc]*Unit)
+		m.units = make(map[ast.Statement]*Unit)
 	}
 	m.units[p] = u
 	return u, nil

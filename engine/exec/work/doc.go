@@ -44,6 +44,7 @@ type Session struct {
 		is     plan.Settings
 		number uint64
 	}
+	nested  int                            // calls of functions under way
 	defined []*known.Generation            // changes of definitions under way
 	own     map[*schema.Run]schema.Reserve // of sequences, in the transaction of the statement under way
 }

@@ -86,7 +86,9 @@ func (h Host) Identity(ctx context.Context, db int, t *schema.Table) (n int64, o
 
 // StatementEnv brings the environment to the statement that begins.
 func (s *Session) StatementEnv() {
-	s.Env.Now, s.own = s.Clock.Now(), nil
+	if s.nested == 0 {
+		s.Env.Now, s.own = s.Clock.Now(), nil
+	}
 	s.Env.Settings = fn.Settings{
 		DateFirst: s.Set.DateFirst, Language: s.Set.Language, DateFormat: s.Set.DateFormat, TextSize: int(s.Set.TextSize),
 		Options: int(s.Set.Options()), NoArithAbort: !s.Set.Has(setting.ArithAbort) && !s.Set.Has(setting.AnsiWarnings),

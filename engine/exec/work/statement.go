@@ -57,6 +57,8 @@ func (s *Session) Begin(ctx context.Context, f *scope.Frame) *Statement {
 	main := s.Actor.DB
 	if db := s.Tx.Database(); db != 0 {
 		main = db
+	} else if db := s.Tx.Inside(); db != 0 {
+		main = db
 	}
 	return &Statement{Ctx: ctx, s: s, Frame: f, Main: main, Set: s.PlanSettings()}
 }
@@ -433,25 +435,6 @@ func (w *Statement) NamedType(name ast.ObjectName) (sqltype.Type, bool) {
 		return t.Base, true
 	}
 	return sqltype.Type{}, false
-}
-
-// ScalarFunction: user-defined scalar functions in T-SQL are refused by name; see package feature.
-func (w *Statement) ScalarFunction(name ast.ObjectName) (*plan.ScalarFunction, error) {
-	if name.Schema() == "" {
-		return nil, nil
-	}
-	d, err := w.Database(name.Database())
-	if err != nil {
-		return nil, err
-	}
-	snap, err := w.Snapshot(d.ID)
-	if err != nil {
-		return nil, err
-	}
-	if f, ok := snap.Lookup(name.Schema(), name.Name()).(*schema.Function); ok && f.Form == schema.ScalarFunction {
-		return nil, raise.Unsupported("USER-DEFINED SCALAR FUNCTION " + name.String())
-	}
-	return nil, nil
 }
 
 // Variables knows the types of variables.

@@ -24,6 +24,7 @@ type Env struct {
 	Security  Security
 	Keys      Keys
 	Sequences Sequences
+	Functions Functions
 }
 
 // Settings are those of SET that change results.
@@ -163,6 +164,13 @@ type PermissionQuery struct {
 // authenticator is varbinary, with text as the bytes that DATALENGTH counts. The result is of the function's type. A *Refusal says that there is no such function.
 type Keys interface {
 	Call(ctx context.Context, name string, args []sqltype.Value) (sqltype.Value, error)
+}
+
+// Functions runs functions written in T-SQL.
+type Functions interface {
+	// Call runs a scalar function of a database with values of its parameters' types and gives one of its result's type. It keeps no argument.
+	// It may run SQL on the connection that calls it.
+	Call(ctx context.Context, database, id int, args []sqltype.Value) (sqltype.Value, error)
 }
 
 // Sequences gives values of sequences: NEXT VALUE FOR.

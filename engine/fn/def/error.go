@@ -51,6 +51,8 @@ var templates = map[int]template{
 	9828:  {16, 1, "The second and third arguments of the TRANSLATE built-in function must contain an equal number of characters."},
 	10743: {15, 1, "The %s function requires a minimum of %d and a maximum of %d arguments."},
 	506:   {16, 1, "The invalid escape character \"%s\" was specified in a %s predicate."},
+	13601: {16, 1, "Property '%s' cannot be generated in JSON output due to a conflict with another column name or alias. Use different names and aliases for each column in SELECT list."},
+	13603: {16, 1, "Property '%s' cannot be generated in JSON output due to invalid character in the column name or alias. Column name or alias that contains '..', starts or ends with '.' is not allowed in query that has FOR JSON clause."},
 	13607: {16, 4, "JSON path is not properly formatted. Unexpected character '%c' is found at position %d."},
 	13608: {16, 2, "Property cannot be found on the specified JSON path."},
 	13609: {16, 1, "JSON text is not properly formatted. Unexpected character '%c' is found at position %d."},

@@ -36,7 +36,7 @@ func misc() []def.Function {
 			return sqltype.NewGUID(b), nil
 		})),
 		newSequential(),
-		nextValue(),
+		nextValue(), userCall(),
 		{Name: "HASHBYTES", Min: 2, Max: 2, Bind: bindHash, Note: "MD2 and MD4 give NULL"},
 		def.Fixed("COMPRESS", binMax, 1, []sqltype.Type{binMax}, func(_ context.Context, _ *def.Env, a []sqltype.Value) (sqltype.Value, error) {
 			var b bytes.Buffer

@@ -264,6 +264,11 @@ func (l *lister) infoParameters() (out []row, err error) {
 			params = o.Params
 		case *schema.Function:
 			params = o.Params
+			if o.Form == schema.ScalarFunction {
+				out = append(out, l.named("SPECIFIC", o.Meta()).with(infoType(o.Returns)).with(row{
+					"ORDINAL_POSITION": 0, "PARAMETER_MODE": "OUT", "IS_RESULT": "YES", "AS_LOCATOR": "NO", "PARAMETER_NAME": "",
+				}))
+			}
 		}
 		for _, p := range params {
 			mode := "IN"

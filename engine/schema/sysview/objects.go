@@ -81,7 +81,7 @@ func (l *lister) modules() ([]row, error) {
 		}
 		return row{
 			"object_id": o.Meta().ID, "definition": m.Text, "uses_ansi_nulls": m.ANSINulls, "uses_quoted_identifier": m.QuotedIdentifier,
-			"is_schema_bound": m.SchemaBound, "is_recompiled": m.Recompile,
+			"is_schema_bound": m.SchemaBound, "is_recompiled": m.Recompile, "null_on_null_input": m.NullOnNull,
 		}
 	})
 }

@@ -127,6 +127,8 @@ func build(sc plan.Scope, c *ast.CTE) (*Target, error) {
 	switch {
 	case !ok:
 		return refuse("UNION, EXCEPT or INTERSECT")
+	case c.Query.For != nil:
+		return refuse("FOR JSON")
 	case sel.Distinct:
 		return refuse("DISTINCT")
 	case sel.GroupBy != nil || sel.Having != nil:

@@ -132,6 +132,8 @@ func moduleOptions(m *schema.Module, what string, opts []*ast.Option) error {
 			case *ast.Literal:
 				m.ExecuteAs = v.Text
 			}
+		case "RETURNS NULL ON NULL INPUT":
+			m.NullOnNull = true
 		case "CALLED ON NULL INPUT", "INLINE":
 		default:
 			return define.Refuse(what + " WITH " + o.Name)
@@ -196,88 +198,6 @@ func (c *Maker) CreateProc(st *ast.CreateProc) error {
 	return c.Put(&schema.Procedure{Head: h, Module: m, Params: params})
 }
 
-// withParams is a scope that knows a function's parameters.
-type withParams struct {
-	plan.Scope
-	params []*schema.Param
-	same   func(a, b string) bool
-}
-
-// Variable finds a parameter.
-func (s withParams) Variable(name string) (sqltype.Type, bool) {
-	for _, p := range s.params {
-		if s.same(p.Name, name) && p.TableType == 0 {
-			return p.Type, true
-		}
-	}
-	return sqltype.Type{}, false
-}
-
-// NamedType asks the scope around.
-func (s withParams) NamedType(n ast.ObjectName) (sqltype.Type, bool) {
-	if t, ok := s.Scope.(plan.TypeNames); ok {
-		return t.NamedType(n)
-	}
-	return sqltype.Type{}, false
-}
-
-// ScalarFunction asks the scope around.
-func (s withParams) ScalarFunction(n ast.ObjectName) (*plan.ScalarFunction, error) {
-	if f, ok := s.Scope.(plan.Functions); ok {
-		return f.ScalarFunction(n)
-	}
-	return nil, nil
-}
-
-// CreateFunction carries out CREATE and ALTER FUNCTION.
-func (c *Maker) CreateFunction(st *ast.CreateFunction) error {
-	form := schema.ScalarFunction
-	switch {
-	case st.External != nil:
-		return define.Refuse("CREATE FUNCTION AS EXTERNAL NAME")
-	case st.TableVariable != "":
-		form = schema.TableFunction
-	case st.Query != nil:
-		form = schema.InlineFunction
-	}
-	m := c.module(st)
-	if err := moduleOptions(m, "CREATE FUNCTION", st.Options); err != nil {
-		return err
-	}
-	h, err := c.place(st.Mode, st.Name, func(o schema.Object) bool { return o.Kind() == form })
-	if err != nil {
-		return err
-	}
-	f := &schema.Function{Head: h, Module: m, Form: form}
-	if f.Params, err = c.params(st.Params); err != nil {
-		return err
-	}
-	switch form {
-	case schema.ScalarFunction:
-		decl, err := compile.TypeOf(c.Scope, st.Returns, st.Name.Name())
-		if err != nil {
-			return define.MissingType(err, 0, st.Returns)
-		}
-		f.Returns = decl.Type
-		f.Returns.Nullable = true
-	case schema.InlineFunction:
-		f.Columns, err = c.queryColumns(withParams{c.Scope, f.Params, c.Same}, st.Query, nil, st.Name.Name())
-	default:
-		shape := &schema.Table{Head: schema.Head{Name: strings.TrimPrefix(st.TableVariable, "@"), Schema: h.Schema, SchemaID: h.SchemaID, ID: h.ID}}
-		b := c.Builder(shape, false)
-		for i, d := range st.Table.Columns {
-			if err = b.AddColumn(d, i+1); err != nil {
-				break
-			}
-		}
-		f.Columns = shape.Columns
-	}
-	if err != nil {
-		return err
-	}
-	return c.Put(f)
-}
-
 // DropModules carries out DROP of what has no table: views, procedures, functions, triggers, sequences, synonyms.
 func (c *Maker) DropModules(st *ast.Drop, is func(schema.Object) bool) error {
 	word := strings.ToLower(st.Kind)
@@ -293,6 +213,11 @@ func (c *Maker) DropModules(st *ast.Drop, is func(schema.Object) bool) error {
 			return msg.New(3701, "drop", word, n.String()).At(5)
 		case !is(o):
 			return define.WrongDrop(st.Kind, n, o)
+		}
+		if f, ok := o.(*schema.Function); ok {
+			if by := c.CalledBy(f); by != "" {
+				return msg.New(3729, "DROP FUNCTION", n.String(), by)
+			}
 		}
 		if o.Kind() == schema.ViewKind {
 			if v := c.BoundBy(o); v != "" {

@@ -43,6 +43,7 @@ type Engine struct {
 	catalog   *catalog.Catalog
 	providers *provider.Set
 	keys      *provider.Keys
+	claims    *claims
 	sessions  *sessions.Registry
 	databases *databases.Manager
 	activity  *activity.Log
@@ -65,7 +66,7 @@ func Open(ctx context.Context, cfg Config) (_ *Engine, err error) {
 	if err := cfg.defaults(); err != nil {
 		return nil, err
 	}
-	e := &Engine{cfg: cfg, room: room.New(cfg.Memory, cfg.Clock)}
+	e := &Engine{cfg: cfg, claims: newClaims(), room: room.New(cfg.Memory, cfg.Clock)}
 	defer func() {
 		if err != nil {
 			stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), failedBound)
@@ -199,7 +200,7 @@ func (e *Engine) openDatabases(ctx context.Context) error {
 	e.keys = &provider.Keys{Catalog: e.catalog, Set: e.providers}
 	e.databases = databases.New(databases.Config{
 		FS: c.FS, Dir: filepath.Join(c.Dir, dataDir), System: filepath.Join(c.Dir, systemDir), Catalog: e.catalog, Service: e.key, Sessions: e.sessions,
-		Keys: e.keys, Clock: c.Clock, Log: e.log,
+		Keys: claiming{e.keys, e}, Clock: c.Clock, Log: e.log,
 		Connections: d.Connections, Unwraps: d.Unwraps, Opens: d.Opens, CacheBytes: d.CacheBytes, TempBytes: d.TempBytes, ScanRate: d.ScanRate,
 		RetryFirst: d.RetryFirst, RetryMost: d.RetryMost, StartWait: d.StartWait, BarWait: d.BarWait, SpillBytes: d.SpillBytes, Room: e.room, Policy: e.policy(),
 	})

@@ -17,7 +17,6 @@ import (
 	"latchkey/engine/keystmt/provider"
 	"latchkey/engine/sqltype"
 	"latchkey/engine/tde"
-	"latchkey/internal/clock"
 	"latchkey/internal/fsys"
 )
 
@@ -155,6 +154,7 @@ func (e *Engine) startRegistering(k *provider.Keys) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
+		defer close(e.claims.ended)
 		select {
 		case <-e.databases.Started():
 			e.registering(ctx, k)
@@ -168,26 +168,35 @@ func (e *Engine) registering(ctx context.Context, k *provider.Keys) {
 	var told *model.State
 	var recorded uint64
 	var at time.Time
-	last := map[string]string{} // the last trouble, by vault
 	for {
 		now := e.cfg.Clock.Now()
 		if st, n := e.catalog.State(), e.recorded.Load(); st != told || n != recorded || now.Sub(at) >= registerEvery {
 			told, recorded, at = st, n, now
-			if again := e.register(ctx, k, last); again {
+			if again := e.register(ctx, k, ""); again {
 				at = now.Add(time.Minute - registerEvery)
 			}
 		}
-		if clock.Sleep(ctx, e.cfg.Clock, e.cfg.RegisterWithin) != nil {
+		t := e.cfg.Clock.NewTimer(e.cfg.RegisterWithin)
+		select {
+		case <-t.C():
+		case c := <-e.claims.asked:
+			e.register(ctx, k, c.store)
+			close(c.done)
+		case <-ctx.Done():
+		}
+		t.Stop()
+		if ctx.Err() != nil {
 			return
 		}
 	}
 }
 
-// register tells each key store whose keys the catalogue names what is needed of it, with the first key there that reaches it. again says that it is to be tried again soon.
-func (e *Engine) register(ctx context.Context, k *provider.Keys, last map[string]string) (again bool) {
+// register tells each key store whose keys the catalogue names, or the one that is named, what is needed of it, with the first key there that reaches it. again says that it is to be
+// tried again soon.
+func (e *Engine) register(ctx context.Context, k *provider.Keys, one string) (again bool) {
 	stores := map[string][]ekm.Thumbprint{} // what reaches each
 	for _, a := range e.catalog.State().AsymmetricKeys.All(model.Master) {
-		if base := storeOf(a.URI); a.FromProvider() && base != "" {
+		if base := storeOf(a.URI); a.FromProvider() && base != "" && (one == "" || base == one) {
 			stores[base] = append(stores[base], ekm.Thumbprint(a.Thumbprint))
 		}
 	}
@@ -213,20 +222,23 @@ func (e *Engine) register(ctx context.Context, k *provider.Keys, last map[string
 				r.Needs = append(r.Needs, ekm.Need{URI: n.protector.URI, Thumbprint: n.protector.Thumbprint, Database: n.database, Kind: n.kind})
 			}
 		}
+		r.Needs = append(r.Needs, e.claims.pending(base, r.Needs, e.cfg.Clock.Now())...)
 		problems, err := e.registerAt(ctx, k, ways, r)
 		trouble := strings.Join(problems, "; ")
 		switch {
 		case ctx.Err() != nil:
 			return false
 		case errors.Is(err, ekm.ErrNoRegister):
+			e.claims.unheard(base, one != "")
 			continue
 		case err != nil:
 			trouble, again = err.Error(), true
+		default:
+			e.claims.heard(base, r.Needs)
 		}
-		if trouble != last[base] && trouble != "" {
+		if e.claims.news(base, trouble) && trouble != "" {
 			e.log.Warn("a key store was told what this server needs, and says or does not answer", "store", base, "problem", trouble)
 		}
-		last[base] = trouble
 	}
 	return again
 }

@@ -24,6 +24,7 @@ type registry struct {
 	mu     sync.Mutex
 	told   []ekm.Registration
 	refuse error
+	before func(key string) // called amid a registration that has a key which nothing needs yet
 }
 
 func (r *registry) OpenSession(ctx context.Context, c *ekm.Credential) (ekm.Session, error) {
@@ -48,6 +49,11 @@ func (r *registry) Register(_ context.Context, cred *ekm.Credential, reg ekm.Reg
 	}
 	if r.refuse != nil {
 		return nil, r.refuse
+	}
+	for _, n := range reg.Needs {
+		if n.Kind == "key change" && r.before != nil {
+			r.before(strings.Split(n.URI, "/")[4])
+		}
 	}
 	r.told = append(r.told, reg)
 	return nil, nil
@@ -173,4 +179,36 @@ func waitEncrypted(t *testing.T, db *sql.DB, name string) {
 	wait(t, name+" is encrypted", func() bool {
 		return scalar(t, db, "SELECT encryption_state FROM sys.dm_database_encryption_keys WHERE database_id = DB_ID('"+name+"')") == "3"
 	})
+}
+
+// A key is registered before anything is under it: the key store hears of it while the database still says that it is under the other.
+func TestKeyIsRegisteredBeforeItIsNeeded(t *testing.T) {
+	reg := &registry{Library: &keystmttest.Library{Provider: &catalogtest.Provider{}}}
+	r, db := registering(t, reg, t.TempDir())
+	keyed(t, db, "k1", "k2")
+	look := r.connect(t, "dba", password, "")
+	var mu sync.Mutex
+	var seen []string
+	reg.mu.Lock()
+	reg.before = func(key string) {
+		var under string
+		err := look.QueryRowContext(t.Context(), "SELECT ISNULL((SELECT a.name FROM sys.dm_database_encryption_keys AS k JOIN master.sys.asymmetric_keys AS a ON a.thumbprint = k.encryptor_thumbprint WHERE k.database_id = DB_ID('Shop')), 'nothing')").Scan(&under)
+		mu.Lock()
+		defer mu.Unlock()
+		seen = append(seen, fmt.Sprintf("%s while under %s, %v", key, under, err))
+	}
+	reg.mu.Unlock()
+	statements(t, db, "CREATE DATABASE Shop",
+		"USE Shop; CREATE DATABASE ENCRYPTION KEY WITH ALGORITHM = AES_256 ENCRYPTION BY SERVER ASYMMETRIC KEY k1",
+		"USE Shop; ALTER DATABASE ENCRYPTION KEY ENCRYPTION BY SERVER ASYMMETRIC KEY k2")
+	mu.Lock()
+	defer mu.Unlock()
+	slices.Sort(seen)
+	want := []string{"k1 while under nothing, <nil>", "k2 while under k1, <nil>"}
+	if got := slices.Compact(seen); !slices.Equal(got, want) {
+		t.Errorf("registered %q, want %q", got, want)
+	}
+	if _, needs := reg.last(); !strings.Contains(needs, "k2") {
+		t.Errorf("told last: %s", needs)
+	}
 }

@@ -65,6 +65,7 @@ func (w *Watch) round(ctx context.Context) time.Duration {
 
 // meet takes over what the target has now, and gives the groups.
 func (w *Watch) meet(now time.Time, subjects []Subject) map[string][]*machine {
+	w.met = true
 	seen, groups := make(map[string]bool), make(map[string][]*machine)
 	for _, s := range subjects {
 		seen[s.ID] = true

@@ -66,6 +66,7 @@ type Watch struct {
 	mu       sync.Mutex
 	machines map[string]*machine
 	groups   map[string]*group
+	met      bool // there was a round: before it the target may not have its subjects yet
 	work     sync.WaitGroup
 	storing  sync.Mutex // one writer of the file
 }
@@ -146,12 +147,24 @@ type Info struct {
 	Next time.Time // of the next check; zero before the first round and while one runs
 }
 
-// All lists the subjects' states, in no order.
+// All lists the subjects' states, in no order. Once there was a round it has those that the target has now: also ones that came since, none that are gone.
 func (w *Watch) All() []Info {
+	subjects := w.cfg.Target.Subjects()
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	there := make(map[string]bool, len(subjects))
 	out := make([]Info, 0, len(w.machines))
-	for _, m := range w.machines {
+	for _, s := range subjects {
+		there[s.ID] = true
+		if w.met && w.machines[s.ID] == nil {
+			out = append(out, Info{Subject: s, Status: monitor.New(w.cfg.Profile, w.cfg.Clock.Now()).Status()})
+			w.poke() // the next round has it
+		}
+	}
+	for id, m := range w.machines {
+		if w.met && !there[id] {
+			continue
+		}
 		i := Info{Subject: m.subject, Status: m.Status()}
 		if g := w.groups[key(m.subject)]; g != nil && !g.busy {
 			i.Next = g.due

@@ -405,3 +405,25 @@ func FuzzStates(f *testing.F) {
 		}
 	})
 }
+
+// What comes between two rounds is shown at once, and checked soon; what goes is not shown any more.
+func TestNewcomerIsShownAtOnce(t *testing.T) {
+	tg := newTarget("a")
+	r := run(t, tg, fsys.NewMem(), clock.NewFake(start), profile)
+	r.until("it is checked", func() bool { tg.mu.Lock(); defer tg.mu.Unlock(); return tg.checks["k"] > 0 })
+	tg.mu.Lock()
+	tg.open["b"], tg.keys["b"] = true, "k2"
+	tg.mu.Unlock()
+	if s := r.state("b"); s != monitor.Online {
+		t.Errorf("a database that came just now: %v", s)
+	}
+	if took := r.until("its key is checked", func() bool { tg.mu.Lock(); defer tg.mu.Unlock(); return tg.checks["k2"] > 0 }); took > profile.Retry {
+		t.Errorf("its key was checked after %v, want within %v", took, profile.Retry)
+	}
+	tg.mu.Lock()
+	delete(tg.open, "b")
+	tg.mu.Unlock()
+	if s := r.state("b"); s != 99 {
+		t.Errorf("a database that is gone: %v", s)
+	}
+}

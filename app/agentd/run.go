@@ -310,7 +310,11 @@ func (d *daemon) keymap(s *Settings) (connector.Map, error) {
 	if name == "" || name == "registry" {
 		return registryMap()
 	}
-	return keymap.OpenFile(d.cfg.FS, name, d.cfg.Clock, func(err error) {
+	m := keymap.OpenFile(d.cfg.FS, name, d.cfg.Clock, func(err error) {
 		d.cfg.Log.Error("the thumbprint map was damaged and set aside", "map", name, "error", err.Error())
-	}), nil
+	})
+	if err := m.Sound(); errors.Is(err, keymap.ErrForeign) {
+		return nil, code.Wrap(code.ConfigInvalid, `opening the thumbprint map that "map" names`, name, keymap.ErrForeign)
+	}
+	return m, nil
 }

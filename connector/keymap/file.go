@@ -213,7 +213,7 @@ func (f *File) Check(ctx context.Context) error {
 	}
 	defer unlock.Close()
 	if b, err := fsys.ReadFile(f.fs, f.name, maxFile); err == nil {
-		if _, err := Decode(b); errors.Is(err, ErrDamaged) {
+		if _, err := Decode(b); errors.Is(err, ErrDamaged) || errors.Is(err, ErrForeign) {
 			return code.Wrap(code.MapDamaged, "reading the thumbprint map", f.name, err)
 		}
 	}
@@ -256,14 +256,14 @@ func (f *File) currentLocked() bool {
 	return err == nil && f.stamp.mod.Equal(fi.ModTime()) && f.stamp.size == fi.Size() && !f.stamp.fresh
 }
 
-// Sound reads the file and changes nothing: code.MapDamaged, with ErrDamaged, if it is no map, 2058 if it cannot be read, nil if it is not there.
+// Sound reads the file and changes nothing: code.MapDamaged, with ErrDamaged or ErrForeign, if it is no map, 2058 if it cannot be read, nil if it is not there.
 func (f *File) Sound() error {
 	b, err := fsys.ReadFile(f.fs, f.name, maxFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err == nil {
-		if _, err = Decode(b); errors.Is(err, ErrDamaged) {
+		if _, err = Decode(b); errors.Is(err, ErrDamaged) || errors.Is(err, ErrForeign) {
 			return code.Wrap(code.MapDamaged, "reading the thumbprint map", f.name, err)
 		}
 	}
@@ -273,8 +273,8 @@ func (f *File) Sound() error {
 	return nil
 }
 
-// refreshLocked loads the file unless it is loaded and unchanged. A damaged file is set aside: what it said can be had from the
-// vault, and a map that is refused for ever would keep databases closed.
+// refreshLocked loads the file unless it is loaded and unchanged. A damaged map is set aside: what it said can be had from the
+// vault, and a map that is refused for ever would keep databases closed. Somebody else's file is refused and left where it is.
 func (f *File) refreshLocked() error {
 	if f.loaded && f.currentLocked() {
 		return nil
@@ -289,7 +289,7 @@ func (f *File) refreshLocked() error {
 	}
 	entries, err := Decode(b)
 	switch {
-	case errors.Is(err, ErrVersion):
+	case errors.Is(err, ErrVersion), errors.Is(err, ErrForeign):
 		return failure("reading the thumbprint map", f.name, err)
 	case err != nil:
 		if err := f.setAsideLocked(err); err != nil {
@@ -359,6 +359,8 @@ func sorted(m map[mapKey]string) []Entry {
 var (
 	// ErrDamaged is a file that is no map, is cut off, or fails its checksum.
 	ErrDamaged = errors.New("the file is damaged")
+	// ErrForeign is a file that never was a map, as far as can be told: somebody else's. It is left alone.
+	ErrForeign = errors.New("the file is no thumbprint map")
 	// ErrVersion is a map that a newer program wrote.
 	ErrVersion = errors.New("the file is of a version that this program does not know")
 )
@@ -375,16 +377,34 @@ func Encode(entries []Entry) []byte {
 	return b.Bytes()
 }
 
-// Decode reads what Encode made; every other byte sequence is ErrDamaged or ErrVersion.
+// tail is the length of the last line.
+const tail = len("sha256 ") + 2*sha256.Size + 1
+
+// wasMap reports whether a file that does not begin as a map may have been one: it is empty, or all zeros as a power cut leaves files, or has a map's name or last line.
+func wasMap(b []byte) bool {
+	if bytes.HasPrefix(b, []byte("latchkey-keymap")) || len(bytes.TrimLeft(b, "\x00")) == 0 {
+		return true
+	}
+	if len(b) < tail {
+		return false
+	}
+	last := b[len(b)-tail:]
+	_, err := hex.DecodeString(string(last[len("sha256 ") : tail-1]))
+	return bytes.HasPrefix(last, []byte("sha256 ")) && err == nil
+}
+
+// Decode reads what Encode made; every other byte sequence is ErrDamaged, ErrForeign or ErrVersion.
 func Decode(b []byte) ([]Entry, error) {
 	first, _, _ := bytes.Cut(b, []byte("\n"))
 	if string(first) != header {
 		if name, version, ok := strings.Cut(string(first), " "); ok && name == "latchkey-keymap" && len(version) < 8 && version != "" {
 			return nil, fmt.Errorf("%w: %q", ErrVersion, version)
 		}
+		if !wasMap(b) {
+			return nil, fmt.Errorf("%w: it does not begin with %q", ErrForeign, header)
+		}
 		return nil, fmt.Errorf("%w: it does not begin with %q", ErrDamaged, header)
 	}
-	const tail = len("sha256 ") + 2*sha256.Size + 1
 	if len(b) < len(header)+1+tail {
 		return nil, fmt.Errorf("%w: it is cut off", ErrDamaged)
 	}

@@ -82,7 +82,7 @@ func TestDamagedMapIsSetAsideAndReported(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, bad := range [][]byte{good[:len(good)-10], bytes.Replace(good, []byte("k1"), []byte("k2"), 1), []byte("hello"), {}} {
+	for i, bad := range [][]byte{good[:len(good)-10], bytes.Replace(good, []byte("k1"), []byte("k2"), 1), bytes.Replace(good, []byte("keymap"), []byte("keymop"), 1), make([]byte, 300), {}} {
 		if err := fsys.WriteFile(files, name, bad, 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -101,6 +101,33 @@ func TestDamagedMapIsSetAsideAndReported(t *testing.T) {
 		}
 		if err := m.Put(t.Context(), entry(1)); err != nil {
 			t.Errorf("case %d: %v", i, err)
+		}
+	}
+}
+
+// A file that never was a map is refused and left where it is, also by whoever only reads or checks.
+func TestForeignFileIsLeftAlone(t *testing.T) {
+	for _, text := range []string{"hello", "root:x:0:0:root:/root:/bin/sh\n", strings.Repeat("{\"vaults\": {}}\n", 20), "sha256 " + strings.Repeat("0", 64)} {
+		files := fsys.NewMem()
+		if err := files.MkdirAll("/data", 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := fsys.WriteFile(files, name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		m := keymap.OpenFile(files, name, nil, func(err error) { t.Errorf("%q: told %v", text, err) })
+		_, getErr := m.Get(t.Context(), vault, entry(1).Thumbprint)
+		_, listErr := m.Entries(t.Context())
+		for what, err := range map[string]error{
+			"Get": getErr, "Entries": listErr, "Put": m.Put(t.Context(), entry(1)), "Replace": m.Replace(t.Context(), entry(1)),
+			"Remove": m.Remove(t.Context(), vault, entry(1).Thumbprint), "Check": m.Check(t.Context()), "Sound": m.Sound(),
+		} {
+			if !errors.Is(err, keymap.ErrForeign) {
+				t.Errorf("%q: %s = %v", text, what, err)
+			}
+		}
+		if b, err := fsys.ReadFile(files, name, 0); err != nil || string(b) != text {
+			t.Errorf("%q became %q, %v", text, b, err)
 		}
 	}
 }
@@ -198,7 +225,7 @@ func FuzzDecode(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		entries, err := keymap.Decode(b)
 		if err != nil {
-			if !errors.Is(err, keymap.ErrDamaged) && !errors.Is(err, keymap.ErrVersion) {
+			if !errors.Is(err, keymap.ErrDamaged) && !errors.Is(err, keymap.ErrVersion) && !errors.Is(err, keymap.ErrForeign) {
 				t.Fatalf("an error of another kind: %v", err)
 			}
 			return

@@ -125,6 +125,7 @@ func TestEngineHealsByItself(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it waits for the server's own clock")
 	}
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "data")
 	s := up(t, dir, "--demo")
 	db, err := sql.Open("sqlserver", s.dsn(t))
@@ -142,7 +143,7 @@ func TestEngineHealsByItself(t *testing.T) {
 	}
 	_ = db.Close()
 	enable := func(on bool) {
-		latchkey(t, "key", "update", "--data", dir, "--name", "ContosoRSAKey0", fmt.Sprintf("--enabled=%t", on))
+		latchkey(t, "key", "update", "--data", dir, "--name", "ContosoRSAKey0", fmt.Sprintf("--enabled=%t", on), "--force", "--reason", "a test of a lost key")
 	}
 	enable(false)
 	s.stop(t)
@@ -165,9 +166,11 @@ func TestEngineHealsByItself(t *testing.T) {
 // The database server alone, over a vault of another process: its first login, its own authority, and a vault that is down at a start
 // and comes back.
 func TestEngineAlone(t *testing.T) {
+	t.Parallel() // it waits for the server's own clock
 	dir := t.TempDir()
 	vaultDir, data := filepath.Join(dir, "vault"), filepath.Join(dir, "engine")
-	vault := up(t, vaultDir, "--sql", "none")
+	proxy := "127.0.0.1:" + freePort(t)
+	vault := up(t, vaultDir, "--sql", "none", "--proxy", proxy) // the later flag counts
 	vars, err := readVariables(vaultDir)
 	if err != nil {
 		t.Fatal(err)
@@ -178,7 +181,7 @@ func TestEngineAlone(t *testing.T) {
 	config := filepath.Join(dir, "engine.json")
 	b, err := json.Marshal(map[string]any{
 		"data": data, "listen": []string{"127.0.0.1:0"}, "tls": map[string]any{"ownNames": []string{"localhost", "127.0.0.1"}}, "name": "ALONE",
-		"provider": map[string]any{"vaults": map[string]any{"*": map[string]any{"caFile": vars["SSL_CERT_FILE"], "proxy": vars["HTTPS_PROXY"]}}, "budgetSeconds": 2},
+		"provider": map[string]any{"vaults": map[string]any{"*": map[string]any{"caFile": vars["SSL_CERT_FILE"], "proxy": vars["HTTPS_PROXY"]}}, "budgetSeconds": 10},
 	})
 	if err == nil {
 		err = os.WriteFile(config, b, 0o600)
@@ -259,11 +262,7 @@ func TestEngineAlone(t *testing.T) {
 	if err := db.QueryRowContext(t.Context(), "SELECT a FROM Closed.dbo.t").Scan(&a); err == nil {
 		t.Error("the encrypted database opened without its vault")
 	}
-	proxy, err := url.Parse(vars["HTTPS_PROXY"])
-	if err != nil {
-		t.Fatal(err)
-	}
-	up(t, vaultDir, "--sql", "none", "--proxy", proxy.Host) // the later flag counts
+	up(t, vaultDir, "--sql", "none", "--proxy", proxy)
 	awaitState(t, db, "Closed", "ONLINE")
 	if n := number(t, db, "SELECT a FROM Closed.dbo.t"); n != 7 {
 		t.Errorf("got %d", n)

@@ -144,7 +144,7 @@ func TestWatchAndNotify(t *testing.T) {
 	}
 
 	enable := func(on bool) {
-		latchkey(t, "key", "update", "--data", dir, "--name", "ContosoRSAKey0", fmt.Sprintf("--enabled=%t", on))
+		latchkey(t, "key", "update", "--data", dir, "--name", "ContosoRSAKey0", fmt.Sprintf("--enabled=%t", on), "--force", "--reason", "a test of a lost key")
 	}
 	enable(false)
 	s.kill(t)

@@ -23,10 +23,10 @@ format: ## rewrites the sources as gofumpt wants them
 	$(GO) tool gofumpt -l -w .
 
 unit: ## all tests but the end-to-end ones, without the race detector: fast
-	$(GO) test $$($(GO) list ./... | grep -Ev '/(e2e|shimtest)$$')
+	$(GO) test -pgo=off $$($(GO) list ./... | grep -Ev '/(e2e|shimtest)$$')
 
 e2e: tools ## the end-to-end tests alone
-	$(GO) test ./e2e/...
+	$(GO) test -pgo=off ./e2e/...
 
 bench: ## speed, as ratios against named baselines of the same run
 	@$(GO) run ./internal/bench

@@ -25,8 +25,10 @@ func run(m *testing.M) int {
 	defer os.RemoveAll(dir)
 	program = filepath.Join(dir, "latchkey")
 	args := []string{"build", "-o", program}
-	if os.Getenv("LATCHKEY_LONG") != "1" {
-		args = append(args, "-pgo=off") // what vet compiled will do: the profile would have everything compiled once more
+	if os.Getenv("LATCHKEY_LONG") == "1" {
+		args = append(args, "-pgo=auto") // as it is shipped
+	} else {
+		args = append(args, "-pgo=off") // see scripts/test
 	}
 	if os.Getenv("LATCHKEY_RACE") == "1" {
 		args = append(args, "-race")

@@ -143,7 +143,7 @@ func check(t *testing.T) []*checked {
 var checkOnce = sync.OnceValues(checkTree)
 
 func checkTree() ([]*checked, error) {
-	cmd := exec.Command("go", "list", "-export", "-deps", "-json=ImportPath,Dir,Export,GoFiles,CgoFiles,Module,Standard", "./...")
+	cmd := exec.Command("go", "list", "-pgo=off", "-export", "-deps", "-json=ImportPath,Dir,Export,GoFiles,CgoFiles,Module,Standard", "./...")
 	cmd.Dir = "../.."
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr

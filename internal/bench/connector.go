@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -221,7 +222,7 @@ func (c *connectorRig) added(ctx context.Context, b *bench) error {
 	return nil
 }
 
-func quantile(d []time.Duration, q float64) time.Duration {
+func quantile[T cmp.Ordered](d []T, q float64) T {
 	s := slices.Sorted(slices.Values(d))
 	return s[int(q*float64(len(s)-1))]
 }

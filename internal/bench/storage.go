@@ -19,18 +19,21 @@ import (
 	"latchkey/internal/secret"
 )
 
-// storageRounds is how often each subject of a scan runs, in turns, and pageRounds of what reads and writes pages; medians are shown.
+// storageRounds is how often sqlcipher runs, with and without a key in turns, and pageRounds how often what reads and writes pages does; medians are shown.
 const (
 	storageRounds = 3
 	pageRounds    = 5
 )
 
-const storageText = `  An encrypted database over plain SQLite on the same library's own file system: above 1 is faster. Medians of %d rounds, each
-  subject once in a round, their order turned from round to round. P is by processor time of all threads, steadier where other work
-  shares the machine; C is by the clock. SQLite copies its log back within a commit, each 1,000 pages. Our storage does it on
-  another thread, beside the writer, each %d pages with its default cache: by the clock that counts for it, by processor time
-  only the longer log does. So a second pair is over plain SQLite with a log as long. The third is over a database of ours in
-  clear, with checksums: what encryption alone costs. What writes ends with a checkpoint, measured, so that no work is left over.
+const storageText = `  An encrypted database over plain SQLite on the same library's own file system: above 1 is faster. All subjects are open side by
+  side, with the same cache and pragmas, and take turns: with each fifth of a phase that reads or waits for the disk, and with each
+  other phase; the order changes from turn to turn. A ratio is of one round; medians of %d rounds, and in brackets the second lowest
+  and highest by the clock. P is by processor time of all threads, steadier where other work shares the machine; C is by the clock.
+  The first fifth of the point selects finds what the inserts left in caches. A phase that writes ends with a checkpoint, measured,
+  so that no work is left over. SQLite copies its log back within a commit, each 1,000 pages. Our storage does it on another thread,
+  beside the writer, each %d pages with its default cache: by the clock that counts for it, by processor time only the longer log
+  does. So a second pair is over plain SQLite with a log as long. The third is over a database of ours in clear, with checksums:
+  what encryption alone costs.
 `
 
 // benchStorage compares encrypted databases with SQLite.
@@ -40,43 +43,80 @@ func benchStorage(ctx context.Context, b *bench) error {
 		mb     int
 		target string
 	}{{2, "0.90"}, {64, "0.97"}} {
-		got := map[subject][]map[string]cost{}
-		order := []subject{native, sealed, nativeLong, clearText}
-		for round := range pageRounds {
-			turn := slices.Concat(order[round%len(order):], order[:round%len(order)])
-			if round%2 == 1 {
-				slices.Reverse(turn)
-			}
-			for _, s := range turn {
-				costs, err := runSubject(ctx, filepath.Join(b.scratch, "storage"), s, cache.mb)
-				if err != nil {
-					return fmt.Errorf("%s: %w", s, err)
-				}
-				got[s] = append(got[s], costs)
+		got := turns{}
+		for range pageRounds {
+			if err := got.round(ctx, filepath.Join(b.scratch, "storage"), cache.mb); err != nil {
+				return err
 			}
 		}
-		for _, phase := range phases {
-			pair := func(base subject) string {
-				var cpu, clock []float64
-				for i := range got[sealed] {
-					was, is := got[base][i][phase], got[sealed][i][phase]
-					cpu = append(cpu, float64(was.cpu)/float64(is.cpu))
-					clock = append(clock, float64(was.clock)/float64(is.clock))
+		for _, p := range phases {
+			pair := func(base subject, spread bool) string {
+				cpu, clock := got.ratios(p.name, base)
+				if !spread {
+					return fmt.Sprintf("P %.2f C %.2f", quantile(cpu, 0.5), quantile(clock, 0.5))
 				}
-				return fmt.Sprintf("P %.2f C %.2f", medianOf(cpu), medianOf(clock))
+				return fmt.Sprintf("P %.2f C %.2f (%.2f-%.2f)", quantile(cpu, 0.5), quantile(clock, 0.5), quantile(clock, 0.25), quantile(clock, 0.75))
 			}
-			b.line(fmt.Sprintf("%s, cache %d MB", phase, cache.mb),
-				fmt.Sprintf("%s; log as long %s; ours in clear %s", pair(native), pair(nativeLong), pair(clearText)), cache.target)
+			b.line(fmt.Sprintf("%s, cache %d MB", p.name, cache.mb),
+				fmt.Sprintf("%s; log as long %s; ours in clear %s", pair(native, true), pair(nativeLong, false), pair(clearText, false)), cache.target)
 		}
 	}
 	return errors.Join(benchScan(ctx, b), benchSQLCipher(ctx, b))
 }
 
-func medianOf(v []float64) float64 {
-	v = slices.Clone(v)
-	slices.Sort(v)
-	return v[len(v)/2]
+// turns is what each phase of each round cost each subject.
+type turns map[subject]map[string][]cost
+
+// round runs the phases once with fresh databases.
+func (t turns) round(ctx context.Context, dir string, cacheMB int) error {
+	order := []subject{native, sealed, nativeLong, clearText}
+	at := map[subject]*workload{}
+	for _, s := range order {
+		w, err := openSubject(ctx, filepath.Join(dir, string(s)), s, cacheMB)
+		if err != nil {
+			return fmt.Errorf("%s: %w", s, err)
+		}
+		defer w.close()
+		at[s] = w
+		if t[s] == nil {
+			t[s] = map[string][]cost{}
+		}
+	}
+	for _, p := range phases {
+		sum := map[subject]cost{}
+		for turn := range p.turns {
+			// The order turns, and with it who follows whom.
+			k := len(t[sealed][p.name])*p.turns + turn
+			now := slices.Concat(order[k%len(order):], order[:k%len(order)])
+			if k/len(order)%2 == 1 {
+				slices.Reverse(now)
+			}
+			for _, s := range now {
+				c, err := at[s].timed(p, turn == p.turns-1)
+				if err != nil {
+					return fmt.Errorf("%s of %s: %w", p.name, s, err)
+				}
+				sum[s] = cost{sum[s].cpu + c.cpu, sum[s].clock + c.clock}
+			}
+		}
+		for s, c := range sum {
+			t[s][p.name] = append(t[s][p.name], c)
+		}
+	}
+	return nil
 }
+
+// ratios is how much faster than base the encrypted database was, round by round.
+func (t turns) ratios(phase string, base subject) (cpu, clock []float64) {
+	for i, is := range t[sealed][phase] {
+		was := t[base][phase][i]
+		cpu = append(cpu, float64(was.cpu)/float64(max(1, is.cpu)))
+		clock = append(clock, float64(was.clock)/float64(is.clock))
+	}
+	return cpu, clock
+}
+
+func medianOf(v []float64) float64 { return quantile(v, 0.5) }
 
 type subject string
 
@@ -92,7 +132,25 @@ const longLog = 3072
 
 type cost struct{ cpu, clock time.Duration }
 
-var phases = []string{"insert", "point select", "range scan", "update NORMAL", "update FULL"}
+// phase is a part of the workload. A turn of it is its statement, run by run.
+type phase struct {
+	name   string
+	turns  int    // of a round
+	before string // SQL that is not measured
+	sql    string
+	run    func(w *workload, st *sqlite3.Stmt) error
+	writes bool
+}
+
+var phases = []phase{
+	{"insert", 1, "", "INSERT INTO t VALUES(?,?,?)", (*workload).insert, true},
+	{"point select", 5, "", "SELECT v FROM t WHERE id=?", (*workload).points, false},
+	{"range scan", 5, "", "SELECT sum(length(v)), sum(k) FROM t WHERE id BETWEEN ? AND ?", (*workload).ranges, false},
+	{"update NORMAL", 1, "PRAGMA synchronous=NORMAL", updateSQL, func(w *workload, st *sqlite3.Stmt) error { return w.update(st, 3000) }, true},
+	{"update FULL", 5, "PRAGMA synchronous=FULL", updateSQL, func(w *workload, st *sqlite3.Stmt) error { return w.update(st, 250) }, true},
+}
+
+const updateSQL = "UPDATE t SET k=k+1 WHERE id=?"
 
 // padKeys stands in for a vault: it is asked at opening only, which is not measured.
 type padKeys struct{}
@@ -115,103 +173,86 @@ func pad(t ekm.Thumbprint, b []byte) []byte {
 
 var protector = tde.Protector{Thumbprint: "thumbprint-number-01", URI: "https://vault.example/keys/a/1"}
 
-func runSubject(ctx context.Context, dir string, s subject, cacheMB int) (costs map[string]cost, err error) {
+// openSubject makes a database in dir, which goes away when the workload is closed.
+func openSubject(ctx context.Context, dir string, s subject, cacheMB int) (w *workload, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(dir)
+	w = &workload{dir: dir, rnd: rand.New(rand.NewPCG(1, 2))}
+	defer func() {
+		if err != nil {
+			w.close()
+		}
+	}()
 	path := filepath.Join(dir, "b.db")
-	var c *sqlite3.Conn
 	if s == native || s == nativeLong {
-		if c, err = sqlite3.Open("file:" + path); err != nil {
+		if w.c, err = sqlite3.Open("file:" + path); err != nil {
 			return nil, err
 		}
-		if err := c.Exec("PRAGMA page_size=4096; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL"); err != nil {
-			return nil, errors.Join(err, c.Close())
-		}
-		if s == nativeLong {
-			if err := c.WALAutoCheckpoint(longLog); err != nil {
-				return nil, errors.Join(err, c.Close())
-			}
+		err = w.c.Exec("PRAGMA page_size=4096; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL")
+		if err == nil && s == nativeLong {
+			err = w.c.WALAutoCheckpoint(longLog)
 		}
 	} else {
-		db, err := tde.Create(ctx, tde.Config{Path: path, NormalSync: true})
-		if err != nil {
+		if w.db, err = tde.Create(ctx, tde.Config{Path: path, NormalSync: true}); err != nil {
 			return nil, err
 		}
-		defer db.Close()
 		if s == sealed {
-			if err := errors.Join(db.CreateKey(ctx, tde.AES256, protector, padKeys{}), db.SetEncryption(ctx, true), db.Wait(ctx)); err != nil {
-				return nil, err
+			err = errors.Join(w.db.CreateKey(ctx, tde.AES256, protector, padKeys{}), w.db.SetEncryption(ctx, true), w.db.Wait(ctx))
+		}
+		if err == nil {
+			var c *tde.Conn
+			if c, err = w.db.Conn(ctx); err == nil {
+				w.c = c.Conn
 			}
 		}
-		conn, err := db.Conn(ctx)
-		if err != nil {
-			return nil, err
-		}
-		c = conn.Conn
 	}
-	defer c.Close()
-	if err := c.Exec(fmt.Sprintf("PRAGMA cache_size=-%d", cacheMB*1024)); err != nil {
-		return nil, err
+	if err == nil {
+		err = w.c.Exec(fmt.Sprintf("PRAGMA cache_size=-%d; CREATE TABLE t(id INTEGER PRIMARY KEY, k INTEGER, v TEXT); CREATE INDEX tk ON t(k)", cacheMB*1024))
 	}
-	w := &workload{c: c, rnd: rand.New(rand.NewPCG(1, 2)), costs: map[string]cost{}}
-	return w.costs, w.run()
+	return w, err
 }
 
 const (
 	workRows   = 100_000
-	workPoints = 50_000
-	workScans  = 3
+	workPoints = 10_000 // in a turn
 )
 
 // workload is a table with an index, rows of about 220 bytes in transactions of 1,000, then reads, then updates of five rows each.
 type workload struct {
-	c     *sqlite3.Conn
-	rnd   *rand.Rand
-	costs map[string]cost
+	dir string
+	db  *tde.DB // nil for SQLite's own
+	c   *sqlite3.Conn
+	rnd *rand.Rand
 }
 
-func (w *workload) run() error {
-	if err := w.c.Exec("CREATE TABLE t(id INTEGER PRIMARY KEY, k INTEGER, v TEXT); CREATE INDEX tk ON t(k)"); err != nil {
-		return err
+func (w *workload) close() {
+	if w.c != nil {
+		_ = w.c.Close()
 	}
-	err := w.timed("insert", "INSERT INTO t VALUES(?,?,?)", w.insert)
-	if err != nil {
-		return err
+	if w.db != nil {
+		_ = w.db.Close()
 	}
-	if err := w.timed("point select", "SELECT v FROM t WHERE id=?", w.points); err != nil {
-		return err
-	}
-	if err := w.timed("range scan", "SELECT sum(length(v)), sum(k) FROM t WHERE id BETWEEN ? AND ?", w.ranges); err != nil {
-		return err
-	}
-	for _, level := range []string{"NORMAL", "FULL"} {
-		if err := w.c.Exec("PRAGMA synchronous=" + level); err != nil {
-			return err
-		}
-		n := map[string]int{"NORMAL": 3000, "FULL": 1000}[level]
-		if err := w.timed("update "+level, "UPDATE t SET k=k+1 WHERE id=?", func(st *sqlite3.Stmt) error { return w.update(st, n) }); err != nil {
-			return err
-		}
-	}
-	return nil
+	_ = os.RemoveAll(w.dir)
 }
 
-func (w *workload) timed(phase, sql string, f func(*sqlite3.Stmt) error) error {
-	st, _, err := w.c.Prepare(sql)
+// timed runs one turn of a phase.
+func (w *workload) timed(p phase, last bool) (cost, error) {
+	if err := w.c.Exec(p.before); err != nil {
+		return cost{}, err
+	}
+	st, _, err := w.c.Prepare(p.sql)
 	if err != nil {
-		return err
+		return cost{}, err
 	}
 	defer st.Close()
 	runtime.GC()
 	began, cpu := time.Now(), processorTime()
-	err = f(st)
-	if phase != "point select" && phase != "range scan" {
+	err = p.run(w, st)
+	if p.writes && last {
 		err = errors.Join(err, st.Reset(), w.copyBack())
 	}
-	w.costs[phase] = cost{processorTime() - cpu, time.Since(began)}
-	return err
+	return cost{processorTime() - cpu, time.Since(began)}, err
 }
 
 // copyBack ends what a phase began to write. The log's file stays, as it does in a server that runs.
@@ -273,12 +314,11 @@ func (w *workload) points(st *sqlite3.Stmt) error {
 	return nil
 }
 
+// ranges reads all rows, in ten parts.
 func (w *workload) ranges(st *sqlite3.Stmt) error {
-	for range workScans {
-		for lo := int64(0); lo < workRows; lo += 10_000 {
-			if err := errors.Join(st.BindInt64(1, lo), st.BindInt64(2, lo+9999), st.Exec()); err != nil {
-				return err
-			}
+	for lo := int64(0); lo < workRows; lo += workRows / 10 {
+		if err := errors.Join(st.BindInt64(1, lo), st.BindInt64(2, lo+workRows/10-1), st.Exec()); err != nil {
+			return err
 		}
 	}
 	return nil

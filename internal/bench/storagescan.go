@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -17,7 +16,10 @@ import (
 	"latchkey/engine/tde"
 )
 
-const scanRows = 300_000
+const (
+	scanRows   = 300_000
+	scanRounds = 5
+)
 
 // benchScan measures scans: their speed without a bound against a copy of the file, and what the default bound costs readers
 // and a writer.
@@ -46,7 +48,7 @@ func benchScan(ctx context.Context, b *bench) error {
 		{"decryption", func() error { return db.SetEncryption(ctx, false) }},
 	}
 	ratios, rates := map[string][]float64{}, map[string][]float64{}
-	for range storageRounds {
+	for range scanRounds {
 		began := time.Now()
 		if err := copyFile(path, path+".copy"); err != nil {
 			return err
@@ -63,7 +65,7 @@ func benchScan(ctx context.Context, b *bench) error {
 	}
 	for _, k := range kinds {
 		b.line(fmt.Sprintf("scan, %s of %.0f MB: of the speed of a copy", k.name, size),
-			fmt.Sprintf("%.2f (%.0f MB/s)", medianOf(ratios[k.name]), medianOf(rates[k.name])), "0.5")
+			fmt.Sprintf("%.2f (%.2f-%.2f; %.0f MB/s)", medianOf(ratios[k.name]), quantile(ratios[k.name], 0.25), quantile(ratios[k.name], 0.75), medianOf(rates[k.name])), "0.5")
 	}
 	return benchForeground(ctx, b, db)
 }
@@ -85,43 +87,49 @@ func scanLoad(ctx context.Context, db *tde.DB) error {
 	return errors.Join(db.Checkpoint(ctx), db.CreateKey(ctx, tde.AES256, protector, padKeys{}))
 }
 
-// benchForeground compares latencies while a scan runs with those before it.
+// benchForeground compares latencies while a scan runs with those while it is suspended, in turns: the pages are the same, half of them
+// rewritten. A ratio is of two neighbours; the median of all is shown, with the quarters.
 func benchForeground(ctx context.Context, b *bench, db *tde.DB) error {
-	const each = 2 * time.Second
-	db.SetScanRate(tde.DefaultScanRate)
+	const each, rounds, pairs = time.Second, 5, 2
 	var idle, busy [2][]time.Duration
-	for round := range storageRounds {
-		before, err := latencies(ctx, db, each)
-		if err != nil {
-			return err
-		}
+	var ratios [2][]float64
+	for round := range rounds {
+		db.SetScanRate(tde.DefaultScanRate)
 		if err := db.SetEncryption(ctx, round%2 == 0); err != nil {
 			return err
 		}
-		during, err := latencies(ctx, db, each)
-		if err != nil {
-			return err
-		}
-		for i := range before {
-			idle[i], busy[i] = append(idle[i], before[i]...), append(busy[i], during[i]...)
+		for pair := range pairs {
+			var got [2][2][]time.Duration // without and with the scan
+			for i := range got {
+				with := i ^ pair&1
+				err := db.Resume(ctx)
+				if with == 0 {
+					err = db.Suspend(ctx)
+				}
+				if err != nil {
+					return err
+				}
+				if got[with], err = latencies(ctx, db, each); err != nil {
+					return err
+				}
+			}
+			for kind := range 2 {
+				idle[kind], busy[kind] = append(idle[kind], got[0][kind]...), append(busy[kind], got[1][kind]...)
+				ratios[kind] = append(ratios[kind], float64(quantile(got[1][kind], 0.99))/float64(quantile(got[0][kind], 0.99)))
+			}
 		}
 		db.SetScanRate(0) // no bound
-		if err := db.Wait(ctx); err != nil {
+		if err := errors.Join(db.Resume(ctx), db.Wait(ctx)); err != nil {
 			return err
 		}
-		db.SetScanRate(tde.DefaultScanRate)
 	}
 	for i, what := range []string{"reads", "writes"} {
-		was, is := percentile(idle[i], 0.99), percentile(busy[i], 0.99)
+		r := ratios[i]
 		b.line(fmt.Sprintf("p99 of %s during a scan at %d MB/s, over idle", what, tde.DefaultScanRate>>20),
-			fmt.Sprintf("%.2f (%v over %v)", float64(is)/float64(was), is.Round(time.Microsecond), was.Round(time.Microsecond)), "1.2")
+			fmt.Sprintf("%.2f (%.2f-%.2f; all: %v over %v)", medianOf(r), quantile(r, 0.25), quantile(r, 0.75),
+				quantile(busy[i], 0.99).Round(time.Microsecond), quantile(idle[i], 0.99).Round(time.Microsecond)), "1.2")
 	}
 	return nil
-}
-
-func percentile(l []time.Duration, q float64) time.Duration {
-	slices.Sort(l)
-	return l[int(q*float64(len(l)-1))]
 }
 
 // latencies measures two readers and a writer, a call each 500 us.

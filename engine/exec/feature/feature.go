@@ -170,6 +170,30 @@ const table = `
 - clause|CONTAINS|and FREETEXT
 - clause|OPENROWSET|and OPENQUERY, OPENDATASOURCE, OPENXML
 - clause|TABLESAMPLE|
+- clause|XML methods in FROM|and SET @x.method
+- clause|FROM (INSERT, UPDATE, DELETE, MERGE)|rows of a nested change
+- clause|REMOTE JOIN|
+- clause|GROUP BY ALL|
+- clause|WITH XMLNAMESPACES|and CHANGE_TRACKING_CONTEXT
+- clause|IGNORE NULLS|and RESPECT NULLS of window functions
+- clause|STRING_AGG WITHIN GROUP OVER|
+- clause|IS JSON|
+- clause|APPLY of a correlated DISTINCT, GROUP BY, set operation or window function|also TOP over anything but tables, and correlation inside its FROM; TOP, WHERE and aggregates over tables are taken
+- clause|INLINE FUNCTION with columns as arguments outside APPLY|
+- clause|TOP (subquery)|and TOP PERCENT, WITH TIES in a change or with assignments
+- clause|UPDATE SET column.WRITE|and SET @variable computed from one that it sets
+- clause|writing through a view of several tables|or with DISTINCT, GROUP BY, UNION, CTEs, FOR JSON, CHECK OPTION
+- clause|INSERT TOP EXEC|
+- clause|TRUNCATE TABLE WITH PARTITIONS|
+- clause|CURSOR parameter|and cursors SCROLL_LOCKS and OPTIMISTIC
+- clause|BEGIN ATOMIC|
+- clause|CREATE PROCEDURE AS EXTERNAL NAME|also functions and types; and FOR REPLICATION
+- clause|CREATE VIEW WITH ENCRYPTION|also procedures and functions
+- clause|CREATE TABLE AS NODE|and EDGE, FILETABLE; FILESTREAM_ON, PERIOD FOR SYSTEM_TIME, HASH indexes, NOT ENFORCED
+- clause|COMPUTED COLUMN that is not deterministic|also filters of indexes
+- clause|FOREIGN KEY in a table type|
+- clause|ALTER INDEX PARTITION|and DISABLE of a clustered or constraint's index
+- statement|CREATE XML SCHEMA COLLECTION|
 - clause|FOR SYSTEM_TIME|
 - clause|GLOBAL TEMPORARY TABLE|##t
 + clause|TEMPORARY TABLE|#t, of the session, in memory

@@ -35,7 +35,7 @@ func TestChaos(t *testing.T) {
 	}
 	t.Parallel() // it waits for clocks, mostly
 	long := os.Getenv("LATCHKEY_LONG") == "1"
-	m := chaosMonitor{poll: 1, retry: 1, tries: 3, over: 2, window: -1, budget: 1, slack: 30 * time.Second}
+	m := chaosMonitor{poll: 1, retry: 1, tries: 3, over: 2, window: -1, budget: 3, slack: 30 * time.Second}
 	hold, rounds := 0*time.Second, 1
 	outages, restarts := []fault{cut, blackHole}, []fault{blackHole}
 	if long {

@@ -130,6 +130,7 @@ func documented(t *testing.T, sections map[string]string, run runScript) {
 	}
 	s.stop(t)
 	s = up(t, dir)
+	check("WHILE EXISTS (SELECT 1 FROM sys.databases WHERE state_desc = N'RECOVERING') WAITFOR DELAY '00:00:00.050'", nil)
 	check("details", nil, "EKMSampleASYKey|RSA_2048|"+first, "ASYMMETRIC KEY|ENCRYPTED|"+first)
 
 	// A new version of the key, then another key.

@@ -20,6 +20,7 @@ import (
 // The database server runs the documented scripts over the shared library that a SQL Server would load: server, loader, library, agent, vault
 // are five processes. A library that dies takes no connection of a client with it, and databases open again over it.
 func TestEngineLoadsTheLibrary(t *testing.T) {
+	t.Parallel() // it waits for the server's own clock
 	library, _ := buildLibrary(t)
 	dir := t.TempDir()
 	tool := filepath.Join(filepath.Dir(library), "latchkey-ekm-loader")

@@ -50,7 +50,7 @@ func setUp(t *testing.T) (*azuretest.Peer, doctor.Config) {
 		Settings:   azure.Settings{CAFile: p.CAFile, Authority: p.Authority.URL, Proxy: "direct"},
 		Key:        "k",
 		Map:        mapStub{},
-		Timeout:    5 * time.Second,
+		Timeout:    5 * time.Minute,
 	}
 }
 

@@ -142,7 +142,7 @@ func (s *story) open() {
 		s.t.Fatal(err)
 	}
 	text := fmt.Sprintf(`{"data": %q, "listen": ["127.0.0.1:0"], "tls": {"ownNames": ["localhost"]}, "allowPlain": true, "name": "SRV",
-		"provider": {"budgetSeconds": 5, "vaults": {"*": {"authority": %q, "caFile": %q, "proxy": "direct", "secretExpires": %q}}},
+		"provider": {"budgetSeconds": 55, "vaults": {"*": {"authority": %q, "caFile": %q, "proxy": "direct", "secretExpires": %q}}},
 		"notify": {"webhooks": [{"name": "pager", "url": %q, "secrets": [%q]}], "metrics": "127.0.0.1:0"}}`,
 		filepath.Join(s.dir, "engine"), s.peer.Authority.URL, s.peer.CAFile, s.end.Format(time.DateOnly), hook.URL, "file:"+secretFile)
 	file := filepath.Join(s.dir, "engine.json")

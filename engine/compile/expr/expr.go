@@ -153,7 +153,11 @@ func (c *Compiler) expr(e ast.Expr, at Place) (bound.X, error) {
 	case *ast.Trim:
 		return c.trim(e, at)
 	case *ast.ODBCFunc:
-		return c.Expr(e.Call, at)
+		x, err := odbc(e)
+		if err != nil {
+			return bound.X{}, err
+		}
+		return c.Expr(x, at)
 	case *ast.ODBCLiteral:
 		return c.odbcLiteral(e)
 	case *ast.JSONConstructor:

@@ -2,6 +2,7 @@ package change
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"latchkey/engine/compile"
@@ -72,7 +73,13 @@ func (s *Changer) into(w *work.Statement, f *scope.Frame, st *ast.SelectStmt, in
 		return 0, err
 	}
 	env := s.Define.Env(w, sh)
-	t, err := ddl.CreateFrom(w.Ctx, env, into, p.Columns[:query.Visible(p.Columns)])
+	columns := slices.Clone(p.Columns[:query.Visible(p.Columns)])
+	if !keepsIdentity(st.Query) {
+		for i := range columns {
+			columns[i].Identity = false
+		}
+	}
+	t, err := ddl.CreateFrom(w.Ctx, env, into, columns)
 	if err != nil {
 		return 0, err
 	}
@@ -119,4 +126,14 @@ func bodyWithoutInto(b ast.Body) ast.Body {
 		return &n
 	}
 	return b
+}
+
+// keepsIdentity reports whether a new table has the identity of the one that it is made from: not behind a join, a grouping or a UNION.
+func keepsIdentity(q *ast.Query) bool {
+	sel, ok := q.Body.(*ast.Select)
+	if !ok || len(sel.From) != 1 || sel.GroupBy != nil {
+		return false
+	}
+	_, join := sel.From[0].(*ast.Join)
+	return !join
 }

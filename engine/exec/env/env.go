@@ -107,9 +107,8 @@ func (d Databases) state(x *model.Database) int {
 
 var (
 	recoveryNames = map[int]string{model.RecoveryFull: "FULL", model.RecoveryBulkLogged: "BULK_LOGGED", model.RecoverySimple: "SIMPLE"}
-	// Of Status, whose documented values know no RECOVERY_PENDING: what waits for its key is RECOVERING.
-	stateNames  = []string{"ONLINE", "RESTORING", "RECOVERING", "RECOVERING", "SUSPECT", "EMERGENCY", "OFFLINE"}
-	accessNames = []string{"MULTI_USER", "SINGLE_USER", "RESTRICTED_USER"}
+	stateNames    = []string{"ONLINE", "RESTORING", "RECOVERING", "RECOVERY_PENDING", "SUSPECT", "EMERGENCY", "OFFLINE"}
+	accessNames   = []string{"MULTI_USER", "SINGLE_USER", "RESTRICTED_USER"}
 )
 
 // Property answers DATABASEPROPERTYEX.

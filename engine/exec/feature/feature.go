@@ -94,9 +94,13 @@ const table = `
 + statement|CREATE DATABASE|
 + statement|ALTER DATABASE|
 + statement|BACKUP DATABASE|full backups, to one file; also encrypted and compressed
-- statement|BACKUP DATABASE WITH DIFFERENTIAL|
+- statement|BACKUP DATABASE WITH DIFFERENTIAL|full backups and logs only
+- statement|BACKUP MIRROR TO|and several devices (stripes), TAPE, URL, logical devices, files and filegroups: one file on disk holds a set whole
+- statement|BACKUP LOG WITH NORECOVERY|and STANDBY: no tail-log backup that takes the database away
 + statement|BACKUP LOG|of databases that are not in the SIMPLE recovery model
 + statement|RESTORE DATABASE|and LOG, HEADERONLY, FILELISTONLY, LABELONLY, VERIFYONLY; not of single files and pages
+- statement|RESTORE WITH STANDBY|no database that is read between two logs
+- statement|RESTORE WITH STOPATMARK|and STOPBEFOREMARK; STOPAT takes a time
 + statement|CREATE CRYPTOGRAPHIC PROVIDER|FROM FILE takes the documented library's name, in any folder, for the built-in provider, and says so
 + statement|CREATE CREDENTIAL|
 - statement|CREATE DATABASE SCOPED CREDENTIAL|
@@ -252,8 +256,7 @@ const table = `
 - procedure|sp_updatestats|SQLite keeps its own
 - procedure|sp_createstats|
 - procedure|sp_autostats|
-- procedure|sp_msforeachtable|
-- procedure|sp_msforeachdb|
++ procedure|sp_MSforeachtable|and sp_MSforeachdb
 - procedure|sp_xml_preparedocument|
 - procedure|sp_xml_removedocument|
 - procedure|sp_trace_create|
@@ -291,7 +294,6 @@ const table = `
 - view|INFORMATION_SCHEMA.VIEW_COLUMN_USAGE|
 - view|INFORMATION_SCHEMA.VIEW_TABLE_USAGE|
 - view|sysusers|
-- view|syscomments|
 - view|sysdepends|
 - view|sysconstraints|
 - view|sysforeignkeys|

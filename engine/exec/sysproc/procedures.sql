@@ -404,3 +404,54 @@ GO
 CREATE PROCEDURE sp_tablecollations_90 @object nvarchar(4000) AS
 EXEC sp_tablecollations_100 @object
 GO
+CREATE PROCEDURE sp_MSforeachtable @command1 nvarchar(2000), @replacechar nchar(1) = N'?', @command2 nvarchar(2000) = NULL, @command3 nvarchar(2000) = NULL, @whereand nvarchar(2000) = NULL, @precommand nvarchar(2000) = NULL, @postcommand nvarchar(2000) = NULL AS
+SET NOCOUNT ON
+IF @precommand IS NOT NULL EXEC (@precommand)
+CREATE TABLE #foreach (n int IDENTITY PRIMARY KEY, name nvarchar(600))
+DECLARE @q nvarchar(max) = N'SELECT QUOTENAME(SCHEMA_NAME(syso.schema_id)) + N''.'' + QUOTENAME(syso.name) FROM dbo.sysobjects o JOIN sys.all_objects syso ON o.id = syso.object_id WHERE OBJECTPROPERTY(o.id, N''IsUserTable'') = 1 ' + ISNULL(@whereand, N'')
+INSERT #foreach (name) EXEC (@q)
+SET NOCOUNT OFF
+DECLARE @name nvarchar(600), @text nvarchar(max), @n int
+DECLARE names CURSOR LOCAL STATIC FOR SELECT name FROM #foreach ORDER BY n
+OPEN names
+FETCH NEXT FROM names INTO @name
+WHILE @@FETCH_STATUS = 0
+BEGIN
+ SET @n = 1
+ WHILE @n <= 3
+ BEGIN
+  SET @text = REPLACE(CASE @n WHEN 1 THEN @command1 WHEN 2 THEN @command2 ELSE @command3 END, @replacechar, @name)
+  IF @text IS NOT NULL EXEC (@text)
+  SET @n = @n + 1
+ END
+ FETCH NEXT FROM names INTO @name
+END
+CLOSE names
+DEALLOCATE names
+IF @postcommand IS NOT NULL EXEC (@postcommand)
+GO
+CREATE PROCEDURE sp_MSforeachdb @command1 nvarchar(2000), @replacechar nchar(1) = N'?', @command2 nvarchar(2000) = NULL, @command3 nvarchar(2000) = NULL, @precommand nvarchar(2000) = NULL, @postcommand nvarchar(2000) = NULL AS
+SET NOCOUNT ON
+IF @precommand IS NOT NULL EXEC (@precommand)
+CREATE TABLE #foreach (n int IDENTITY PRIMARY KEY, name nvarchar(600))
+INSERT #foreach (name) SELECT name FROM sys.databases WHERE state = 0 AND HAS_DBACCESS(name) = 1 ORDER BY database_id
+SET NOCOUNT OFF
+DECLARE @name nvarchar(600), @text nvarchar(max), @n int
+DECLARE names CURSOR LOCAL STATIC FOR SELECT name FROM #foreach ORDER BY n
+OPEN names
+FETCH NEXT FROM names INTO @name
+WHILE @@FETCH_STATUS = 0
+BEGIN
+ SET @n = 1
+ WHILE @n <= 3
+ BEGIN
+  SET @text = REPLACE(CASE @n WHEN 1 THEN @command1 WHEN 2 THEN @command2 ELSE @command3 END, @replacechar, @name)
+  IF @text IS NOT NULL EXEC (@text)
+  SET @n = @n + 1
+ END
+ FETCH NEXT FROM names INTO @name
+END
+CLOSE names
+DEALLOCATE names
+IF @postcommand IS NOT NULL EXEC (@postcommand)
+GO

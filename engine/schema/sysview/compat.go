@@ -126,3 +126,31 @@ func (l *lister) sysindexes() (out []row, err error) {
 	})
 	return out, err
 }
+
+// syscomments has the texts of modules, defaults and checks, in pieces of 4000 characters.
+func (l *lister) syscomments() (out []row, err error) {
+	err = each(l, func(o schema.Object) error {
+		text := ""
+		switch o := o.(type) {
+		case *schema.Check:
+			text = shown(o.Expr)
+		case *schema.Default:
+			text = shown(o.Expr)
+		default:
+			if m := module(o); m != nil {
+				text = m.Text
+			}
+		}
+		runes := []rune(text)
+		for i := 1; len(runes) > 0; i++ {
+			n := min(len(runes), 4000)
+			out = append(out, row{
+				"id": o.Meta().ID, "number": 0, "colid": i, "status": 0, "texttype": 2, "language": 0, "encrypted": false, "compressed": false,
+				"text": string(runes[:n]),
+			})
+			runes = runes[n:]
+		}
+		return nil
+	})
+	return out, err
+}

@@ -71,7 +71,7 @@ func (l *lister) infoColumns() (out []row, err error) {
 			r["IS_NULLABLE"] = "YES"
 		}
 		if c.Default != nil {
-			r["COLUMN_DEFAULT"] = c.Default.Text
+			r["COLUMN_DEFAULT"] = shown(c.Default.Expr)
 		}
 		switch {
 		case c.Type.Kind.IsNational() && c.Type.Kind.IsText():
@@ -180,8 +180,12 @@ func columnName(t *schema.Table, id int) string {
 func (l *lister) infoConstraintColumns() (out []row, err error) {
 	err = l.eachConstraint(func(o schema.Object, t *schema.Table) {
 		ids := keyColumns(o)
-		if k, ok := o.(*schema.Check); ok && k.Column != 0 {
-			ids = []int{k.Column}
+		if k, ok := o.(*schema.Check); ok {
+			for _, c := range t.Columns {
+				if schema.Mentions(k.Expr, c.Name, l.Snapshot.Same) {
+					ids = append(ids, c.ID)
+				}
+			}
 		}
 		for _, id := range ids {
 			out = append(out, l.named("CONSTRAINT", o.Meta()).with(l.named("TABLE", &t.Head)).with(row{"COLUMN_NAME": columnName(t, id)}))
@@ -214,7 +218,7 @@ func (l *lister) infoReferential() ([]row, error) {
 
 func (l *lister) infoChecks() ([]row, error) {
 	return list(l, func(k *schema.Check) row {
-		return l.named("CONSTRAINT", &k.Head).with(row{"CHECK_CLAUSE": short(k.Text)})
+		return l.named("CONSTRAINT", &k.Head).with(row{"CHECK_CLAUSE": short(shown(k.Expr))})
 	})
 }
 

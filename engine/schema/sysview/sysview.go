@@ -100,6 +100,7 @@ var makers = map[string]func(*lister) ([]row, error){
 	"sys.extended_properties":                    (*lister).extendedProperties,
 	"sys.fn_listextendedproperty":                (*lister).listProperties,
 	"sys.sysobjects":                             (*lister).sysobjects,
+	"sys.syscomments":                            (*lister).syscomments,
 	"sys.syscolumns":                             (*lister).syscolumns,
 	"sys.systypes":                               (*lister).systypes,
 	"sys.sysindexes":                             (*lister).sysindexes,

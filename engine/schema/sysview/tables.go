@@ -89,7 +89,7 @@ func (l *lister) computedColumns() (out []row, err error) {
 	err = l.eachColumn(func(o schema.Object, c *schema.Column) error {
 		if c.Computed != nil {
 			out = append(out, column(o, c).with(row{
-				"definition": c.Computed.Text, "uses_database_collation": c.Type.Kind.IsText(), "is_persisted": c.Computed.Persisted,
+				"definition": shown(c.Computed.Expr), "uses_database_collation": c.Type.Kind.IsText(), "is_persisted": c.Computed.Persisted,
 			}))
 		}
 		return nil
@@ -164,7 +164,7 @@ func (l *lister) indexes() (out []row, err error) {
 			r["name"] = i.name
 		}
 		if i.filter != nil {
-			r["filter_definition"] = i.filter.Text
+			r["filter_definition"] = shown(i.filter)
 		}
 		out = append(out, r)
 		return nil
@@ -203,7 +203,7 @@ func (l *lister) keyConstraints() ([]row, error) {
 func (l *lister) checkConstraints() ([]row, error) {
 	return list(l, func(k *schema.Check) row {
 		return object(k).with(row{
-			"is_disabled": k.Disabled, "is_not_trusted": k.NotTrusted, "parent_column_id": k.Column, "definition": k.Text,
+			"is_disabled": k.Disabled, "is_not_trusted": k.NotTrusted, "parent_column_id": k.Column, "definition": shown(k.Expr),
 			"is_system_named": k.SystemNamed,
 		})
 	})
@@ -211,7 +211,7 @@ func (l *lister) checkConstraints() ([]row, error) {
 
 func (l *lister) defaultConstraints() ([]row, error) {
 	return list(l, func(d *schema.Default) row {
-		return object(d).with(row{"parent_column_id": d.Column, "definition": d.Text, "is_system_named": d.SystemNamed})
+		return object(d).with(row{"parent_column_id": d.Column, "definition": shown(d.Expr), "is_system_named": d.SystemNamed})
 	})
 }
 
@@ -299,7 +299,7 @@ func (l *lister) stats() (out []row, err error) {
 		}
 		r := row{"object_id": i.table.ID, "name": i.name, "stats_id": i.id, "has_filter": i.filter != nil}
 		if i.filter != nil {
-			r["filter_definition"] = i.filter.Text
+			r["filter_definition"] = shown(i.filter)
 		}
 		out = append(out, r)
 		return nil

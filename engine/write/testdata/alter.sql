@@ -32,11 +32,11 @@ SELECT a, b, c, d, f, id FROM t
 GO
 -- > Msg 1779, Level 16, State 0: Table 't' already has a primary key defined on it.
 -- > Msg 1750, Level 16, State 0: Could not create constraint or index. See previous errors.
--- > Msg 547, Level 16, State 0: The ALTER TABLE statement conflicted with the CHECK constraint "CK_t". The conflict occurred in database "db", table "dbo.t".
--- > Msg 547, Level 16, State 0: The INSERT statement conflicted with the CHECK constraint "CK_t". The conflict occurred in database "db", table "dbo.t".
+-- > Msg 547, Level 16, State 0: The ALTER TABLE statement conflicted with the CHECK constraint "CK_t". The conflict occurred in database "db", table "dbo.t", column 'a'.
+-- > Msg 547, Level 16, State 0: The INSERT statement conflicted with the CHECK constraint "CK_t". The conflict occurred in database "db", table "dbo.t", column 'a'.
 -- > (1 rows) identity 25
--- > Msg 547, Level 16, State 0: The INSERT statement conflicted with the CHECK constraint "CK_t". The conflict occurred in database "db", table "dbo.t".
--- > Msg 547, Level 16, State 0: The ALTER TABLE statement conflicted with the CHECK constraint "CK_t". The conflict occurred in database "db", table "dbo.t".
+-- > Msg 547, Level 16, State 0: The INSERT statement conflicted with the CHECK constraint "CK_t". The conflict occurred in database "db", table "dbo.t", column 'a'.
+-- > Msg 547, Level 16, State 0: The ALTER TABLE statement conflicted with the CHECK constraint "CK_t". The conflict occurred in database "db", table "dbo.t", column 'a'.
 -- > Msg 2627, Level 14, State 1: Violation of PRIMARY KEY constraint 'PK_t'. Cannot insert duplicate key in object 'dbo.t'. The duplicate key value is (1).
 -- > Msg 1505, Level 16, State 1: The CREATE UNIQUE INDEX statement terminated because a duplicate key was found for the object name 'dbo.t' and the index name 'UQ_f'. The duplicate key value is (<NULL>).
 -- > Msg 1750, Level 16, State 0: Could not create constraint or index. See previous errors.

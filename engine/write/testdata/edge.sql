@@ -195,7 +195,7 @@ GO
 -- > Msg 547, Level 16, State 0: The UPDATE statement conflicted with the CHECK constraint "CK_past". The conflict occurred in database "db", table "dbo.d3", column 'a'.
 -- > (2 rows)
 -- > Msg 547, Level 16, State 0: The MERGE statement conflicted with the CHECK constraint "CK_past". The conflict occurred in database "db", table "dbo.d3", column 'a'.
--- > Msg 547, Level 16, State 0: The ALTER TABLE statement conflicted with the CHECK constraint "CK_now". The conflict occurred in database "db", table "dbo.d3".
+-- > Msg 547, Level 16, State 0: The ALTER TABLE statement conflicted with the CHECK constraint "CK_now". The conflict occurred in database "db", table "dbo.d3", column 'a'.
 -- > (1 rows)
 -- > Msg 547, Level 16, State 0: The ALTER TABLE statement conflicted with the CHECK constraint "CK_past". The conflict occurred in database "db", table "dbo.d3", column 'a'.
 -- > 2|2020-01-01|2

@@ -94,6 +94,7 @@ GO
 -- > stats
 -- > synonyms
 -- > syscolumns
+-- > syscomments
 -- > sysindexes
 -- > sysobjects
 -- > system_objects
@@ -135,7 +136,7 @@ GO
 -- view sys.identity_columns name seed_value increment_value last_value
 -- > id|5|2|7
 -- view sys.computed_columns name definition is_persisted
--- > twice|(price * 2)|1
+-- > twice|([price]*(2))|1
 -- view sys.types name system_type_id user_type_id max_length precision scale is_nullable is_user_defined is_table_type
 -- > image|34|34|16|0|0|1|0|0
 -- > text|35|35|16|0|0|1|0|0
@@ -192,7 +193,7 @@ GO
 -- > UQ_name|2|NONCLUSTERED|1|0|1|0|NULL
 -- > NULL|0|HEAP|0|0|0|0|NULL
 -- > PK_orders|2|NONCLUSTERED|1|1|0|0|NULL
--- > ix_cust|3|NONCLUSTERED|0|0|0|1|(cust IS NOT NULL)
+-- > ix_cust|3|NONCLUSTERED|0|0|0|1|([cust] IS NOT NULL)
 -- > NULL|0|HEAP|0|0|0|0|NULL
 -- view sys.index_columns index_id index_column_id column_id key_ordinal is_descending_key is_included_column
 -- > 1|1|1|1|0|0
@@ -206,7 +207,7 @@ GO
 -- > UQ_name|UQ|2|0
 -- > PK_orders|PK|2|0
 -- view sys.check_constraints name definition parent_column_id is_disabled
--- > CK_age|(age BETWEEN 1 AND 150)|3|0
+-- > CK_age|([age]>=(1) AND [age]<=(150))|3|0
 -- view sys.default_constraints name definition parent_column_id
 -- > DF_born|(getdate())|4
 -- > DF_price|((0))|6
@@ -374,7 +375,7 @@ GO
 -- view information_schema.referential_constraints CONSTRAINT_NAME UNIQUE_CONSTRAINT_NAME UPDATE_RULE DELETE_RULE
 -- > FK_orders|PK_customer|NO ACTION|CASCADE
 -- view information_schema.check_constraints CONSTRAINT_NAME CHECK_CLAUSE
--- > CK_age|(age BETWEEN 1 AND 150)
+-- > CK_age|([age]>=(1) AND [age]<=(150))
 -- view information_schema.schemata SCHEMA_NAME SCHEMA_OWNER
 -- > dbo|dbo
 -- > guest|guest
@@ -397,4 +398,5 @@ GO
 -- > p|@a|IN|int
 -- > p|@b|INOUT|nvarchar
 -- > p|@t|IN|table type
+-- > fs||OUT|decimal
 -- > fs|@a|IN|int

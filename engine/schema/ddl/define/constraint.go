@@ -253,6 +253,17 @@ func (b *Builder) check(k *ast.Constraint, col *schema.Column) error {
 		return err
 	}
 	c := &schema.Check{Head: h, Expr: e, SystemNamed: made, NotTrusted: b.NoCheck, Volatile: !storable(x)}
+	if col == nil { // a condition on one column alone belongs to it, wherever it was written
+		for _, x := range b.Def.Columns {
+			if schema.Mentions(e, x.Name, b.Same) {
+				if col != nil {
+					col = nil
+					break
+				}
+				col = x
+			}
+		}
+	}
 	if col != nil {
 		c.Column = col.ID
 	}

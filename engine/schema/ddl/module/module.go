@@ -214,6 +214,11 @@ func (c *Maker) DropModules(st *ast.Drop, is func(schema.Object) bool) error {
 		case !is(o):
 			return define.WrongDrop(st.Kind, n, o)
 		}
+		if o.Kind() == schema.SequenceKind {
+			if d := c.givesDefault(o); d != "" {
+				return msg.New(3729, "DROP SEQUENCE", n.String(), d)
+			}
+		}
 		if f, ok := o.(*schema.Function); ok {
 			if by := c.CalledBy(f); by != "" {
 				return msg.New(3729, "DROP FUNCTION", n.String(), by)

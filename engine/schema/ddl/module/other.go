@@ -340,3 +340,37 @@ func sequenceOptions(q *schema.Sequence, opts []*ast.Option) (start *int64, rest
 	}
 	return start, restart, nil
 }
+
+// givesDefault names a default that takes values of a sequence, "" for none.
+func (c *Maker) givesDefault(seq schema.Object) string {
+	for _, o := range c.Objects() {
+		d, ok := o.(*schema.Default)
+		if !ok {
+			continue
+		}
+		if tree, err := d.Tree(); err == nil && c.takes(tree, seq) {
+			return d.Name
+		}
+	}
+	return ""
+}
+
+// takes reports whether an expression has NEXT VALUE FOR a sequence.
+func (c *Maker) takes(e ast.Expr, seq schema.Object) bool {
+	switch e := e.(type) {
+	case *ast.NextValue:
+		o := c.Find(e.Sequence)
+		return o != nil && o.Meta().ID == seq.Meta().ID
+	case *ast.Binary:
+		return c.takes(e.L, seq) || c.takes(e.R, seq)
+	case *ast.Unary:
+		return c.takes(e.X, seq)
+	case *ast.Cast:
+		return c.takes(e.X, seq)
+	case *ast.Convert:
+		return c.takes(e.X, seq)
+	case *ast.FuncCall:
+		return slices.ContainsFunc(e.Args, func(a ast.Expr) bool { return c.takes(a, seq) })
+	}
+	return false
+}

@@ -175,7 +175,11 @@ func TestAgent(t *testing.T) {
 	a.start(t)
 	for _, kind := range []string{"", "asan"} {
 		t.Run("build="+kind, func(t *testing.T) {
-			h, lib := native(t, kind, a.socket, "LATCHKEY_AGENT_DEADLINE_MS=30000")
+			h, lib := native(t, kind, a.socket, "LATCHKEY_AGENT_DEADLINE_MS=60000")
+			rounds := "2"
+			if long() {
+				rounds = "4"
+			}
 			thumb := order(t, h, v.identity, v.secret, keyName)
 			if r := h.do("open-existing", v.identity, v.secret, "no-such-key"); r.msg != 33049 || r.code != 3112 {
 				t.Errorf("a key that is not there: %s", r.text)
@@ -185,7 +189,7 @@ func TestAgent(t *testing.T) {
 			}
 			h.want(2050, 0, 5*time.Second, "open", "1", v.identity, "short")
 			for _, command := range []string{"threads", "one-session"} {
-				r := h.must(command, "64", "4", v.identity, v.secret, thumb)
+				r := h.must(command, "64", rounds, v.identity, v.secret, thumb)
 				if codes := r.codes(); len(codes) != 1 || codes[0] == 0 || r.fields["wrong"] != "0" {
 					t.Errorf("%s: %s", command, r.text)
 				}

@@ -212,9 +212,9 @@ func TestThreads(t *testing.T) {
 		t.Run("build="+kind, func(t *testing.T) {
 			t.Parallel()
 			f := newFake(t)
-			h, _ := native(t, kind, f.path, "LATCHKEY_AGENT_DEADLINE_MS=30000")
+			h, _ := native(t, kind, f.path, "LATCHKEY_AGENT_DEADLINE_MS=60000")
 			threads := "64"
-			if kind == "tsan" && !long() {
+			if kind != "" && !long() {
 				threads = "24"
 			}
 			for _, command := range [][]string{{"threads", threads, "16"}, {"one-session", "16", "8"}} {
@@ -236,7 +236,11 @@ func TestReload(t *testing.T) {
 			f := newFake(t)
 			h, lib := native(t, kind, f.path)
 			h.must("unload")
-			h.must("reload", lib, "50", identity, secret)
+			times := "50"
+			if kind != "" && !long() { // each load of that build takes ten times as long
+				times = "15"
+			}
+			h.must("reload", lib, times, identity, secret)
 			h.must("create-provider", lib)
 			h.must("init")
 			order(t, h, identity, secret, keyName)
@@ -256,8 +260,11 @@ func TestGarbage(t *testing.T) {
 		h, _ := native(t, kind, f.path, env)
 		h.must("open", "1", identity, secret)
 		rounds := 30000
-		if long() {
+		switch {
+		case long():
 			rounds = 1000000
+		case kind != "":
+			rounds = 8000
 		}
 		for seed := range 3 {
 			r := h.do("garbage", fmt.Sprint(seed+1), fmt.Sprint(rounds), "1", thumbHex)

@@ -215,6 +215,10 @@ func TestBackupRefusals(t *testing.T) {
 	if err := os.WriteFile(foreign, []byte("dear reader, this is not a backup"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	note := filepath.Join(dir, "hostname") // shorter than what a backup begins with
+	if err := os.WriteFile(note, []byte("db1\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	data := filepath.Join(r.dir, "data", "Shop.mdf")
 	for _, c := range []struct{ want, statement string }{
 		{"40517", "BACKUP DATABASE Shop TO DISK = 'a.bak' MIRROR TO DISK = 'b.bak' WITH FORMAT"},
@@ -226,6 +230,9 @@ func TestBackupRefusals(t *testing.T) {
 		{"3241 3013", "BACKUP DATABASE Shop TO DISK = '" + foreign + "'"},
 		{"3241 3013", "BACKUP DATABASE Shop TO DISK = '" + foreign + "' WITH INIT"},
 		{"3241 3013", "BACKUP DATABASE Shop TO DISK = '" + foreign + "' WITH FORMAT"},
+		{"3241 3013", "BACKUP DATABASE Shop TO DISK = '" + note + "'"},
+		{"3241 3013", "BACKUP DATABASE Shop TO DISK = '" + note + "' WITH INIT"},
+		{"3241 3013", "BACKUP DATABASE Shop TO DISK = '" + note + "' WITH FORMAT"},
 		{"3201 3013", "BACKUP DATABASE Shop TO DISK = '" + data + "' WITH FORMAT"},
 		{"3201 3013", "BACKUP DATABASE Shop TO DISK = '" + filepath.Join(r.dir, "service-key", "x.bak") + "'"},
 		{"3201 3013", "BACKUP DATABASE Shop TO DISK = '" + filepath.Join(r.dir, "backup", "..", "data", "x.bak") + "'"},
@@ -238,6 +245,14 @@ func TestBackupRefusals(t *testing.T) {
 	if b, err := os.ReadFile(foreign); err != nil || string(b) != "dear reader, this is not a backup" {
 		t.Errorf("the letter is %q, %v", b, err)
 	}
+	if b, err := os.ReadFile(note); err != nil || string(b) != "db1\n" {
+		t.Errorf("the note is %.20q, %v", b, err)
+	}
+	died := filepath.Join(dir, "died.bak") // within the first bytes of its first set
+	if err := os.WriteFile(died, []byte("LKBAK"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	do("BACKUP DATABASE Shop TO DISK = '%s'", died)
 	if n := count(t, db, "Shop"); n != 500 {
 		t.Errorf("%d rows", n)
 	}

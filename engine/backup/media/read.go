@@ -62,6 +62,15 @@ func scan(ctx context.Context, file fsys.File, path string, at, size int64, posi
 	bad := func(at int64, reason string) error {
 		return &DamageError{File: path, Set: position, Offset: at, Reason: reason}
 	}
+	if short := min(size, int64(len(setMagic))); at == 0 && short < int64(len(setMagic)) { // a set that died here, or a short file of another kind
+		begins, err := readAt(file, 0, int(short), size)
+		if err == nil && !bytes.HasPrefix(setMagic[:], begins) {
+			err = fmt.Errorf("%s: %w", path, ErrNoMedia)
+		}
+		if err != nil {
+			return s, err
+		}
+	}
 	magic, err := readAt(file, at, len(setMagic), size)
 	if err != nil {
 		return s, err

@@ -3,7 +3,6 @@ package sealvfs
 import (
 	"errors"
 	"io"
-	"runtime"
 
 	"latchkey/engine/tde/pagecipher"
 )
@@ -43,7 +42,6 @@ func (s *Store) Reseal(b *Batch, first uint32) error {
 	}
 	for i := range n / pagecipher.PageSize {
 		page, disk := first+uint32(i), b.raw[i*pagecipher.PageSize:][:pagecipher.PageSize]
-		yield(page)
 		if page > s.pages.Load() {
 			break
 		}
@@ -69,16 +67,6 @@ func (s *Store) Reseal(b *Batch, first uint32) error {
 	}
 	clear(b.plain[:])
 	return nil
-}
-
-// yieldPages is how many pages are copied or resealed in a row before goroutines that wait for a processor get it: some 50 us.
-const yieldPages = 16
-
-// yield is called for each page that is copied or resealed.
-func yield(page uint32) {
-	if page%yieldPages == 0 {
-		runtime.Gosched()
-	}
 }
 
 // Install writes the batch in place, but for pages that were written since Reseal. Its images must be durable in a journal.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -215,7 +216,7 @@ func (s *Store) fetch(c *pagecipher.Codec, raw, dst []byte, page uint32) error {
 
 // writePage seals the page and writes it in place. disk is scratch of its size.
 func (s *Store) writePage(c *pagecipher.Codec, disk, plain []byte, page uint32) error {
-	defer yield(page) // when no lock is held any more
+	defer yield(page) // after the locks are released
 	s.change.RLock()
 	defer s.change.RUnlock()
 	if err := s.Failed(); err != nil {
@@ -247,6 +248,16 @@ func (s *Store) writePage(c *pagecipher.Codec, disk, plain []byte, page uint32) 
 		s.pages.Store(max(s.pages.Load(), page))
 	}
 	return nil
+}
+
+// yieldPages is how many pages are copied back in a row before goroutines that wait for a processor get it: some 300 us.
+const yieldPages = 64
+
+// yield is called for each page that is copied back.
+func yield(page uint32) {
+	if page%yieldPages == 0 {
+		runtime.Gosched()
+	}
 }
 
 // growTo fills the file with empty pages up to last, so that no hole is ever left: a hole that an attacker makes must not pass.

@@ -176,7 +176,7 @@ func earlyPowerCuts(t *testing.T, logPages int) {
 	t.Logf("%d points, %d disks", points, len(cuts))
 	step := raced
 	if !long() {
-		step = max(5, raced)
+		step = max(5, 2*raced)
 	}
 	parallel(t, len(cuts)/step, func(i int) error {
 		c := cuts[i*step-1]
@@ -211,7 +211,7 @@ func TestEarlyFaults(t *testing.T) {
 	t.Logf("about %d operations", count.Seen())
 	step := raced
 	if !long() {
-		step = max(9, 2*raced)
+		step = max(15, 3*raced)
 	}
 	parallel(t, count.Seen()/step, func(n int) error {
 		n *= step

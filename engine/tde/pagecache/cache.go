@@ -28,6 +28,8 @@ type shard struct {
 	data []*pagecipher.FrameBuf // of which the payload counts
 	free []int                  // places without a key
 	hand int
+
+	missed uint32 // Puts that found no entry and no room
 }
 
 // New makes a cache of at most pages entries.
@@ -57,7 +59,11 @@ func (c *Cache) Get(key uint64, dst []byte) bool {
 	return ok
 }
 
-// Put stores the first Payload bytes of src; it never fails, at worst something else goes.
+// admitEvery is which share of what is new a full cache takes. To take all would cost each miss a copy to cold memory and push out what is read often
+// for what is read once; what is read often is soon among the share.
+const admitEvery = 8
+
+// Put stores the first Payload bytes of src, which was read. In a full cache something else goes, or it is not stored; see admitEvery.
 func (c *Cache) Put(key uint64, src []byte) {
 	if c.limit == 0 {
 		return
@@ -65,7 +71,17 @@ func (c *Cache) Put(key uint64, src []byte) {
 	s := c.shard(key)
 	s.Lock()
 	defer s.Unlock()
-	c.fill(s, s.entry(key, c.limit), src)
+	i, ok := s.at[key]
+	if !ok {
+		if s.full(c.limit) {
+			if s.missed++; s.missed%admitEvery != 0 {
+				return
+			}
+		}
+		i = s.enter(key, c.limit)
+	}
+	s.used[i] = true
+	c.fill(s, i, src)
 }
 
 // Offer is Put for what is written: it renews the entry of key, and without one takes a place that nobody has, but pushes nothing out. What was
@@ -79,12 +95,10 @@ func (c *Cache) Offer(key uint64, src []byte) {
 	defer s.Unlock()
 	i, ok := s.at[key]
 	if !ok {
-		if len(s.free) == 0 && len(s.data) >= c.limit {
+		if s.full(c.limit) {
 			return
 		}
-		i = s.place(c.limit)
-		s.keys[i], s.used[i] = key, false
-		s.at[key] = i
+		i = s.enter(key, c.limit)
 	}
 	c.fill(s, i, src)
 }
@@ -97,15 +111,13 @@ func (c *Cache) fill(s *shard, i int, src []byte) {
 	copy(s.data[i].Payload(), src)
 }
 
-// entry is the place of key, a new one if it has none.
-func (s *shard) entry(key uint64, limit int) int {
-	i, ok := s.at[key]
-	if !ok {
-		i = s.place(limit)
-		s.keys[i] = key
-		s.at[key] = i
-	}
-	s.used[i] = true
+// full reports whether each place has a key.
+func (s *shard) full(limit int) bool { return len(s.free) == 0 && len(s.data) >= limit }
+
+// enter gives key, which has none, a place.
+func (s *shard) enter(key uint64, limit int) int {
+	i := s.place(limit)
+	s.keys[i], s.used[i], s.at[key] = key, false, i
 	return i
 }
 

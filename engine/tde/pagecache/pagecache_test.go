@@ -98,7 +98,7 @@ func TestOfferFillsRoom(t *testing.T) {
 	for k := uint64(10_000); k < 20_000; k++ {
 		c.Offer(k, payload(2))
 	}
-	for k := uint64(20_000); k < 20_000+places/4; k++ {
+	for k := uint64(20_000); k < 20_000+2*places; k++ {
 		c.Put(k, payload(3))
 	}
 	if n := entries(c, 0, places/4); n != read {
@@ -115,6 +115,35 @@ func TestOfferFillsRoom(t *testing.T) {
 	c.Offer(key, payload(9))
 	if b, ok := has(c, key); !ok || b != 9 {
 		t.Errorf("a place that became free was not taken: %d %v", b, ok)
+	}
+}
+
+// A full cache keeps what is read often when much is read once, and comes to hold what is read often later.
+func TestPutOfWhatIsReadOnce(t *testing.T) {
+	const places = 160
+	c := pagecache.New(places)
+	for k := range uint64(10_000) {
+		c.Put(k, payload(1))
+	}
+	for range 100 {
+		for k := uint64(20_000); k < 20_000+places/8; k++ {
+			if _, ok := has(c, k); !ok {
+				c.Put(k, payload(2))
+			}
+		}
+	}
+	if n := entries(c, 20_000, 20_000+places/8); n < places/8-2 {
+		t.Errorf("%d of %d entries that are read often got in", n, places/8)
+	}
+	const once = 2 * places
+	for k := uint64(30_000); k < 30_000+once; k++ {
+		c.Put(k, payload(3))
+	}
+	if n := entries(c, 30_000, 30_000+once); n > once/8 {
+		t.Errorf("%d of %d that were read once got in", n, once)
+	}
+	if n := entries(c, 0, 100_000); n > places {
+		t.Errorf("%d entries in a cache of %d", n, places)
 	}
 }
 

@@ -195,14 +195,14 @@ func (t *throttle) settle(a netip.Prefix, o outcome) {
 	t.dropLocked(a, f)
 }
 
-// forgetLocked makes room: what is old, else any that nobody is using.
+// forgetLocked makes room: what is old, else any that nobody is using. It makes more than one place, since looking through all costs.
 func (t *throttle) forgetLocked(now time.Time) {
 	for a, f := range t.by {
 		f.forget(now)
 		t.dropLocked(a, f)
 	}
 	for a, f := range t.by {
-		if len(t.by) < mostTracked {
+		if len(t.by) < mostTracked-mostTracked/16 {
 			return
 		}
 		if f.open == 0 && f.waiting == 0 {

@@ -86,7 +86,7 @@ func TestGreedyClients(t *testing.T) {
 			if e.Number == 3624 || g.numbers != "" && !strings.Contains(" "+g.numbers+" ", fmt.Sprintf(" %d ", e.Number)) {
 				t.Errorf("%.80s: %v", g.sql, err)
 			}
-		case err != nil && !errors.Is(err, context.Canceled):
+		case err != nil && !errors.Is(err, context.Canceled) && !strings.Contains(err.Error(), "did not get cancellation confirmation"): // which the driver awaits for 5 s
 			t.Errorf("%.80s: %v", g.sql, err)
 		case g.numbers != "":
 			t.Errorf("%.80s: no message, %v", g.sql, err)

@@ -29,6 +29,7 @@ type moody struct {
 	hold    chan struct{} // if set, unwraps wait until it is closed
 	once    bool          // err is what one unwrap gets; those after it wait for hold, which is made then
 	unwraps atomic.Int64
+	refused atomic.Int64  // of the unwraps
 	wraps   chan struct{} // while it is there, wraps wait for it or their end
 }
 
@@ -83,6 +84,7 @@ func (s *moodySession) Unwrap(ctx context.Context, t ekm.Thumbprint, w ekm.Wrapp
 		}
 	}
 	if err != nil {
+		s.m.refused.Add(1)
 		return nil, err
 	}
 	return s.Session.Unwrap(ctx, t, w)

@@ -41,6 +41,7 @@ func TestKeyTakenAwayAmidWork(t *testing.T) {
 	t.Run("backup", func(t *testing.T) {
 		t.Parallel()
 		var slow atomic.Bool
+		var keys atomic.Pointer[moody]
 		began := make(chan struct{}, 1)
 		r, m, _, db := watched(t, 0, func(c *engine.Config) {
 			c.Databases.BarWait = time.Second
@@ -50,7 +51,10 @@ func TestKeyTakenAwayAmidWork(t *testing.T) {
 					case began <- struct{}{}:
 					default:
 					}
-					<-time.After(time.Second) // a slow disk
+					for slow.Load() && keys.Load().refused.Load() < 3 { // a slow disk: the backup does not end before the key is refused for good
+						<-time.After(5 * time.Millisecond)
+					}
+					<-time.After(time.Second)
 				}
 				return nil
 			})
@@ -59,6 +63,7 @@ func TestKeyTakenAwayAmidWork(t *testing.T) {
 			t.Fatal(err)
 		}
 		bak := filepath.Join(t.TempDir(), "shop.bak")
+		keys.Store(m)
 		slow.Store(true)
 		done := make(chan error, 1)
 		go func() {

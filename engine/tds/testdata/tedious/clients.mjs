@@ -1,6 +1,6 @@
 // Drives a TDS server at TDS_PORT with tedious: the encryption modes, types, parameters, errors, cancel, reset, prepared
 // statements, transactions, table parameters and bulk load. The server answers as server_test.go beside package conn says.
-import { test } from 'node:test';
+import { afterEach, test } from 'node:test';
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import tedious from 'tedious';
@@ -8,6 +8,11 @@ import tedious from 'tedious';
 const { Connection, Request, TYPES } = tedious;
 const port = Number(process.env.TDS_PORT);
 const clear = process.env.TDS_CLEAR === '1';
+
+const open = [];
+afterEach(() => { // a test that failed left its connection, and with it this process would not end
+  for (const c of open.splice(0)) c.close();
+});
 
 function connect(encrypt, more = {}) {
   const config = {
@@ -17,6 +22,7 @@ function connect(encrypt, more = {}) {
       cryptoCredentialsDetails: { ca: fs.readFileSync(process.env.TDS_CA) }, ...more },
   };
   const connection = new Connection(config);
+  open.push(connection);
   return new Promise((resolve, reject) => {
     connection.on('error', () => {});
     connection.connect((err) => err ? reject(err) : resolve(connection));

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"latchkey/engine/compile/bound"
+	"latchkey/engine/compile/odbc"
 	"latchkey/engine/compile/plan"
 	"latchkey/engine/fn"
 	"latchkey/engine/sqltype"
@@ -153,7 +154,7 @@ func (c *Compiler) expr(e ast.Expr, at Place) (bound.X, error) {
 	case *ast.Trim:
 		return c.trim(e, at)
 	case *ast.ODBCFunc:
-		x, err := odbc(e)
+		x, err := odbc.Call(e)
 		if err != nil {
 			return bound.X{}, err
 		}

@@ -1,4 +1,8 @@
-package expr
+// Package odbc turns the calls of ODBC's escapes, {fn NOW()}, into those of Transact-SQL that they mean.
+//
+// [Call] is for the compiler: the tree keeps what was written. Names that ODBC and Transact-SQL share stay as they are, and what neither has is
+// message 195 of whoever compiles the call.
+package odbc
 
 import (
 	"strings"
@@ -7,8 +11,8 @@ import (
 	"latchkey/engine/tsql/ast"
 )
 
-// odbc is the call of Transact-SQL that {fn call} means. Functions of ODBC that are called the same stay as they are.
-func odbc(e *ast.ODBCFunc) (ast.Expr, error) {
+// Call is the call of Transact-SQL that {fn call} means. Functions of ODBC that are called the same stay as they are. The error is message 155: no such part of a date.
+func Call(e *ast.ODBCFunc) (ast.Expr, error) {
 	f, ok := e.Call.(*ast.FuncCall)
 	if !ok || len(f.Name.Parts) != 1 {
 		return e.Call, nil

@@ -412,11 +412,17 @@ func TestFiveHundredDatabasesOpenAtOnce(t *testing.T) {
 			// a server that has just started: nothing is known, no connection is open
 			opener := azure.New(azure.Config{Settings: func(string) azure.Settings { return *w.settings.Load() }})
 			defer opener.Close()
+			var again atomic.Int64
 			p := must(connector.New(connector.Config{
 				Open: func(ctx context.Context, c *ekm.Credential) (connector.Vault, error) { return opener.Open(ctx, c) },
 				Map:  keymap.OpenFile(files, "/map/keys", nil, nil),
 				// a machine that is too busy to answer would see tries beside these
 				Budget: time.Hour, TryTimeout: time.Hour,
+				OnEvent: func(e connector.Event) {
+					if e.Kind == connector.Retried { // a connection whose ping such a machine did not answer is given up, with what was asked on it
+						again.Add(1)
+					}
+				},
 			}))(t)
 			defer p.Close()
 			gets, unwraps := w.gets.Load(), w.unwraps.Load()
@@ -467,11 +473,11 @@ func TestFiveHundredDatabasesOpenAtOnce(t *testing.T) {
 			wg.Wait()
 			took := time.Since(began)
 			t.Logf("%d databases, %d keys: %v, %d gets, %d unwraps", databases, keys, took, w.gets.Load()-gets, w.unwraps.Load()-unwraps)
-			if n := w.gets.Load() - gets; n != keys {
-				t.Errorf("%d gets, want one per key: %d", n, keys)
+			if n := w.gets.Load() - gets; n < keys || n > keys+again.Load() {
+				t.Errorf("%d gets, want one per key: %d, and %d tries were repeated", n, keys, again.Load())
 			}
-			if n := w.unwraps.Load() - unwraps; n != tc.unwraps {
-				t.Errorf("%d unwraps, want %d", n, tc.unwraps)
+			if n := w.unwraps.Load() - unwraps; n < tc.unwraps || n > tc.unwraps+again.Load() {
+				t.Errorf("%d unwraps, want %d, and %d tries were repeated", n, tc.unwraps, again.Load())
 			}
 			if long() && took > 15*time.Second {
 				t.Errorf("it took %v", took)

@@ -17,6 +17,7 @@ import (
 
 	"latchkey/app/running"
 	"latchkey/app/sqlscript"
+	"latchkey/ekm/code"
 	"latchkey/internal/fsys"
 )
 
@@ -107,9 +108,23 @@ func (c *call) sql(ctx context.Context, f sqlFlags) error {
 		err = r.Script(ctx, script)
 	}
 	if errors.Is(err, sqlscript.ErrFailed) {
-		return withHint(fmt.Errorf("%w: %s", err, numbers(r.Failed())), "latchkey explain %d", r.Failed()[0].Number)
+		return explained(fmt.Errorf("%w: %s", err, numbers(r.Failed())), r.Failed()[0])
 	}
 	return err
+}
+
+// explained adds how to have a message explained, with the provider's code in it, as far as the catalogue knows them.
+func explained(err error, m mssql.Error) error {
+	var known []string
+	for _, n := range append([]string{fmt.Sprint(m.Number)}, providerCodes(m.Message)...) {
+		if len(code.Find(n)) > 0 {
+			known = append(known, n)
+		}
+	}
+	if known == nil {
+		return err
+	}
+	return withHint(err, "latchkey explain %s", strings.Join(known, " "))
 }
 
 // numbers lists the messages that there were, each once.
@@ -214,7 +229,7 @@ func connectError(cfg msdsn.Config, err error) error {
 	e, ok := errors.AsType[mssql.Error](err)
 	switch {
 	case ok:
-		return withHint(err, "latchkey explain %d", e.Number)
+		return explained(err, e)
 	case strings.Contains(err.Error(), "certificate"):
 		return withHint(err, "name the authority with certificate=FILE in the DSN; latchkey env does so for a running latchkey up")
 	}

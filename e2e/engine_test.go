@@ -104,7 +104,7 @@ func awaitState(t *testing.T, db *sql.DB, name, want string) time.Duration {
 	})
 }
 
-// awaitTried waits until every database was tried once after a start, and a scan that was under way has its end.
+// awaitTried waits until every database was tried once after a start.
 func awaitTried(t *testing.T, db *sql.DB) {
 	t.Helper()
 	await(t, "every database was tried", func() bool {

@@ -119,6 +119,7 @@ func TestServerTokensAreTheseBytes(t *testing.T) {
 		{"order", &tds.Order{Columns: []uint16{1, 3}}, tds.V74, "A9 0400 0100 0300"},
 		{"returnstatus", &tds.ReturnStatus{Value: -1}, tds.V74, "79 FFFFFFFF"},
 		{"returnvalue", &tds.ReturnValue{Ordinal: 1, Name: "@a", Type: tds.TypeInfo{ID: tds.TypeIntN, Size: 4}, Value: []byte{7, 0, 0, 0}}, tds.V74, "AC 0100 02 40006100 01 00000000 0000 26 04 04 07000000"},
+		{"a decimal as FreeTDS sends it", &tds.ReturnValue{Ordinal: 1, Name: "@a", Type: tds.TypeInfo{ID: tds.TypeNumericN, Size: 3, Precision: 3, Scale: 2}, Value: []byte{1, 125, 0}}, tds.V74, "AC 0100 02 40006100 01 00000000 0000 6C 03 03 02 03 01 7D00"},
 		{"colmetadata", &tds.ColMetadata{Columns: []tds.Column{
 			col("a", tds.TypeInfo{ID: tds.TypeNVarChar, Size: tds.SizeMax, Collation: coll}),
 			col("b", tds.TypeInfo{ID: tds.TypeDecimalN, Size: 9, Precision: 18, Scale: 2}),

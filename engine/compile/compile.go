@@ -2,6 +2,7 @@ package compile
 
 import (
 	"latchkey/engine/compile/bound"
+	"latchkey/engine/compile/datatype"
 	"latchkey/engine/compile/expr"
 	"latchkey/engine/compile/plan"
 	"latchkey/engine/compile/query"
@@ -119,5 +120,5 @@ func Definition(sc plan.Scope, columns *plan.Object, e ast.Expr) (bound.X, error
 // TypeOf is the type that a declaration names: messages 243, 2715, 2716 and those of sqltype.Type.Check. name is the column's or variable's,
 // for messages. char, binary and their like without a length have length 1.
 func TypeOf(sc plan.Scope, t *ast.DataType, name string) (bound.Declared, error) {
-	return expr.DataType(sc, t, 1, name)
+	return datatype.Of(sc, t, 1, name)
 }

@@ -13,6 +13,7 @@ import (
 	"latchkey/engine/fn/json"
 	"latchkey/engine/fn/logic"
 	"latchkey/engine/fn/number"
+	"latchkey/engine/fn/parse"
 	"latchkey/engine/fn/system"
 	"latchkey/engine/fn/text"
 	"latchkey/engine/sqltype"
@@ -73,7 +74,7 @@ var ErrSpec = def.ErrSpec
 var functions = func() map[string]*Function {
 	m := make(map[string]*Function, 512)
 	for _, list := range [][]Function{
-		operators(), aggregate.Operators(), aggregate.Functions(), text.Functions(), logic.Functions(), number.Functions(), datetime.Functions(), system.Functions(), format.Functions(), json.Functions(), {forjson.Operator()},
+		operators(), aggregate.Operators(), aggregate.Functions(), text.Functions(), logic.Functions(), number.Functions(), datetime.Functions(), system.Functions(), format.Functions(), json.Functions(), {forjson.Operator(), parse.Operator()},
 	} {
 		for i := range list {
 			f := &list[i]
@@ -177,6 +178,18 @@ func ForJSON(s *forjson.Shape, args []Arg) (Call, error) {
 		spec.Types = append(spec.Types, a.Type)
 	}
 	return spec.Resolve(functions[forjson.Name])
+}
+
+// ParseText makes the call of PARSE, or TRY_PARSE, to a type: of a text, and a culture or none.
+func ParseText(to sqltype.Type, try bool, args []Arg) (Call, error) {
+	spec := def.Spec{Name: parse.Name, Attrs: []string{def.TypeText(to), "must"}}
+	if try {
+		spec.Attrs[1] = "try"
+	}
+	for _, a := range args {
+		spec.Types = append(spec.Types, a.Type)
+	}
+	return spec.Resolve(functions[parse.Name])
 }
 
 // CastOptions say how [Cast] converts.

@@ -148,7 +148,7 @@ func (c *Compiler) expr(e ast.Expr, at Place) (bound.X, error) {
 	case *ast.Convert:
 		return c.cast(e.X, e.Type, e.Style, e.Try, at)
 	case *ast.Parse:
-		return bound.X{}, plan.Unsupported(map[bool]string{false: "PARSE", true: "TRY_PARSE"}[e.Try], c.Pos)
+		return c.parse(e, at)
 	case *ast.FuncCall:
 		return c.call(e, at)
 	case *ast.Trim:

@@ -6,6 +6,7 @@ import (
 
 	"latchkey/engine/compile/bound"
 	"latchkey/engine/compile/expr"
+	"latchkey/engine/compile/jsonquery"
 	"latchkey/engine/compile/names"
 	"latchkey/engine/compile/plan"
 	"latchkey/engine/compile/shape"
@@ -57,7 +58,9 @@ func (c *Compiler) query(q *ast.Query, parent *names.Rows, o options) (*names.Re
 	}
 	defer leave()
 	if q.For != nil && q.For.Kind == "JSON" {
-		return c.forJSON(q, parent, o)
+		return jsonquery.Compile(c.Base, q, jsonquery.Place{Top: o.top, Inside: o.named}, func(q *ast.Query) (*names.Result, error) {
+			return c.query(q, parent, options{named: true})
+		})
 	}
 	if q.For != nil {
 		return nil, plan.Unsupported(strings.TrimSpace("FOR "+q.For.Kind+" "+q.For.Mode), c.Pos)
@@ -111,7 +114,7 @@ func (c *Compiler) selectQuery(s *ast.Select, q *ast.Query, parent *names.Rows, 
 		if err := sel.body(); err != nil {
 			return nil, err
 		}
-		from = sel.origins()
+		from = jsonquery.Origins(sel.items, sel.rows.Sources)
 		res, err = sel.render(o)
 	}
 	if err != nil {
@@ -218,7 +221,7 @@ func (c *Compiler) item(it *ast.SelectItem, x bound.X) names.Item {
 			}
 		}
 	}
-	item.Column.Type, item.JSON = x.Type, isJSON(it.X)
+	item.Column.Type, item.JSON = x.Type, jsonquery.IsJSON(it.X)
 	return item
 }
 

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"latchkey/engine/compile/bound"
+	"latchkey/engine/compile/datatype"
 	"latchkey/engine/compile/expr"
 	"latchkey/engine/compile/names"
 	"latchkey/engine/compile/plan"
@@ -85,7 +86,7 @@ func (c *Compiler) jsonColumns(ts *ast.FuncTable, rows *names.Source, name strin
 	long := sqltype.Sized(sqltype.NVarChar, sqltype.Max)
 	list, items := make([]string, len(ts.With)), make([]names.Item, len(ts.With))
 	for i, col := range ts.With {
-		d, err := expr.DataType(c.Scope, col.Type, 1, col.Name)
+		d, err := datatype.Of(c.Scope, col.Type, 1, col.Name)
 		if err != nil {
 			return nil, err
 		}

@@ -170,6 +170,8 @@ const table = `
 - set option|STATISTICS XML|and PROFILE
 - set option|SHOWPLAN_ALL|and SHOWPLAN_TEXT, SHOWPLAN_XML
 - clause|FOR XML|
++ function|PARSE|numbers and dates, in the cultures en-US and en-GB
++ function|TRY_PARSE|as PARSE
 + clause|FOR JSON|PATH and AUTO, up to 120 columns; a table without an alias has its own name in AUTO
 - clause|CONTAINS|and FREETEXT
 - clause|OPENROWSET|and OPENQUERY, OPENDATASOURCE, OPENXML

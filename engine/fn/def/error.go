@@ -59,6 +59,9 @@ var templates = map[int]template{
 	13623: {16, 2, "Scalar value cannot be found in the specified JSON path."},
 	13624: {16, 2, "Object or array cannot be found in the specified JSON path."},
 	13625: {16, 1, "String value in the specified JSON path would be truncated."},
+	9818:  {16, 1, "The culture parameter '%s' provided in the function call is not supported."},
+	9819:  {16, 1, "Error converting string value '%s' into data type %s using culture '%s'."},
+	10761: {15, 1, "Invalid data type %s in function %s."},
 	9829:  {16, 1, "STRING_AGG aggregation result exceeded the limit of 8000 bytes. Use LOB types to avoid result truncation."},
 }
 

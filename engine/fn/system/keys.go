@@ -70,7 +70,6 @@ func refused() []def.Function {
 		{"application locks are not built", []string{"APPLOCK_MODE", "APPLOCK_TEST"}},
 		{"assemblies do not run here", []string{"ASSEMBLYPROPERTY"}},
 		{"index keys are in sys.index_columns", []string{"INDEXKEY_PROPERTY"}},
-		{"cultures are not built", []string{"PARSE", "TRY_PARSE"}},
 		{"not built", []string{"CURSOR_STATUS", "VERSION", "BASE64_ENCODE", "BASE64_DECODE", "BIT_COUNT", "GET_BIT", "SET_BIT", "LEFT_SHIFT", "RIGHT_SHIFT", "LOGINPROPERTY", "UNISTR", "REGEXP_LIKE", "REGEXP_REPLACE", "REGEXP_SUBSTR"}},
 	} {
 		for _, name := range g.names {

@@ -14,7 +14,7 @@ require (
 	github.com/jackc/pgx/v5 v5.12.0 // internal/bench
 	github.com/leodido/go-syslog/v4 v4.5.0 // monitor/notify/syslog
 	github.com/microsoft/go-mssqldb v1.11.2 // app/cli, app/compose, app/fleet, app/quickstart, app/sqlscript, internal/bench
-	github.com/ncruces/go-sqlite3 v0.35.6 // engine/cell, engine/lite, engine/schema, engine/schema/ddl/define, engine/tde, engine/tde/sealvfs, engine/tde/tempfile, engine/write, engine/write/row, internal/bench
+	github.com/ncruces/go-sqlite3 v0.35.6 // engine/cell, engine/lite, engine/schema, engine/schema/ddl/define, engine/schema/property, engine/tde, engine/tde/sealvfs, engine/tde/tempfile, engine/write, engine/write/row, internal/bench
 	github.com/prometheus/client_golang v1.25.0 // app/agentd, connector, internal/gendocs, monitor/metrics
 	github.com/rogpeppe/go-internal v1.16.0 // tests
 	github.com/sqlc-dev/teesql v1.1.0 // internal/bench

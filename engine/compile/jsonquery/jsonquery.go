@@ -1,4 +1,8 @@
-package query
+// Package jsonquery compiles FOR JSON: an aggregate over the rows of a query, which another compiles.
+//
+// [Compile] does it for a whole query. [Origins] and [IsJSON] are what the compiler of a select list notes for it: the sources of columns, for AUTO, and
+// expressions whose text is JSON already.
+package jsonquery
 
 import (
 	"slices"
@@ -21,18 +25,25 @@ const jsonColumn = "JSON_F52E2B61-18A1-11d1-B105-00805F49916B"
 // maxJSON is the most columns that SQLite takes as arguments of one call, less the specification.
 const maxJSON = 120
 
-// forJSON compiles a query with FOR JSON: an aggregate over its rows. Messages 13600 to 13605 and 13620.
-func (c *Compiler) forJSON(q *ast.Query, parent *names.Rows, o options) (*names.Result, error) {
-	if err := c.mayJSON(q, o); err != nil {
+// Place is how a query stands in its statement: as the statement's own, or inside.
+type Place struct{ Top, Inside bool }
+
+// compiler is what a statement's queries share.
+type compiler struct{ *names.Base }
+
+// Compile compiles a query with FOR JSON; rows compiles it without, its columns called c1, c2 ... in SQLite. Messages 13600 to 13605 and 13620.
+func Compile(base *names.Base, q *ast.Query, p Place, rows func(*ast.Query) (*names.Result, error)) (*names.Result, error) {
+	c := compiler{base}
+	if err := c.may(q, p); err != nil {
 		return nil, err
 	}
-	form, err := c.jsonOptions(q.For)
+	form, err := c.options(q.For)
 	if err != nil {
 		return nil, err
 	}
 	inner := *q
 	inner.For = nil
-	res, err := c.query(&inner, parent, options{named: true})
+	res, err := rows(&inner)
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +54,7 @@ func (c *Compiler) forJSON(q *ast.Query, parent *names.Rows, o options) (*names.
 	if s, ok := q.Body.(*ast.Select); auto && (!ok || len(s.From) == 0) {
 		return nil, plan.Fail(c.Pos, 13600)
 	}
-	if form.Levels, err = c.jsonLevels(res, auto); err == nil {
+	if form.Levels, err = c.levels(res, auto); err == nil {
 		err = form.Check()
 	}
 	if err != nil {
@@ -62,7 +73,7 @@ func (c *Compiler) forJSON(q *ast.Query, parent *names.Rows, o options) (*names.
 		return nil, err
 	}
 	column := plan.Column{Type: call.Type}
-	if o.top {
+	if p.Top {
 		column.Name = jsonColumn
 	}
 	x := bound.X{SQL: "c1", Type: call.Type, Label: bound.Default, Flags: res.Flags}
@@ -74,11 +85,11 @@ func (c *Compiler) forJSON(q *ast.Query, parent *names.Rows, o options) (*names.
 	}, nil
 }
 
-// mayJSON refuses FOR JSON where it cannot stand: 13602.
-func (c *Compiler) mayJSON(q *ast.Query, o options) error {
+// may refuses FOR JSON where it cannot stand: 13602.
+func (c compiler) may(q *ast.Query, p Place) error {
 	s, _ := q.Body.(*ast.Select)
 	switch {
-	case !o.top && !o.named:
+	case !p.Top && !p.Inside:
 		return plan.Fail(c.Pos, 13602, "INSERT")
 	case s != nil && s.Into != nil:
 		return plan.Fail(c.Pos, 13602, "SELECT INTO")
@@ -88,8 +99,8 @@ func (c *Compiler) mayJSON(q *ast.Query, o options) error {
 	return nil
 }
 
-// jsonOptions reads what is behind PATH or AUTO.
-func (c *Compiler) jsonOptions(f *ast.For) (*forjson.Shape, error) {
+// options reads what is behind PATH or AUTO.
+func (c compiler) options(f *ast.For) (*forjson.Shape, error) {
 	form := &forjson.Shape{}
 	if f.Element != nil {
 		return nil, plan.Fail(c.Pos, 102, "(")
@@ -124,8 +135,8 @@ func (c *Compiler) jsonOptions(f *ast.For) (*forjson.Shape, error) {
 	return form, nil
 }
 
-// jsonLevels says what becomes of a query's columns: 13605 for one without a name.
-func (c *Compiler) jsonLevels(res *names.Result, auto bool) ([]forjson.Level, error) {
+// levels says what becomes of a query's columns: 13605 for one without a name.
+func (c compiler) levels(res *names.Result, auto bool) ([]forjson.Level, error) {
 	var levels []forjson.Level
 	var of []string // the source of each level
 	for i, item := range res.Items {
@@ -161,8 +172,8 @@ func (c *Compiler) jsonLevels(res *names.Result, auto bool) ([]forjson.Level, er
 	return levels, nil
 }
 
-// isJSON reports an expression whose text goes into JSON as it is.
-func isJSON(e ast.Expr) bool {
+// IsJSON reports an expression whose text goes into JSON as it is.
+func IsJSON(e ast.Expr) bool {
 	switch e := e.(type) {
 	case *ast.Subquery:
 		f := e.Query.For
@@ -173,14 +184,14 @@ func isJSON(e ast.Expr) bool {
 	return false
 }
 
-// origins are the sources that the columns of a SELECT are of, "" for expressions.
-func (sel *selection) origins() []string {
-	out := make([]string, len(sel.items))
-	for i, item := range sel.items {
+// Origins are the sources that the columns of a SELECT are of, "" for expressions.
+func Origins(items []names.Item, sources []*names.Source) []string {
+	out := make([]string, len(items))
+	for i, item := range items {
 		if item.X.Column == nil {
 			continue
 		}
-		for _, s := range sel.rows.Sources {
+		for _, s := range sources {
 			if s.Alias != "" && strings.HasPrefix(item.SQL, s.Alias+".") {
 				out[i] = s.Name
 			}

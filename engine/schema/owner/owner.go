@@ -51,7 +51,7 @@ func Find(s *schema.Snapshot, levels Way) (found []Named, ok bool) {
 	if kind[1] == "" {
 		for _, x := range s.Schemas() {
 			if match(levels[0], x.Name) {
-				found = append(found, Named{Owner: property.Owner{property.OfSchema, x.ID, 0}, Type: "SCHEMA", Name: x.Name})
+				found = append(found, Named{Owner: property.Owner{Class: property.OfSchema, Major: x.ID, Minor: 0}, Type: "SCHEMA", Name: x.Name})
 			}
 		}
 		return found, true
@@ -69,7 +69,7 @@ func Find(s *schema.Snapshot, levels Way) (found []Named, ok bool) {
 			continue
 		}
 		if kind[2] == "" {
-			found = append(found, Named{Owner: property.Owner{property.OfObject, h.ID, 0}, Type: kind[1], Name: h.Name, Of: o})
+			found = append(found, Named{Owner: property.Owner{Class: property.OfObject, Major: h.ID, Minor: 0}, Type: kind[1], Name: h.Name, Of: o})
 			continue
 		}
 		within, ok := inside(s, o, kind[2])
@@ -97,7 +97,7 @@ func inside(s *schema.Snapshot, o schema.Object, kind string) (out []Named, ok b
 	case "CONSTRAINT", "TRIGGER":
 		for _, x := range s.Objects() {
 			if x.Meta().Parent == o.Meta().ID && (x.Kind() == schema.TriggerKind) == (kind == "TRIGGER") {
-				out = append(out, Named{Owner: property.Owner{property.OfObject, x.Meta().ID, 0}, Type: kind, Name: x.Meta().Name, Of: o})
+				out = append(out, Named{Owner: property.Owner{Class: property.OfObject, Major: x.Meta().ID, Minor: 0}, Type: kind, Name: x.Meta().Name, Of: o})
 			}
 		}
 		return out, true
@@ -105,7 +105,7 @@ func inside(s *schema.Snapshot, o schema.Object, kind string) (out []Named, ok b
 		return nil, false
 	}
 	for _, p := range schema.Parts(o, class) {
-		out = append(out, Named{Owner: property.Owner{class, o.Meta().ID, p.ID}, Type: kind, Name: p.Name, Of: o})
+		out = append(out, Named{Owner: property.Owner{Class: class, Major: o.Meta().ID, Minor: p.ID}, Type: kind, Name: p.Name, Of: o})
 	}
 	slices.SortFunc(out, func(a, b Named) int { return cmp.Compare(a.Minor, b.Minor) })
 	return out, true
@@ -114,7 +114,7 @@ func inside(s *schema.Snapshot, o schema.Object, kind string) (out []Named, ok b
 func types(s *schema.Snapshot, in string, l Level) (found []Named) {
 	for _, t := range s.Types() {
 		if s.Same(t.Schema, in) && (l.Any || s.Same(l.Name, t.Name)) {
-			found = append(found, Named{Owner: property.Owner{property.OfType, t.ID, 0}, Type: "TYPE", Name: t.Name})
+			found = append(found, Named{Owner: property.Owner{Class: property.OfType, Major: t.ID, Minor: 0}, Type: "TYPE", Name: t.Name})
 		}
 	}
 	return found

@@ -65,7 +65,8 @@ func (p *parser) eval(_ context.Context, env *def.Env, args []sqltype.Value) (sq
 		return sqltype.NullValue, &def.Refusal{Name: "PARSE USING '" + culture + "'", Why: "cultures but en-US and en-GB are not built"}
 	}
 	text := strings.TrimSpace(args[0].Text())
-	v, ok := sqltype.NullValue, false
+	var v sqltype.Value
+	var ok bool
 	if p.t.Kind.IsDateTime() {
 		v, ok = p.date(text, british)
 	} else {

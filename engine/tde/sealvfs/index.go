@@ -29,14 +29,24 @@ func indexDir() (dir string, lock io.Closer, err error) {
 			if lock, err = lockIndex(dir); err == nil {
 				return dir, lock, nil
 			}
-			_ = os.RemoveAll(dir)
+			_ = removeIndex(dir)
 		}
 	}
 	return "", nil, fmt.Errorf("making a place for the log's index: %w", err)
 }
 
-// indexTries is how often a directory may be swept by another process before its lock is taken.
+// indexTries is how often another process that sweeps may come between when a directory is made or removed.
 const indexTries = 10
+
+// removeIndex removes a directory. Who sweeps at that moment may make the lock's file anew, in the moment before the directory goes.
+func removeIndex(dir string) (err error) {
+	for range indexTries {
+		if err = os.RemoveAll(dir); err == nil {
+			return nil
+		}
+	}
+	return fmt.Errorf("removing the log's index: %w", err)
+}
 
 // lockIndex takes the lock of a new directory. Between the making of the lock's file and its locking another process may have swept both.
 func lockIndex(dir string) (io.Closer, error) {
@@ -77,5 +87,5 @@ func sweepIndex(dir string) error {
 		return nil // its owner lives, or it is another user's
 	}
 	defer lock.Close()
-	return os.RemoveAll(dir)
+	return removeIndex(dir)
 }

@@ -120,7 +120,7 @@ func (s *Store) Close() error {
 	}
 	s.cache.Wipe()
 	s.log.ring.Wipe()
-	rerr := os.RemoveAll(s.indexDir)
+	rerr := removeIndex(s.indexDir)
 	return errors.Join(err, rerr, s.indexLock.Close())
 }
 

@@ -12,7 +12,9 @@ import (
 
 	mssql "github.com/microsoft/go-mssqldb"
 
+	"latchkey/akv"
 	"latchkey/app/running"
+	"latchkey/ekm"
 	"latchkey/internal/secret"
 	"latchkey/ops/install"
 	"latchkey/ops/rotate"
@@ -161,9 +163,11 @@ service with its source of events and its access to the registry. That is shown,
 				return err
 			}
 			defer k.close()
-			if k.local != nil {
-				o.Vault, o.Key = or(o.Vault, k.local.VaultName), or(o.Key, defaultKey)
+			key := setup.Key{Vault: o.Vault, Name: o.Key, Credential: o.Credential, AsymmetricKey: o.AsymmetricKey, Login: o.Login}
+			if err := c.localKey(ctx, k, &key, false); err != nil {
+				return err
 			}
+			o.Vault, o.Key, o.Credential, o.AsymmetricKey, o.Login = key.Vault, key.Name, key.Credential, key.AsymmetricKey, key.Login
 			o.Databases = b.databases
 			if err := o.Check(); err != nil {
 				if o.Vault == "" || o.Key == "" {
@@ -270,22 +274,43 @@ changed. Server and secret are found as for latchkey setup.`,
 	}
 }
 
+// localKey fills what flags left out of a key in the vault of a running latchkey up: there it is known whether the key is there, and by its thumbprint under which names the server has it.
+// newest puts the newest version into the key's name if it has none.
+func (c *call) localKey(ctx context.Context, b *book, k *setup.Key, newest bool) error {
+	if b.local == nil {
+		return nil
+	}
+	if k.Vault = or(k.Vault, b.local.VaultName); !strings.EqualFold(k.Vault, b.local.VaultName) {
+		return nil
+	}
+	k.Name = or(k.Name, defaultKey)
+	name, version, one := strings.Cut(k.Name, "/")
+	if !akv.ValidKeyName(name) || one && version == "" {
+		return usagef("--key is NAME or NAME/VERSION, not %q", k.Name)
+	}
+	keys, err := b.local.Keys(c.FS, b.local.VaultURL)
+	if err != nil {
+		return err
+	}
+	got, err := keys.GetKey(ctx, name, version, nil)
+	if err != nil {
+		return vaultError(fmt.Sprintf("asking the vault for key %q", k.Name), err)
+	}
+	if newest {
+		k.Name = name + "/" + got.Key.KID.Version()
+	}
+	if t, err := ekm.ParseThumbprint(sqlThumbprint(got.Key)); err == nil { // of other kinds SQL Server says what it thinks
+		if _, err := setup.Named(ctx, b.server, []byte(t), k); err != nil {
+			return fmt.Errorf("asking the server whether it has the key: %w", err)
+		}
+	}
+	return nil
+}
+
 // rotationKey fills what flags left out.
 func (c *call) rotationKey(ctx context.Context, b *book, k *setup.Key) error {
-	if b.local != nil {
-		k.Vault = or(k.Vault, b.local.VaultName)
-		if !strings.Contains(k.Name, "/") {
-			name := or(k.Name, defaultKey)
-			keys, err := b.local.Keys(c.FS, b.local.VaultURL)
-			if err != nil {
-				return err
-			}
-			got, err := keys.GetKey(ctx, name, "", nil)
-			if err != nil {
-				return fmt.Errorf("asking for the newest version of %q: %w", name, err)
-			}
-			k.Name = name + "/" + got.Key.KID.Version()
-		}
+	if err := c.localKey(ctx, b, k, true); err != nil {
+		return err
 	}
 	name, version, ok := strings.Cut(k.Name, "/")
 	switch {

@@ -4,7 +4,9 @@ package setup
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"strings"
@@ -148,6 +150,25 @@ func (p *planner) key() {
 
 // Key is a key of a vault on a server: its credential, the asymmetric key and the login made from it.
 type Key struct{ Provider, Credential, AsymmetricKey, Login, Vault, Name string }
+
+// Named takes the names that a server has for a key already, found by the thumbprint: a server takes no key twice. Names that are set stay. False if the server does not have the key.
+func Named(ctx context.Context, s runbook.Server, thumbprint []byte, k *Key) (bool, error) {
+	var name string
+	var login, credential sql.NullString
+	// A login's SID ends in the thumbprint of the key that it was made from.
+	err := s.QueryRowContext(ctx, `SELECT TOP (1) a.name, p.name, c.name FROM master.sys.asymmetric_keys AS a
+LEFT JOIN sys.server_principals AS p ON p.type = 'K' AND (a.sid = p.sid OR SUBSTRING(p.sid, 13, 32) = a.thumbprint)
+LEFT JOIN sys.server_principal_credentials AS m ON m.principal_id = p.principal_id LEFT JOIN sys.credentials AS c ON c.credential_id = m.credential_id
+WHERE a.thumbprint = @p1 ORDER BY c.name DESC, p.name DESC`, thumbprint).Scan(&name, &login, &credential)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	k.AsymmetricKey, k.Login, k.Credential = cmp.Or(k.AsymmetricKey, name), cmp.Or(k.Login, login.String), cmp.Or(k.Credential, credential.String)
+	return true, nil
+}
 
 // KeySteps are the steps that bring a key to a server. has asks the server whether a query counts something. One credential serves one login, so the caller holds it only until the
 // key is made.

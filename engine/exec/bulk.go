@@ -2,7 +2,9 @@ package exec
 
 import (
 	"context"
+	"errors"
 
+	"latchkey/engine/exec/change"
 	"latchkey/engine/exec/flow"
 	"latchkey/engine/exec/raise"
 	"latchkey/engine/exec/reply"
@@ -25,6 +27,10 @@ func (s *Session) BulkLoad(ctx context.Context, rows *conn.BulkStream, out *conn
 		var n int64
 		if err == nil {
 			n, err = s.change.Load(ctx, f, b, rows)
+		}
+		var stream *change.StreamError
+		if errors.As(err, &stream) {
+			return stream.Err
 		}
 		if err != nil {
 			sig, err := s.flow.Failed(ctx, f, b.St, err)

@@ -9,6 +9,7 @@ import (
 
 // RPC runs procedure calls.
 func (s *Session) RPC(ctx context.Context, m *tds.RPC, out *conn.Reply) error {
+	s.bulk = nil
 	return s.request(ctx, out, func(ctx context.Context) error {
 		for i := range m.Calls {
 			if err := s.call.Remote(ctx, &m.Calls[i]); err != nil {

@@ -24,6 +24,7 @@ func (s *Session) Database() string { return s.actor.Database }
 
 // Batch runs a batch.
 func (s *Session) Batch(ctx context.Context, m *tds.Batch, out *conn.Reply) error {
+	s.bulk = nil // its rows were to follow at once
 	return s.request(ctx, out, func(ctx context.Context) error {
 		u, err := s.parts.Units.Get(unit.Key{Text: m.Text, QuotedIdentifier: s.work.Set.Has(setting.QuotedIdentifier)})
 		if err != nil {

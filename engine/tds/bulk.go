@@ -10,7 +10,7 @@ type Bulk struct {
 
 // Append appends the body.
 func (m *Bulk) Append(dst []byte) []byte {
-	dst = (&ColMetadata{Columns: m.Columns}).Append(dst, V74)
+	dst = (&ColMetadata{Columns: m.Columns}).append(dst, V74, true)
 	for _, cells := range m.Rows {
 		dst = (&Row{Columns: m.Columns, Cells: cells}).Append(dst, V74)
 	}
@@ -108,7 +108,7 @@ func (d *BulkDecoder) token(r *wire.Reader) ([][]byte, error) {
 	case r.Err != nil:
 	case !d.started && token == tokenColMetadata:
 		var m ColMetadata
-		if m.decode(r, d.limits); r.Err == nil {
+		if m.decode(r, d.limits, true); r.Err == nil {
 			if len(m.Columns) == 0 {
 				r.Fail("a bulk load without columns")
 			}

@@ -1,13 +1,17 @@
 package tds
 
-import "latchkey/engine/tds/internal/wire"
+import (
+	"strings"
+
+	"latchkey/engine/tds/internal/wire"
+)
 
 // Column is a column of a result or of a bulk load.
 type Column struct {
 	UserType uint32
 	Flags    ColumnFlags
 	Type     TypeInfo
-	// Table is the table's name in its parts, for text, ntext and image.
+	// Table is the table's name in its parts, for text, ntext and image. In a bulk load it is one text, and so one part.
 	Table []string
 	Name  string
 }
@@ -37,7 +41,9 @@ type ColMetadata struct {
 
 const noMetadata = 0xFFFF
 
-func (m *ColMetadata) decode(r *wire.Reader, l Limits) {
+// decode reads the token behind its first byte. bulk is for that of a bulk load, where a table's name is one text without a count of parts:
+// SqlClient, the JDBC driver, tedious and FreeTDS all send it so.
+func (m *ColMetadata) decode(r *wire.Reader, l Limits, bulk bool) {
 	n := int(r.U16())
 	if n == noMetadata {
 		return
@@ -52,7 +58,13 @@ func (m *ColMetadata) decode(r *wire.Reader, l Limits) {
 		var c Column
 		c.UserType, c.Flags = r.U32(), ColumnFlags(r.U16())
 		c.Type.decode(r)
-		if c.Type.IsLong() {
+		switch {
+		case !c.Type.IsLong():
+		case bulk:
+			if name := r.LongText(); name != "" {
+				c.Table = []string{name}
+			}
+		default:
 			parts := int(r.U8())
 			if parts > 4 {
 				r.Fail("table name of %d parts", parts)
@@ -68,7 +80,9 @@ func (m *ColMetadata) decode(r *wire.Reader, l Limits) {
 }
 
 // Append appends the token.
-func (m *ColMetadata) Append(dst []byte, v Version) []byte {
+func (m *ColMetadata) Append(dst []byte, v Version) []byte { return m.append(dst, v, false) }
+
+func (m *ColMetadata) append(dst []byte, v Version, bulk bool) []byte {
 	dst = append(dst, tokenColMetadata)
 	if len(m.Columns) == 0 {
 		return wire.U16(dst, noMetadata)
@@ -82,7 +96,11 @@ func (m *ColMetadata) Append(dst []byte, v Version) []byte {
 			dst = wire.U32(dst, c.UserType)
 		}
 		dst = c.Type.append(wire.U16(dst, uint16(c.Flags)))
-		if c.Type.IsLong() {
+		switch {
+		case !c.Type.IsLong():
+		case bulk:
+			dst = wire.AppendLongText(dst, strings.Join(c.Table, "."))
+		default:
 			dst = append(dst, byte(len(c.Table)))
 			for _, part := range c.Table {
 				dst = wire.AppendLongText(dst, part)

@@ -267,7 +267,7 @@ func TestHostileMessages(t *testing.T) {
 
 // A bulk load decodes to the same rows however it is cut into pieces.
 func TestBulkInPieces(t *testing.T) {
-	cols := []tds.Column{{Name: "a", Type: tds.TypeInfo{ID: tds.TypeIntN, Size: 4}}, {Name: "b", Type: tds.TypeInfo{ID: tds.TypeBigVarBinary, Size: tds.SizeMax}}, {Name: "c", Type: tds.TypeInfo{ID: tds.TypeImage}}}
+	cols := []tds.Column{{Name: "a", Type: tds.TypeInfo{ID: tds.TypeIntN, Size: 4}}, {Name: "b", Type: tds.TypeInfo{ID: tds.TypeBigVarBinary, Size: tds.SizeMax}}, {Name: "c", Type: tds.TypeInfo{ID: tds.TypeImage}, Table: []string{"dbo.t"}}}
 	m := &tds.Bulk{Columns: cols}
 	for i := range 20 {
 		m.Rows = append(m.Rows, [][]byte{{byte(i), 0, 0, 0}, make([]byte, i*10), nil})
@@ -306,6 +306,25 @@ func TestBulkInPieces(t *testing.T) {
 	d := tds.NewBulkDecoder(tds.Limits{Value: 1000})
 	if _, err := d.Write(make([]byte, 1001)); err == nil {
 		t.Error("a row over the limit is taken")
+	}
+}
+
+// What FreeTDS sends for a text column: the table's name is one text, and each value has a pointer in front.
+func TestBulkOfText(t *testing.T) {
+	d := tds.NewBulkDecoder(tds.Limits{})
+	if _, err := d.Write(unhex(t, "81 0100 00000000 0900 23 FFFFFF7F 0904D00034 0200 74003500 01 7800 D1 10 FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF FFFFFFFFFFFFFFFF 04000000 61626364 D1 00")); err != nil {
+		t.Fatal(err)
+	}
+	cells, err := d.Next()
+	if err != nil || string(cells[0]) != "abcd" || d.Columns()[0].Name != "x" || !cmp.Equal(d.Columns()[0].Table, []string{"t5"}) {
+		t.Errorf("%q, %+v, %v", cells, d.Columns(), err)
+	}
+	if cells, err = d.Next(); err != nil || cells[0] != nil {
+		t.Errorf("%q, %v", cells, err)
+	}
+	d.End()
+	if err := d.Close(); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -33,7 +33,7 @@ func DecodeReply(b []byte, l Limits) ([]ServerToken, error) {
 			t = &ReturnStatus{Value: int32(r.U32())}
 		case tokenColMetadata:
 			m := &ColMetadata{}
-			m.decode(&r, l)
+			m.decode(&r, l, false)
 			columns, t = m.Columns, m
 		case tokenRow, tokenNBCRow:
 			if len(columns) == 0 {

@@ -64,11 +64,20 @@ func (s *Changer) Announce(ctx context.Context, f *scope.Frame, st *ast.InsertBu
 	return b, nil
 }
 
+// StreamError is a bulk load whose rows could not be read as they came: the connection answers it, not the statement.
+type StreamError struct{ Err error }
+
+// Error is the cause's.
+func (e *StreamError) Error() string { return e.Err.Error() }
+
+// Unwrap gives the cause.
+func (e *StreamError) Unwrap() error { return e.Err }
+
 // Load takes the rows that INSERT BULK announced and says how many they were.
 func (s *Changer) Load(ctx context.Context, f *scope.Frame, b *Bulk, rows *conn.BulkStream) (int64, error) {
 	wire, err := rows.Columns(ctx)
 	if err != nil {
-		return 0, err
+		return 0, &StreamError{err}
 	}
 	cols, err := s.bulkColumns(b, wire)
 	if err != nil {
@@ -90,7 +99,7 @@ func (s *Changer) Load(ctx context.Context, f *scope.Frame, b *Bulk, rows *conn.
 				return nil, false, nil
 			}
 			if err != nil {
-				return nil, false, err
+				return nil, false, &StreamError{err}
 			}
 			for i := range row {
 				if row[i], err = sqlval.Decode(cols[i].Type, cells[i]); err != nil {

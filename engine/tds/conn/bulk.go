@@ -48,6 +48,8 @@ func (s *BulkStream) more(ctx context.Context) error {
 	case b, ok := <-s.chunks:
 		switch {
 		case ok:
+		case ctx.Err() != nil: // the end of what came, not of the load: the client is gone, or gave it up
+			return ctx.Err()
 		case !s.ended:
 			s.ended = true
 			s.d.End()

@@ -438,9 +438,11 @@ func (p *packets) stream(r *request) error {
 			return unexpected(err)
 		}
 		if h.Type == tds.PacketAttention {
+			if _, err := io.CopyN(io.Discard, p.in, int64(h.Length-tds.HeaderSize)); err != nil {
+				return unexpected(err)
+			}
 			r.attend()
-			last = h.Status
-			continue
+			return nil // whatever its status says, no more rows come behind it
 		}
 		if h.Type != tds.PacketBulk {
 			return fmt.Errorf("packet type %#02x inside a bulk load", uint8(h.Type))

@@ -153,6 +153,7 @@ type session struct {
 	version tds.Version
 	closed  int
 	bulk    [][]sqltype.Value
+	loads   int // bulk loads that came to their end
 }
 
 func (s *session) Close() { s.closed++ }
@@ -426,6 +427,7 @@ func (s *session) BulkLoad(ctx context.Context, rows *conn.BulkStream, out *conn
 		s.bulk = append(s.bulk, row)
 		n++
 	}
+	s.loads++
 	return out.Token(&tds.Done{Status: tds.DoneCount, Command: 0xF0, Rows: uint64(n)})
 }
 

@@ -1,10 +1,6 @@
 package tds
 
-import (
-	"strings"
-
-	"latchkey/engine/tds/internal/wire"
-)
+import "latchkey/engine/tds/internal/wire"
 
 // Column is a column of a result or of a bulk load.
 type Column struct {
@@ -58,21 +54,8 @@ func (m *ColMetadata) decode(r *wire.Reader, l Limits, bulk bool) {
 		var c Column
 		c.UserType, c.Flags = r.U32(), ColumnFlags(r.U16())
 		c.Type.decode(r)
-		switch {
-		case !c.Type.IsLong():
-		case bulk:
-			if name := r.LongText(); name != "" {
-				c.Table = []string{name}
-			}
-		default:
-			parts := int(r.U8())
-			if parts > 4 {
-				r.Fail("table name of %d parts", parts)
-				return
-			}
-			for range parts {
-				c.Table = append(c.Table, r.LongText())
-			}
+		if c.Type.IsLong() {
+			c.Table = r.TableName(!bulk)
 		}
 		c.Name = r.ShortText()
 		m.Columns = append(m.Columns, c)
@@ -96,15 +79,8 @@ func (m *ColMetadata) append(dst []byte, v Version, bulk bool) []byte {
 			dst = wire.U32(dst, c.UserType)
 		}
 		dst = c.Type.append(wire.U16(dst, uint16(c.Flags)))
-		switch {
-		case !c.Type.IsLong():
-		case bulk:
-			dst = wire.AppendLongText(dst, strings.Join(c.Table, "."))
-		default:
-			dst = append(dst, byte(len(c.Table)))
-			for _, part := range c.Table {
-				dst = wire.AppendLongText(dst, part)
-			}
+		if c.Type.IsLong() {
+			dst = wire.AppendTableName(dst, c.Table, !bulk)
 		}
 		dst = wire.AppendShortText(dst, c.Name)
 	}

@@ -35,6 +35,22 @@ func New(cfg Config) *Loader {
 // ErrLibrary means that a file is not loaded: it is not there, others may change it, or it is no EKM library.
 var ErrLibrary = errors.New("not a library to load")
 
+// MissingError means that a file is a library without all the functions of the interface. It is an ErrLibrary.
+type MissingError struct {
+	Function int // the first one that is missing, from 1, in the order in which servers look for them
+}
+
+// Error names the function.
+func (e *MissingError) Error() string {
+	return fmt.Sprintf("%v: function %d of the interface is missing", ErrLibrary, e.Function)
+}
+
+// Unwrap is ErrLibrary.
+func (e *MissingError) Unwrap() error { return ErrLibrary }
+
+// Missing is the function: message 33085 has it for its state.
+func (e *MissingError) Missing() int { return e.Function }
+
 // Load loads and initialises the library at an absolute path. A code of its SqlCryptInitializeProvider or SqlCryptGetProviderInfo is in
 // the error as a *code.Error; everything else is ErrLibrary or the system's.
 func (l *Loader) Load(ctx context.Context, path string) (ekm.Provider, error) {

@@ -213,6 +213,18 @@ func TestWhatIsNotLoaded(t *testing.T) {
 		t.Fatal(err)
 	}
 	refused("a text", text, "text.so")
+	source, none := filepath.Join(t.TempDir(), "none.c"), filepath.Join(t.TempDir(), "none.so")
+	if err := os.WriteFile(source, []byte("int nothing;\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("cc", "-shared", "-fPIC", "-o", none, source).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	refused("a library of something else", none, "function 1 of the interface is missing")
+	var missing *loader.MissingError
+	if _, err := l.Load(t.Context(), none); !errors.As(err, &missing) || missing.Missing() != 1 {
+		t.Errorf("a library of something else: %v", err)
+	}
 	refused("another library", "/lib/x86_64-linux-gnu/libc.so.6", "function 1 ")
 	if err := os.Chmod(library, 0o666); err != nil {
 		t.Fatal(err)

@@ -193,7 +193,9 @@ func failed(line string) error {
 			return code.New(code.In(code.Provider, n), "initialising the provider", "")
 		}
 	case "missing":
-		return fmt.Errorf("%w: function %s of the interface is missing", ErrLibrary, why)
+		if n, err := strconv.Atoi(why); err == nil && n > 0 {
+			return &MissingError{n}
+		}
 	case "load":
 		return fmt.Errorf("%w: %s", ErrLibrary, why)
 	}

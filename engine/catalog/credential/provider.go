@@ -72,12 +72,15 @@ func (o *CreateProvider) Prepare(ctx context.Context, tx *catalog.Tx) (err error
 func load(ctx context.Context, tx *catalog.Tx, path string) (*catalog.Library, error) {
 	lib, err := tx.Providers().Load(ctx, path)
 	var m *msg.Error
+	var missing interface{ Missing() int } // a library without a function, by its place in the interface
 	switch {
 	case err == nil:
 	case errors.As(err, &m):
 		return nil, m
 	case code.Of(err).Space() == code.Provider:
 		return nil, msg.Provider(33029, err).At(2)
+	case errors.As(err, &missing):
+		return nil, msg.List{msg.New(33085, path).At(missing.Missing()), msg.New(33027, path).Because(err)}
 	default:
 		return nil, msg.New(33027, path).Because(err)
 	}

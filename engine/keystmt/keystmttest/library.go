@@ -23,6 +23,8 @@ type Library struct {
 	Fail map[string]error
 	// Key changes what KeyByName and KeyByThumbprint tell; nil leaves it.
 	Key func(*ekm.KeyInfo)
+	// More algorithms than those of the fixture.
+	More []ekm.Algorithm
 
 	mu      sync.Mutex
 	Changed []string // names of credentials that ChangeCredential was called with
@@ -34,7 +36,7 @@ type Library struct {
 func (l *Library) Info() ekm.ProviderInfo { return l.load().Info }
 
 // Algorithms lists what it serves.
-func (l *Library) Algorithms() []ekm.Algorithm { return l.load().Algorithms }
+func (l *Library) Algorithms() []ekm.Algorithm { return append(l.load().Algorithms, l.More...) }
 
 func (l *Library) load() catalog.Library {
 	lib, err := l.Provider.Load(context.Background(), catalogtest.Path)
@@ -135,8 +137,14 @@ func (s *librarySession) Close(abort bool) error {
 // Loader loads libraries of other paths: none, and the errors of Load.
 type Loader struct{}
 
-// ErrLoad is what loading a library fails with, but for one under a path with "code" and a number.
+// ErrLoad is what loading a library fails with, but for one under a path with "code" and a number, and for one with "missing", which
+// lacks function 7.
 var ErrLoad = errors.New("cannot open shared object file")
+
+type missing struct{}
+
+func (missing) Error() string { return "function 7 is missing" }
+func (missing) Missing() int  { return 7 }
 
 // Load fails.
 func (Loader) Load(_ context.Context, path string) (ekm.Provider, error) {
@@ -146,6 +154,9 @@ func (Loader) Load(_ context.Context, path string) (ekm.Provider, error) {
 			return nil, err
 		}
 		return nil, code.New(code.In(code.Provider, n), "loading", path)
+	}
+	if strings.Contains(path, "missing") {
+		return nil, missing{}
 	}
 	return nil, ErrLoad
 }

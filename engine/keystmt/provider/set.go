@@ -26,7 +26,7 @@ type Builtin struct {
 // Loader loads shared libraries.
 type Loader interface {
 	// Load loads and initialises the library at a path of this machine. A provider's code in the error becomes message 33029, another
-	// error 33027.
+	// error 33027; one with Missing() int, a function that the library lacks, has 33085 in front.
 	Load(ctx context.Context, path string) (ekm.Provider, error)
 }
 

@@ -8,7 +8,9 @@ import (
 	"latchkey/engine/tds"
 )
 
-// BulkStream is the rows of a bulk load as they arrive.
+// BulkStream is the rows of a bulk load as they arrive. A load that ends otherwise than by its last packet fails for the session: the
+// client gave it up or cancelled it, is gone, or sent nothing for Config.ReadTimeout, during which the session keeps its locks. What is
+// left when the session fails is read and thrown away, a packet at a time, and the answer follows behind it, where clients look for it.
 type BulkStream struct {
 	chunks <-chan []byte
 	d      *tds.BulkDecoder

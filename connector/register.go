@@ -28,7 +28,21 @@ func (p *Provider) Register(ctx context.Context, cred *ekm.Credential, r ekm.Reg
 	}
 	ctx, cancel := context.WithTimeout(ctx, p.cfg.TryTimeout)
 	defer cancel()
+	r.Needs = st.here(ctx, r.Needs)
 	return v.Register(ctx, r)
+}
+
+// here adds to each need where the map has its key in this vault. Who needs a key knows the address that it had: it may have been restored elsewhere since, as after the loss of a vault.
+func (st *store) here(ctx context.Context, needs []ekm.Need) []ekm.Need {
+	var out []ekm.Need
+	for _, n := range needs {
+		out = append(out, n)
+		if uri, err := st.p.cfg.Map.Get(ctx, st.url, n.Thumbprint); err == nil && uri != n.URI {
+			n.URI = uri
+			out = append(out, n)
+		}
+	}
+	return out
 }
 
 var _ ekm.Registrar = (*Provider)(nil)

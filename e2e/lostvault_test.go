@@ -197,6 +197,14 @@ func TestLostVaultDrill(t *testing.T) {
 	w.engine.kill(t)
 	w.engine = started(t, "engine", "--config", w.config, "--log", "warn")
 	w.open(t) // the new vault is all that it needs
+	// The new vault hears what is needed of it, though files and catalogue have the key under its old address.
+	await(t, "the new vault knows who needs the key", func() bool {
+		out := latchkey(t, "key", "dependents", "--data", filepath.Join(w.dir, "vault"), "--vault", newVaultURL)
+		return strings.Contains(out, "database  Shop ") && strings.Contains(out, "database  Store ")
+	})
+	if out := fails(t, "key", "disable", "--data", filepath.Join(w.dir, "vault"), "--vault", newVaultURL, "--name", "ContosoRSAKey0"); !strings.Contains(out, "KeyStillNeeded") {
+		t.Errorf("the new vault said: %s", out)
+	}
 }
 
 // The same when the server went down with its vault: killed again and again amid the repair, and amid the databases' coming back.

@@ -39,6 +39,7 @@ type claims struct {
 	waiting map[ekm.Thumbprint]waiting
 	told    map[string][]ekm.Thumbprint // by store, in the last registration that it took
 	deaf    map[string]bool             // stores that answered, and keep no list
+	silent  map[string]int              // how often in a row a store was none that keeps a list
 	trouble map[string]string           // the last, by store
 }
 
@@ -49,7 +50,7 @@ type waiting struct {
 
 func newClaims() *claims {
 	return &claims{
-		asked: make(chan claim), ended: make(chan struct{}), waiting: make(map[ekm.Thumbprint]waiting), told: make(map[string][]ekm.Thumbprint), deaf: make(map[string]bool), trouble: make(map[string]string),
+		asked: make(chan claim), ended: make(chan struct{}), waiting: make(map[ekm.Thumbprint]waiting), told: make(map[string][]ekm.Thumbprint), deaf: make(map[string]bool), silent: make(map[string]int), trouble: make(map[string]string),
 	}
 }
 
@@ -62,15 +63,12 @@ func (c *claims) add(t ekm.Thumbprint, uri string, now time.Time) (told bool) {
 	return c.deaf[store] || slices.Contains(c.told[store], t)
 }
 
-// pending are the claims at a store. Those that have come to be needs, or that nothing came of, end.
+// pending are all claims. Those at a store that have come to be needs, or that nothing came of, end.
 func (c *claims) pending(store string, needs []ekm.Need, now time.Time) (out []ekm.Need) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for t, w := range c.waiting {
-		if storeOf(w.uri) != store {
-			continue
-		}
-		if now.After(w.until) || slices.ContainsFunc(needs, func(n ekm.Need) bool { return n.Thumbprint == t }) {
+		if storeOf(w.uri) == store && (now.After(w.until) || slices.ContainsFunc(needs, func(n ekm.Need) bool { return n.Thumbprint == t })) {
 			delete(c.waiting, t)
 			continue
 		}
@@ -85,17 +83,25 @@ func (c *claims) heard(store string, needs []ekm.Need) {
 	defer c.mu.Unlock()
 	var list []ekm.Thumbprint
 	for _, n := range needs {
-		list = append(list, n.Thumbprint)
+		if storeOf(n.URI) == store {
+			list = append(list, n.Thumbprint)
+		}
 	}
 	slices.Sort(list)
-	c.told[store], c.deaf[store] = slices.Compact(list), false
+	c.told[store], c.deaf[store], c.silent[store] = slices.Compact(list), false, 0
 }
 
-// unheard notes that a store keeps no list. Only one that has answered is known to: until then it cannot be told from one that was not asked anything yet.
-func (c *claims) unheard(store string, answered bool) {
+// silentTries is how often in a row a store is asked again soon whether it keeps a list. One that a credential was just moved to has not shown it yet.
+const silentTries = 5
+
+// unheard notes that a store keeps no list. Only one that has answered is known to: until then it cannot be told from one that was not asked anything yet, which is
+// to be tried again soon.
+func (c *claims) unheard(store string, answered bool) (again bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.told[store], c.deaf[store] = nil, answered
+	c.silent[store]++
+	return c.silent[store] <= silentTries
 }
 
 // news reports whether a store's trouble is another one than before.

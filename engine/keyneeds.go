@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -191,13 +192,20 @@ func (e *Engine) registering(ctx context.Context, k *provider.Keys) {
 	}
 }
 
-// register tells each key store whose keys the catalogue names, or the one that is named, what is needed of it, with the first key there that reaches it. again says that it is to be
-// tried again soon.
+// register tells each key store whose keys the catalogue names, or the one that is named, what is needed, with the first key there that reaches it. Each is told of all keys, with every
+// address that is known: the one in a file is that of the day on which the file was written, and a key may have been restored elsewhere since; two of these stores may even be one, if a
+// credential was moved. Providers pass on what concerns the store that they reach. again says that it is to be tried again soon.
 func (e *Engine) register(ctx context.Context, k *provider.Keys, one string) (again bool) {
 	stores := map[string][]ekm.Thumbprint{} // what reaches each
+	known := map[ekm.Thumbprint][]string{}  // where master has each key
 	for _, a := range e.catalog.State().AsymmetricKeys.All(model.Master) {
-		if base := storeOf(a.URI); a.FromProvider() && base != "" && (one == "" || base == one) {
-			stores[base] = append(stores[base], ekm.Thumbprint(a.Thumbprint))
+		base, t := storeOf(a.URI), ekm.Thumbprint(a.Thumbprint)
+		if !a.FromProvider() || base == "" {
+			continue
+		}
+		known[t] = append(known[t], a.URI)
+		if one == "" || base == one {
+			stores[base] = append(stores[base], t)
 		}
 	}
 	if len(stores) == 0 {
@@ -215,21 +223,25 @@ func (e *Engine) register(ctx context.Context, k *provider.Keys, one string) (ag
 		e.log.Warn("what this server needs of key stores cannot be told", "err", err)
 		return true
 	}
-	for base, ways := range stores {
-		r := ekm.Registration{ID: id, Server: e.cfg.Name, Lease: registerLease}
-		for _, n := range list {
-			if storeOf(n.protector.URI) == base {
-				r.Needs = append(r.Needs, ekm.Need{URI: n.protector.URI, Thumbprint: n.protector.Thumbprint, Database: n.database, Kind: n.kind})
+	var needs []ekm.Need
+	for _, n := range list {
+		uris := append([]string{n.protector.URI}, known[n.protector.Thumbprint]...)
+		for i, uri := range uris {
+			if !slices.Contains(uris[:i], uri) {
+				needs = append(needs, ekm.Need{URI: uri, Thumbprint: n.protector.Thumbprint, Database: n.database, Kind: n.kind})
 			}
 		}
-		r.Needs = append(r.Needs, e.claims.pending(base, r.Needs, e.cfg.Clock.Now())...)
+	}
+	for base, ways := range stores {
+		r := ekm.Registration{ID: id, Server: e.cfg.Name, Lease: registerLease}
+		r.Needs = append(append(r.Needs, needs...), e.claims.pending(base, needs, e.cfg.Clock.Now())...)
 		problems, err := e.registerAt(ctx, k, ways, r)
 		trouble := strings.Join(problems, "; ")
 		switch {
 		case ctx.Err() != nil:
 			return false
 		case errors.Is(err, ekm.ErrNoRegister):
-			e.claims.unheard(base, one != "")
+			again = e.claims.unheard(base, one != "") || again
 			continue
 		case err != nil:
 			trouble, again = err.Error(), true

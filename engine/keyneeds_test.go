@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -25,19 +26,23 @@ type registry struct {
 	told   []ekm.Registration
 	refuse error
 	before func(key string) // called amid a registration that has a key which nothing needs yet
+	host   string           // of the vault; "" is v.vault.azure.net
 }
 
 func (r *registry) OpenSession(ctx context.Context, c *ekm.Credential) (ekm.Session, error) {
 	s, err := r.Library.OpenSession(ctx, c)
-	return &placed{s}, err
+	return &placed{s, cmp.Or(r.host, "v.vault.azure.net")}, err
 }
 
 // placed is a session whose keys have URIs of a vault.
-type placed struct{ ekm.Session }
+type placed struct {
+	ekm.Session
+	host string
+}
 
 func (p *placed) KeyByName(ctx context.Context, name string) (ekm.KeyInfo, error) {
 	i, err := p.Session.KeyByName(ctx, name)
-	i.URI = "https://v.vault.azure.net/keys/" + name + "/" + strings.Repeat("0", 32)
+	i.URI = "https://" + p.host + "/keys/" + name + "/" + strings.Repeat("0", 32)
 	return i, err
 }
 
@@ -161,6 +166,28 @@ func TestKeyStoresAreToldWhatIsNeeded(t *testing.T) {
 	statements(t, db, "BACKUP DATABASE Other TO DISK = '"+bak+"2' WITH FORMAT, ENCRYPTION (ALGORITHM = AES_256, SERVER ASYMMETRIC KEY = k2)")
 	expect("sealed", "sealed backup Other k2")
 	_ = r
+}
+
+// A file names its key by the address that it had when the file was written. Where the key is now is told, too: there it must not be let go of.
+func TestKeyThatWasRestoredElsewhere(t *testing.T) {
+	bak := filepath.Join(t.TempDir(), "a.bak")
+	library := &keystmttest.Library{Provider: &catalogtest.Provider{}}
+	_, db := registering(t, &registry{Library: library}, t.TempDir())
+	keyed(t, db, "k1")
+	statements(t, db, "CREATE DATABASE Shop", "USE Shop; CREATE DATABASE ENCRYPTION KEY WITH ALGORITHM = AES_256 ENCRYPTION BY SERVER ASYMMETRIC KEY k1", "ALTER DATABASE Shop SET ENCRYPTION ON")
+	waitEncrypted(t, db, "Shop")
+	statements(t, db, "BACKUP DATABASE Shop TO DISK = '"+bak+"'")
+	elsewhere := &registry{Library: library, host: "rescue.vault.azure.net"}
+	_, db = registering(t, elsewhere, t.TempDir())
+	keyed(t, db, "k1")
+	statements(t, db, "RESTORE DATABASE Shop FROM DISK = '"+bak+"'")
+	wait(t, "the new vault knows that Shop needs its key", func() bool {
+		elsewhere.mu.Lock()
+		defer elsewhere.mu.Unlock()
+		return len(elsewhere.told) > 0 && slices.ContainsFunc(elsewhere.told[len(elsewhere.told)-1].Needs, func(n ekm.Need) bool {
+			return n.Database == "Shop" && n.Kind == "database" && strings.HasPrefix(n.URI, "https://rescue.vault.azure.net/keys/k1/")
+		})
+	})
 }
 
 // A key store that refuses, or keeps no list, disturbs nothing.

@@ -3,7 +3,6 @@ package cli
 import (
 	"bufio"
 	"context"
-	"database/sql"
 	"errors"
 	"flag"
 	"fmt"
@@ -94,9 +93,7 @@ func (c *call) sql(ctx context.Context, f sqlFlags) error {
 	if err != nil {
 		return err
 	}
-	db := sql.OpenDB(mssql.NewConnectorConfig(cfg))
-	defer db.Close()
-	conn, err := db.Conn(ctx)
+	conn, err := sqlscript.Connect(ctx, cfg)
 	if err != nil {
 		return connectError(cfg, err)
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	mssql "github.com/microsoft/go-mssqldb"
+	"github.com/microsoft/go-mssqldb/msdsn"
 
 	"latchkey/app/sqlscript"
 	"latchkey/examples"
@@ -54,6 +55,7 @@ const (
 type job struct {
 	Server
 	c     Config
+	cfg   msdsn.Config
 	db    *sql.DB
 	steps int
 	began time.Time
@@ -92,14 +94,14 @@ func Run(ctx context.Context, s Server, c Config) error {
 }
 
 func (j *job) open(dsn string) error {
-	connector, err := mssql.NewConnector(dsn)
+	cfg, err := msdsn.Parse(dsn)
 	if err != nil {
 		return errors.New("the server's address cannot be used") // the driver's error may hold the password
 	}
 	if j.db != nil {
 		_ = j.db.Close()
 	}
-	j.db = sql.OpenDB(connector)
+	j.cfg, j.db = cfg, sql.OpenDB(mssql.NewConnectorConfig(cfg))
 	return nil
 }
 
@@ -115,7 +117,7 @@ func (j *job) script(ctx context.Context, name string, vars map[string]string) e
 	if err != nil {
 		return err
 	}
-	conn, err := j.db.Conn(ctx)
+	conn, err := sqlscript.Connect(ctx, j.cfg)
 	if err != nil {
 		return err
 	}

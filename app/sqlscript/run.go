@@ -28,7 +28,7 @@ type Options struct {
 
 // Runner runs scripts over one connection.
 type Runner struct {
-	conn *sql.Conn
+	conn *Conn
 	out  *bufio.Writer
 	o    Options
 	vars map[string]string
@@ -40,7 +40,7 @@ type Runner struct {
 var ErrFailed = errors.New("the script had errors")
 
 // New makes a runner. The connection stays the caller's.
-func New(conn *sql.Conn, out io.Writer, o Options) *Runner {
+func New(conn *Conn, out io.Writer, o Options) *Runner {
 	if o.Separator == "" {
 		o.Separator = " "
 	}
@@ -205,13 +205,15 @@ func (r *Runner) expand(b Batch, lookup func(string) (string, bool)) (string, er
 // send is one round trip. Messages and rows are printed in the server's order.
 func (r *Runner) send(ctx context.Context, text string) error {
 	messages := &sqlexp.ReturnMessage{}
-	rows, err := r.conn.QueryContext(ctx, text, messages)
+	rows, err := r.conn.conn.QueryContext(ctx, text, messages)
 	if err != nil {
 		return r.broken(err)
 	}
 	defer rows.Close()
+	waiting, stop := r.conn.line.wait(ctx)
+	defer stop()
 	for active := true; active; {
-		switch m := messages.Message(ctx).(type) {
+		switch m := messages.Message(waiting).(type) {
 		case sqlexp.MsgNotice:
 			r.notice(m)
 		case sqlexp.MsgError:
@@ -233,6 +235,9 @@ func (r *Runner) send(ctx context.Context, text string) error {
 			return ctx.Err()
 		}
 		return r.broken(err)
+	}
+	if r.conn.line.ended() {
+		return r.broken(errLost)
 	}
 	return ctx.Err()
 }

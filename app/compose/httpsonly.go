@@ -46,10 +46,10 @@ func (c *firstByte) Read(b []byte) (int, error) {
 
 const (
 	refuseTime = 2 * time.Second
-	refuseRead = 64 << 10
+	refuseRead = 1 << 20 // more than any request that the vault takes
 )
 
-// refuse answers, and reads a little of what still comes, since closing over unread bytes would take the answer away.
+// refuse answers, and reads what still comes of the request, since closing over unread bytes would take the answer away.
 func (c *firstByte) refuse() {
 	e := httpapi.PlainHTTP()
 	body, err := json.Marshal(e)

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"latchkey/engine/catalog/msg"
@@ -64,16 +65,20 @@ type Session struct {
 
 	r      *Registry
 	cancel context.CancelCauseFunc
+	killed atomic.Bool // set under r.mu
+
+	// mu guards what the session does. Each request writes it, so it is not r.mu's: a line that all sessions write would bound how many
+	// requests all processors do together. Who needs both takes r.mu first.
+	mu      sync.Mutex
+	login   int // of EXECUTE AS, else Who.Login
+	running bool
+	command string
+	began   time.Time // of the last request
+	ended   time.Time
+	open    int // transactions
 
 	// What follows is guarded by r.mu.
 	database int
-	login    int // of EXECUTE AS, else Who.Login
-	running  bool
-	command  string
-	began    time.Time // of the last request
-	ended    time.Time
-	open     int // transactions
-	dead     bool
 	closed   bool
 }
 
@@ -179,33 +184,29 @@ func (s *Session) Database() int {
 
 // SetLogin says whose rights the session has now, for EXECUTE AS and REVERT.
 func (s *Session) SetLogin(login int) {
-	s.r.mu.Lock()
-	defer s.r.mu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.login = login
 }
 
 // Begin says that a request begins. command is a kind, such as SELECT, and never text that a user wrote.
 func (s *Session) Begin(command string) {
 	now := s.r.clock.Now()
-	s.r.mu.Lock()
-	defer s.r.mu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.running, s.command, s.began = true, command, now
 }
 
 // End says that the request ended, with so many transactions open.
 func (s *Session) End(transactions int) {
 	now := s.r.clock.Now()
-	s.r.mu.Lock()
-	defer s.r.mu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.running, s.open, s.ended = false, transactions, now
 }
 
 // Killed reports whether the session was killed.
-func (s *Session) Killed() bool {
-	s.r.mu.Lock()
-	defer s.r.mu.Unlock()
-	return s.dead
-}
+func (s *Session) Killed() bool { return s.killed.Load() }
 
 // List is all sessions by number.
 func (r *Registry) List() []View {
@@ -221,7 +222,10 @@ func (r *Registry) List() []View {
 	return out
 }
 
+// viewLocked wants r.mu.
 func (s *Session) viewLocked() View {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	return View{
 		ID: s.ID, Who: s.Who, Connected: s.Connected, Database: s.database, Login: s.login, Running: s.running, Command: s.command,
 		Began: s.began, Ended: s.ended, Transactions: s.open,
@@ -234,11 +238,18 @@ func (r *Registry) LoginSessions(login int) int {
 	defer r.mu.Unlock()
 	n := 0
 	for _, s := range r.all {
-		if s != nil && (s.Who.Login == login || s.login == login) {
+		if s != nil && (s.Who.Login == login || s.actsAs() == login) {
 			n++
 		}
 	}
 	return n
+}
+
+// actsAs is whose rights the session has now.
+func (s *Session) actsAs() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.login
 }
 
 // DatabaseSessions is the number of sessions in a database, but for one.
@@ -274,8 +285,7 @@ func (r *Registry) Kill(id, caller int) error {
 }
 
 func (s *Session) killLocked() {
-	if !s.dead {
-		s.dead = true
+	if !s.killed.Swap(true) {
 		s.cancel(ErrKilled)
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"runtime/metrics"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"latchkey/engine/sqltype"
@@ -48,13 +49,20 @@ type Room struct {
 	clock  clock.Clock
 	places chan struct{}
 
+	// When Tight looked last and what it saw, nil if it never did. All sessions read it with each request, and few write it.
+	seen atomic.Pointer[look]
+
 	mu      sync.Mutex
 	asked   int64 // since began
 	began   time.Time
 	swept   time.Time // when free was called last
-	looked  time.Time // when Tight looked last, and what it saw
-	tight   bool
 	refused int64
+}
+
+// look is what Tight saw.
+type look struct {
+	at    time.Time
+	tight bool
 }
 
 // New makes a Room of so many bytes for the whole process; 0 is half of the machine's memory, at least 1 GiB. A nil clock is the machine's.
@@ -109,13 +117,22 @@ func (r *Room) Tight() bool {
 	if r == nil {
 		return false
 	}
+	now := r.clock.Now()
+	if l := r.seen.Load(); l.good(now) {
+		return l.tight
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if now := r.clock.Now(); now.Sub(r.looked) >= pause {
-		r.looked, r.tight = now, r.used() > r.limit/4*3
+	l := r.seen.Load()
+	if !l.good(now) { // nobody else looked meanwhile
+		l = &look{now, r.used() > r.limit/4*3}
+		r.seen.Store(l)
 	}
-	return r.tight
+	return l.tight
 }
+
+// good reports whether what was seen still holds.
+func (l *look) good(now time.Time) bool { return l != nil && now.Sub(l.at) < pause }
 
 type key struct{}
 

@@ -3,6 +3,9 @@ package room_test
 import (
 	"context"
 	"errors"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -68,6 +71,7 @@ func TestAtOnce(t *testing.T) {
 }
 
 func TestResident(t *testing.T) {
+	debug.FreeOSMemory() // else what another test left would serve
 	before := room.Resident()
 	b := make([]byte, 64<<20)
 	for i := 0; i < len(b); i += 4096 {
@@ -115,5 +119,35 @@ func TestPlace(t *testing.T) {
 	}
 	if _, err := room.Place(t.Context()); err != nil {
 		t.Errorf("without a room: %v", err)
+	}
+}
+
+// Tight looks at the memory a few times in a second, however many ask.
+func TestTight(t *testing.T) {
+	c := clock.NewFake(time.Now())
+	var looks, used atomic.Int64
+	r := room.NewWith(100, func() int64 { looks.Add(1); return used.Load() }, func() {}, c)
+	ask := func(want bool) {
+		var wait sync.WaitGroup
+		for range 8 {
+			wait.Go(func() {
+				if r.Tight() != want {
+					t.Errorf("%d of 100 bytes: tight is %v", used.Load(), !want)
+				}
+			})
+		}
+		wait.Wait()
+	}
+	ask(false)
+	used.Store(80)
+	c.Advance(100 * time.Millisecond)
+	ask(false) // it did not look again
+	c.Advance(time.Second)
+	ask(true)
+	if n := looks.Load(); n != 2 {
+		t.Errorf("it looked %d times", n)
+	}
+	if (*room.Room)(nil).Tight() {
+		t.Error("none at all is tight")
 	}
 }

@@ -108,6 +108,7 @@ type conn struct {
 	size    int // of packets
 	session Session
 	rpc     tds.RPC // the one being served
+	share   share   // of the budget
 
 	resetDone tds.EnvChange
 }
@@ -117,6 +118,7 @@ type conn struct {
 // connection closed.
 func Serve(ctx context.Context, socket net.Conn, cfg Config, auth Authenticator) error {
 	c := &conn{cfg: cfg.withDefaults(), socket: socket, stream: socket, version: tds.V74, size: tds.DefaultPacketSize}
+	c.share.b = cfg.Budget
 	defer socket.Close()
 	stop := context.AfterFunc(ctx, func() {
 		past := time.Unix(1, 0)

@@ -213,11 +213,11 @@ func (p *packets) deliver(t taken) bool {
 
 func (p *packets) drop(t taken) {
 	if t.r != nil {
-		p.c.cfg.Budget.give(t.r.taken)
+		p.c.share.give(t.r.taken)
 	}
 }
 
-// end ends the watcher. The socket is closed already.
+// end ends the watcher and gives back what the connection has of the budget. The socket is closed already.
 func (p *packets) end() {
 	close(p.ended)
 	p.mu.Lock()
@@ -235,6 +235,7 @@ func (p *packets) end() {
 	if p.cancel != nil {
 		p.cancel()
 	}
+	p.c.share.end()
 }
 
 // header reads a packet's header. wait bounds the time up to its first byte.
@@ -346,8 +347,8 @@ func (p *packets) next(idle time.Duration) (*request, error) {
 
 // reuse takes the body of a request that is over.
 func (p *packets) reuse(r *request) {
-	const keep = 16 << 10
-	if r.chunks == nil && cap(r.body) <= keep {
+	const much = 16 << 10
+	if r.chunks == nil && cap(r.body) <= much {
 		p.spare = r.body[:0]
 	}
 }
@@ -363,7 +364,7 @@ func (p *packets) body(r *request, h tds.Header) error {
 		switch {
 		case r.refused == nil && total > p.c.cfg.MaxMessage:
 			p.giveUp(r, tooLarge(p.c.cfg.MaxMessage))
-		case r.refused == nil && !p.c.cfg.Budget.take(n):
+		case r.refused == nil && !p.c.share.take(n):
 			p.giveUp(r, noMemory())
 		}
 		if total > patience*p.c.cfg.MaxMessage {
@@ -376,7 +377,7 @@ func (p *packets) body(r *request, h tds.Header) error {
 		} else {
 			r.taken += n
 			if err := p.read(r, n); err != nil {
-				p.c.cfg.Budget.give(r.taken)
+				p.c.share.give(r.taken)
 				return err
 			}
 		}
@@ -390,7 +391,7 @@ func (p *packets) body(r *request, h tds.Header) error {
 			err = fmt.Errorf("packet type %#02x inside a message of type %#02x", uint8(h.Type), uint8(typ))
 		}
 		if err != nil {
-			p.c.cfg.Budget.give(r.taken)
+			p.c.share.give(r.taken)
 			return unexpected(err)
 		}
 	}
@@ -408,7 +409,7 @@ func (p *packets) read(r *request, n int) error {
 
 func (p *packets) giveUp(r *request, m *refusedError) {
 	r.refused = m
-	p.c.cfg.Budget.give(r.taken)
+	p.c.share.give(r.taken)
 	r.taken, r.body = 0, nil
 }
 

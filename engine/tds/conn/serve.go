@@ -33,7 +33,7 @@ func (c *conn) requests(ctx context.Context) error {
 func (c *conn) serve(r *request, out *Reply) error {
 	out.reset(r.ctx)
 	err := c.handle(r, out)
-	c.cfg.Budget.give(r.taken)
+	c.share.give(r.taken)
 	attention := r.finish()
 	out.ctx = context.Background() // what follows is sent whatever happened
 	switch {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 
 	"latchkey/engine/catalog/model"
 	"latchkey/engine/databases/pool"
@@ -20,19 +21,22 @@ type entry struct {
 	keys   tde.Keys      // what unwraps its key; nil means the manager's
 	sealed bool          // it must be encrypted, and the catalogue has nothing of its key: a system database
 
+	users   usage
+	serving atomic.Pointer[pool.Pool] // pool, while nobody opens it: what a statement needs to know without the lock
+	leaving atomic.Bool               // somebody waits until nobody uses it
+
 	mu       sync.Mutex
 	state    int
 	reason   error
 	pool     *pool.Pool    // nil unless it is open
 	barred   bool          // its key is refused: it stays closed
 	renewing bool          // it is being closed to be opened anew
-	users    map[int]int   // leases and attachments by session; 0 is the server itself
-	idle     chan struct{} // closed when users comes to 0; nil unless somebody waits for that
+	idle     chan struct{} // closed when nobody uses it any more; nil unless somebody waits for that
 	settled  chan struct{} // closed unless it is being opened
 }
 
 func (m *Manager) newEntry(id int, path string) *entry {
-	return &entry{users: make(map[int]int), id: id, path: path, turn: make(chan struct{}, 1), state: model.Recovering, settled: make(chan struct{})}
+	return &entry{id: id, path: path, turn: make(chan struct{}, 1), state: model.Recovering, settled: make(chan struct{})}
 }
 
 // take waits for the turn to open or close it; give it back by calling the result.
@@ -61,6 +65,16 @@ func (e *entry) begin() {
 	default:
 	}
 	e.state = model.Recovering
+	e.publishLocked()
+}
+
+// publishLocked renews serving.
+func (e *entry) publishLocked() {
+	if e.state == model.Recovering {
+		e.serving.Store(nil)
+	} else {
+		e.serving.Store(e.pool)
+	}
 }
 
 // settle says what came of it.
@@ -68,6 +82,7 @@ func (e *entry) settle(state int, reason error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.state, e.reason = state, reason
+	e.publishLocked()
 	select {
 	case <-e.settled:
 	default:
@@ -80,6 +95,7 @@ func (e *entry) opened(p *pool.Pool, state int) {
 	e.schema.Invalidate()
 	e.mu.Lock()
 	e.pool = p
+	e.publishLocked()
 	e.mu.Unlock()
 	e.settle(state, nil)
 }
@@ -97,28 +113,27 @@ func (e *entry) use(session int) (*pool.Pool, int) {
 	if e.pool == nil {
 		return nil, e.state
 	}
-	e.users[session]++
+	e.users.enter(session, func() bool { return true })
 	return e.pool, e.state
 }
 
 // useReady is use of a database that nobody is opening; nil if it is not open, or being opened.
-func (e *entry) useReady(session int) *pool.Pool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.pool == nil || e.state == model.Recovering {
-		return nil
-	}
-	e.users[session]++
-	return e.pool
+func (e *entry) useReady(session int) (p *pool.Pool) {
+	e.users.enter(session, func() bool {
+		p = e.serving.Load()
+		return p != nil
+	})
+	return p
 }
 
 func (e *entry) release(session int) {
+	e.users.leave(session)
+	if !e.leaving.Load() {
+		return
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.users[session]--; e.users[session] == 0 {
-		delete(e.users, session)
-	}
-	if len(e.users) == 0 && e.idle != nil {
+	if e.idle != nil && e.users.none() {
 		close(e.idle)
 		e.idle = nil
 	}
@@ -128,7 +143,7 @@ func (e *entry) info() Info {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	n := 0
-	for _, k := range e.users {
+	for _, k := range e.users.by() {
 		n += k
 	}
 	return Info{ID: e.id, State: e.state, Reason: e.reason, Path: e.path, Leases: n}
@@ -136,10 +151,9 @@ func (e *entry) info() Info {
 
 // holders are the sessions that use the open database.
 func (e *entry) holders() []int {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	out := make([]int, 0, len(e.users))
-	for s := range e.users {
+	users := e.users.by()
+	out := make([]int, 0, len(users))
+	for s := range users {
 		if s != 0 {
 			out = append(out, s)
 		}
@@ -177,18 +191,22 @@ func (e *entry) closeHeld(ctx context.Context, state int, reason error) error {
 		return nil
 	}
 	e.pool, e.state = nil, state
+	e.publishLocked()
+	e.leaving.Store(true) // before the look at who is there: who leaves from now on says so
 	var idle chan struct{}
-	if len(e.users) > 0 {
+	if !e.users.none() {
 		idle = make(chan struct{})
 		e.idle = idle
 	}
 	e.mu.Unlock()
+	defer e.leaving.Store(false)
 	if idle != nil {
 		select {
 		case <-idle:
 		case <-ctx.Done():
 			e.mu.Lock()
 			e.pool, e.state, e.idle = p, before, nil
+			e.publishLocked()
 			e.mu.Unlock()
 			return context.Cause(ctx)
 		}

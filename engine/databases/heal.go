@@ -23,7 +23,7 @@ func (m *Manager) pending() []*entry {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var out []*entry
-	for _, e := range m.entries {
+	for _, e := range m.entries.all() {
 		if e.info().State == model.RecoveryPending && !e.isBarred() {
 			out = append(out, e)
 		}
@@ -106,7 +106,7 @@ func (m *Manager) trim(ctx context.Context) {
 		}
 		m.mu.Lock()
 		var pools []*pool.Pool
-		for _, e := range m.entries {
+		for _, e := range m.entries.all() {
 			e.mu.Lock()
 			if e.pool != nil {
 				pools = append(pools, e.pool)

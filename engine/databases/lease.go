@@ -20,6 +20,7 @@ type Lease struct {
 	m    *Manager
 	e    *entry
 	p    *pool.Pool
+	loan *pool.Loan
 	who  int  // the session
 	turn bool // to write
 	once sync.Once
@@ -45,7 +46,7 @@ func (m *Manager) Lease(ctx context.Context, id int) (*Lease, error) {
 		m.Report(id, err)
 		return nil, fmt.Errorf("connecting to database %d: %w", id, err)
 	}
-	return &Lease{Conn: c, m: m, e: e, p: p, who: who}, nil
+	return &Lease{Conn: c.Conn, m: m, e: e, p: p, loan: c, who: who}, nil
 }
 
 // Write waits for the turn to write, which Commit, Rollback, Release and Discard give back, among all leases of the database that ask for it; call it
@@ -154,7 +155,7 @@ func (l *Lease) end(sound bool) {
 		sound = sound && ok
 	}
 	broken := l.p.DB.Failed()
-	l.p.Put(l.Conn, sound && broken == nil)
+	l.p.Put(l.loan, sound && broken == nil)
 	if l.turn {
 		<-l.p.Turn()
 	}

@@ -123,7 +123,7 @@ type Manager struct {
 	opens    chan struct{}
 
 	mu      sync.Mutex
-	entries map[int]*entry
+	entries table // changed under mu
 	closed  bool
 
 	started chan struct{}   // closed when every database was tried once
@@ -142,7 +142,7 @@ func New(cfg Config) *Manager {
 	ctx, cancel := context.WithCancel(context.Background())
 	return &Manager{
 		ctx: ctx, cancel: cancel, cfg: cfg, keys: unwrap.New(cfg.Keys, cfg.Unwraps), canaries: unwrap.New(cfg.Keys, cfg.Unwraps), memory: memfs.New(cfg.TempBytes), files: spill.New(cfg.FS, cfg.SpillBytes), opens: make(chan struct{}, cfg.Opens),
-		entries: make(map[int]*entry), started: make(chan struct{}), retry: make(chan struct{}, 1),
+		started: make(chan struct{}), retry: make(chan struct{}, 1),
 	}
 }
 
@@ -192,7 +192,7 @@ func (m *Manager) Started() <-chan struct{} { return m.started }
 func (m *Manager) Close(ctx context.Context) error {
 	m.mu.Lock()
 	m.closed = true
-	all := slices.Collect(maps.Values(m.entries))
+	all := slices.Collect(maps.Values(m.entries.all()))
 	m.mu.Unlock()
 	m.cancel()
 	m.work.Wait()
@@ -206,11 +206,7 @@ func (m *Manager) Close(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-func (m *Manager) entry(id int) *entry {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.entries[id]
-}
+func (m *Manager) entry(id int) *entry { return m.entries.all()[id] }
 
 // name is how messages name a database.
 func (m *Manager) name(id int) string {
@@ -231,9 +227,7 @@ type Info struct {
 
 // All lists the databases by id.
 func (m *Manager) All() []Info {
-	m.mu.Lock()
-	all := slices.Collect(maps.Values(m.entries))
-	m.mu.Unlock()
+	all := slices.Collect(maps.Values(m.entries.all()))
 	out := make([]Info, 0, len(all))
 	for _, e := range all {
 		out = append(out, e.info())

@@ -179,9 +179,7 @@ func (m *Manager) observe(ctx context.Context, d *model.Database, o *database.Ob
 
 // config is how a database is opened.
 func (m *Manager) config(e *entry, name string) tde.Config {
-	m.mu.Lock()
-	n := len(m.entries)
-	m.mu.Unlock()
+	n := len(m.entries.all())
 	const least, most = 2 << 20, 64 << 20
 	return tde.Config{
 		FS: m.files, Path: e.path, Clock: m.cfg.Clock, ScanRate: m.cfg.ScanRate, Notify: m.notify(e, name),

@@ -105,7 +105,7 @@ func (m *Manager) Restore(ctx context.Context, caller catalog.Caller, o database
 // swap puts an entry in another one's place and removes the other's files.
 func (m *Manager) swap(old, fresh *entry) {
 	m.mu.Lock()
-	m.entries[old.id] = fresh
+	m.entries.put(fresh)
 	m.mu.Unlock()
 	if err := m.erase(old); err != nil {
 		m.cfg.Log.Error("the files of a database that was replaced stay until they are removed by hand", "file", old.path, "err", err)

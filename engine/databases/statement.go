@@ -52,15 +52,15 @@ func (m *Manager) claim(e *entry, name string) error {
 	if m.closed {
 		return ErrClosed
 	}
-	if m.entries[e.id] != nil {
+	if m.entry(e.id) != nil {
 		return msg.New(1807, "model") // another CREATE DATABASE got there first
 	}
-	for _, other := range m.entries {
+	for _, other := range m.entries.all() {
 		if other.path == e.path {
 			return msg.List{msg.New(1834, e.path, m.name(other.id)), msg.New(1802)}
 		}
 	}
-	m.entries[e.id] = e
+	m.entries.put(e)
 	return nil
 }
 
@@ -100,8 +100,8 @@ func reasonOf(err error) string {
 func (m *Manager) drop(e *entry) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.entries[e.id] == e {
-		delete(m.entries, e.id)
+	if m.entry(e.id) == e {
+		m.entries.remove(e.id)
 	}
 }
 

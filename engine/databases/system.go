@@ -52,5 +52,5 @@ func (m *Manager) openSystem(ctx context.Context) error {
 func (m *Manager) put(e *entry) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.entries[e.id] = e
+	m.entries.put(e)
 }

@@ -117,6 +117,7 @@ type conn struct {
 // or ctx ended, else why the connection ended. When ctx ends, a request under way is cancelled and answered, and the
 // connection closed.
 func Serve(ctx context.Context, socket net.Conn, cfg Config, auth Authenticator) error {
+	socket = directly(socket)
 	c := &conn{cfg: cfg.withDefaults(), socket: socket, stream: socket, version: tds.V74, size: tds.DefaultPacketSize}
 	c.share.b = cfg.Budget
 	defer socket.Close()

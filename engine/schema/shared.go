@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/ncruces/go-sqlite3"
 
@@ -30,6 +31,8 @@ type Config struct {
 // database. It is safe for concurrent use.
 type Shared struct {
 	cfg Config
+
+	latest atomic.Pointer[Snapshot] // the last of recent, for who finds it current: each call of a procedure looks
 
 	mu       sync.Mutex
 	recent   []*Snapshot // latest last, few
@@ -71,17 +74,22 @@ func (s *Shared) Snapshot(ctx context.Context, c *lite.Conn) (*Snapshot, error) 
 	if len(s.recent) > keepSnapshots {
 		s.recent = slices.Delete(s.recent, 0, 1)
 	}
+	s.latest.Store(x)
 	return x, nil
 }
 
 // cached finds a version and makes it the latest.
 func (s *Shared) cached(version int64) *Snapshot {
+	if x := s.latest.Load(); x != nil && x.Version == version {
+		return x
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i := len(s.recent) - 1; i >= 0; i-- {
 		if x := s.recent[i]; x.Version == version {
 			if i != len(s.recent)-1 {
 				s.recent = append(slices.Delete(s.recent, i, i+1), x)
+				s.latest.Store(x)
 			}
 			return x
 		}

@@ -3,13 +3,14 @@
 //
 // A [Unit] belongs to one text under one setting of QUOTED_IDENTIFIER and one declaration of parameters, so the types of its variables are
 // known from it alone; its trees may serve as keys. [Cache] finds units by text, bounded by their number and size; what holds secrets is
-// never kept. Units are shared by sessions: everything in them is immutable but the plans, which are guarded.
+// never kept. Units are shared by sessions: everything in them is immutable but the plans, which are found without a mutex.
 package unit
 
 import (
 	"container/list"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"latchkey/engine/exec/raise"
 	"latchkey/engine/tsql"
@@ -29,8 +30,10 @@ type Unit struct {
 	// Kept says that a Cache has it or had it: its text holds no secret.
 	Kept bool
 
-	mu    sync.Mutex
-	plans map[any]any
+	// Finding a plan writes nothing: all sessions that run the code do it for each statement.
+	plans sync.Map
+	mu    sync.Mutex // held to keep one
+	kept  int        // of them
 }
 
 // New makes a unit of statements.
@@ -44,9 +47,8 @@ func New(list []ast.Statement) (*Unit, error) {
 
 // Plan finds what was kept under a key.
 func (u *Unit) Plan(key any) any {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	return u.plans[key]
+	p, _ := u.plans.Load(key)
+	return p
 }
 
 // maxPlans bounds the plans of one unit: settings and versions of definitions make new ones.
@@ -56,10 +58,13 @@ const maxPlans = 512
 func (u *Unit) Keep(key, plan any) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if u.plans == nil || len(u.plans) >= maxPlans {
-		u.plans = make(map[any]any)
+	if u.kept >= maxPlans {
+		u.plans.Clear()
+		u.kept = 0
 	}
-	u.plans[key] = plan
+	if _, was := u.plans.Swap(key, plan); !was {
+		u.kept++
+	}
 }
 
 // declare gathers the variables of statements, whose names in lower case are in known: message 134 for one that is there twice. A variable is known in its whole batch,
@@ -116,15 +121,30 @@ type Cache struct {
 	limits tsql.Limits
 	count  int
 
+	// Finding a unit writes nothing but, the first time, that it was used: sessions do it for each batch, and would wait for each other.
+	units sync.Map // of *entry by Key
 	mu    sync.Mutex
-	units map[Key]*list.Element
-	order list.List // of *entry, latest first
+	order list.List // of *entry, latest first; what was used since it came has a second chance
 	bytes int
 }
 
 type entry struct {
 	key  Key
 	unit *Unit
+	used atomic.Bool
+}
+
+// find is the unit that is kept for a key.
+func (c *Cache) find(k Key) (*Unit, bool) {
+	v, ok := c.units.Load(k)
+	if !ok {
+		return nil, false
+	}
+	e := v.(*entry)
+	if !e.used.Load() {
+		e.used.Store(true)
+	}
+	return e.unit, true
 }
 
 // maxText is the longest text that is kept, maxBytes the most of all.
@@ -135,18 +155,14 @@ const (
 
 // NewCache makes a cache of so many units.
 func NewCache(count int, limits tsql.Limits) *Cache {
-	return &Cache{limits: limits, count: count, units: make(map[Key]*list.Element)}
+	return &Cache{limits: limits, count: count}
 }
 
 // Get finds or parses a unit. Errors are *tsql.SyntaxError and *raise.Error; the batch has not begun then.
 func (c *Cache) Get(k Key) (*Unit, error) {
-	c.mu.Lock()
-	if e := c.units[k]; e != nil {
-		c.order.MoveToFront(e)
-		c.mu.Unlock()
-		return e.Value.(*entry).unit, nil
+	if u, ok := c.find(k); ok {
+		return u, nil
 	}
-	c.mu.Unlock()
 	u, err := c.parse(k)
 	if err != nil {
 		return nil, err
@@ -158,18 +174,31 @@ func (c *Cache) Get(k Key) (*Unit, error) {
 	u.Text, u.ParamText, u.Kept = k.Text, k.Params, true
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if e := c.units[k]; e != nil { // another session was first
-		return e.Value.(*entry).unit, nil
+	if first, ok := c.find(k); ok { // another session was first
+		return first, nil
 	}
-	c.units[k] = c.order.PushFront(&entry{k, u})
+	c.makeRoomLocked(len(k.Text))
+	e := &entry{key: k, unit: u}
+	c.order.PushFront(e)
+	c.units.Store(k, e)
 	c.bytes += len(k.Text)
-	for c.order.Len() > c.count || c.bytes > maxBytes {
-		last := c.order.Back()
-		e := c.order.Remove(last).(*entry)
-		delete(c.units, e.key)
+	return u, nil
+}
+
+// makeRoomLocked drops what came first and was not used since, for one more text of so many bytes.
+func (c *Cache) makeRoomLocked(text int) {
+	chances := c.order.Len() // one round, whatever sessions use meanwhile
+	for last := c.order.Back(); last != nil && (c.order.Len() >= c.count || c.bytes+text > maxBytes); last = c.order.Back() {
+		e := last.Value.(*entry)
+		if chances > 0 && e.used.Swap(false) {
+			chances--
+			c.order.MoveToFront(last)
+			continue
+		}
+		c.order.Remove(last)
+		c.units.Delete(e.key)
 		c.bytes -= len(e.key.Text)
 	}
-	return u, nil
 }
 
 func (c *Cache) parse(k Key) (*Unit, error) {
@@ -252,24 +281,30 @@ func plain(list []ast.Statement) bool {
 
 // Modules keeps the units of procedures and functions by their trees. It is safe for concurrent use.
 type Modules struct {
+	units sync.Map // of *Unit by ast.Statement; finding one writes nothing
 	mu    sync.Mutex
-	units map[ast.Statement]*Unit
+	kept  int
 }
 
 // Get finds or makes the unit of a module with a body. A definition that was changed has another tree.
 func (m *Modules) Get(p ast.Statement, body []ast.Statement) (*Unit, error) {
+	if u, ok := m.units.Load(p); ok {
+		return u.(*Unit), nil
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if u := m.units[p]; u != nil {
-		return u, nil
+	if u, ok := m.units.Load(p); ok {
+		return u.(*Unit), nil
 	}
 	u, err := New(body)
 	if err != nil {
 		return nil, err
 	}
-	if m.units == nil || len(m.units) > 4096 {
-		m.units = make(map[ast.Statement]*Unit)
+	if m.kept > 4096 {
+		m.units.Clear()
+		m.kept = 0
 	}
-	m.units[p] = u
+	m.units.Store(p, u)
+	m.kept++
 	return u, nil
 }

@@ -3,6 +3,7 @@ package unit_test
 import (
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 
 	"latchkey/engine/exec/unit"
@@ -57,5 +58,63 @@ func TestUnits(t *testing.T) {
 	}
 	if again, _ := c.Get(k); again == u {
 		t.Error("the cache keeps more than it may")
+	}
+}
+
+// What is used stays while other texts come and go, and all find the same unit.
+func TestUsedUnitsStay(t *testing.T) {
+	c := unit.NewCache(10, tsql.Limits{})
+	k := unit.Key{Text: "SELECT @a", Params: "@a int"}
+	u, err := c.Get(k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wait sync.WaitGroup
+	for i := range 3 {
+		wait.Go(func() {
+			for range 100 {
+				if _, err := c.Get(unit.Key{Text: fmt.Sprint("SELECT ", i)}); err != nil {
+					t.Error(err)
+				}
+				if again, err := c.Get(k); again != u || err != nil {
+					t.Errorf("another unit, %v", err)
+				}
+			}
+		})
+	}
+	wait.Wait()
+	for i := range 100 {
+		if _, err := c.Get(unit.Key{Text: fmt.Sprint("SELECT ", i)}); err != nil {
+			t.Fatal(err)
+		}
+		if again, _ := c.Get(k); again != u {
+			t.Fatalf("what was used went after %d others", i)
+		}
+	}
+}
+
+// A unit has a bounded number of plans, and finds those of the last settings.
+func TestPlansAreBounded(t *testing.T) {
+	u, err := unit.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	most := 0
+	for i := range 3000 {
+		u.Keep(i, -i)
+		u.Keep(i, i)
+		if u.Plan(i) != i {
+			t.Fatalf("plan %d is %v", i, u.Plan(i))
+		}
+		n := 0
+		for j := range i {
+			if i%100 == 0 && u.Plan(j) != nil {
+				n++
+			}
+		}
+		most = max(most, n)
+	}
+	if most == 0 || most > 512 || u.Plan("none") != nil {
+		t.Errorf("up to %d plans", most)
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"latchkey/engine/exec/known"
 	"latchkey/engine/exec/unit"
 	"latchkey/engine/fn/def"
+	"latchkey/engine/schema/sysview"
 	"latchkey/engine/sessions"
 	"latchkey/engine/tsql"
 	"latchkey/engine/tsql/ast"
@@ -70,6 +71,7 @@ type Server struct {
 	locks   *applock.Locks                // of sp_getapplock
 	procs   map[string]*handler.Procedure // system procedures in Go by lower-case name
 	views   map[string]*handler.View
+	system  *sysview.System
 
 	known *known.Definitions
 }
@@ -96,6 +98,7 @@ func New(cfg Config) *Server {
 	for _, v := range append(s.builtinViews(), cfg.Views...) {
 		s.views[v.Name] = v
 	}
+	s.system = s.systemObjects()
 	return s
 }
 

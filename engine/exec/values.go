@@ -21,7 +21,7 @@ import (
 func (s *Session) newEnv() fn.Env {
 	h := work.Host{Session: s.work}
 	e := fn.Env{
-		Session: values{s}, Databases: env.Databases{Host: h}, Names: env.Names{Host: h}, Objects: env.Objects{Host: h},
+		Session: values{s}, Databases: env.Databases{Host: h}, Names: env.Names{Host: h}, Objects: env.Objects{Host: h, System: s.server.system},
 		Security: env.Security{Host: h}, Sequences: work.Sequences{Session: s.work},
 		Functions: s.functions,
 	}

@@ -2,7 +2,6 @@ package exec
 
 import (
 	"context"
-	"maps"
 	"slices"
 	"strings"
 
@@ -27,7 +26,7 @@ func (s *Server) systemView(name string) *handler.View {
 		return v
 	}
 	if cols := sysview.Columns(name); cols != nil {
-		v := &handler.View{Name: name, Args: sysview.Arguments(name), Rows: schemaRows(name, slices.Collect(maps.Keys(s.views)))}
+		v := &handler.View{Name: name, Args: sysview.Arguments(name), Rows: schemaRows(name, s.system)}
 		for _, c := range cols {
 			v.Columns = append(v.Columns, handler.Column{Name: c.Name, Type: c.Type})
 		}
@@ -43,8 +42,8 @@ func (s *Server) systemView(name string) *handler.View {
 	return nil
 }
 
-// schemaRows shows what package sysview knows; others are the names of the other views.
-func schemaRows(name string, others []string) func(context.Context, *handler.Context, int, []sqltype.Value) ([][]sqltype.Value, error) {
+// schemaRows shows what package sysview knows.
+func schemaRows(name string, system *sysview.System) func(context.Context, *handler.Context, int, []sqltype.Value) ([][]sqltype.Value, error) {
 	return func(ctx context.Context, c *handler.Context, db int, args []sqltype.Value) (rows [][]sqltype.Value, err error) {
 		s := c.Parts
 		st := s.Actor.Catalog.State()
@@ -56,8 +55,11 @@ func schemaRows(name string, others []string) func(context.Context, *handler.Con
 		h := work.Host{Session: s.Work}
 		err = h.Look(ctx, db, func(w *work.Statement) error {
 			snap, err := h.Snapshot(ctx, db)
-			if err != nil || snap == nil {
+			if err != nil {
 				return err
+			}
+			if snap == nil { // tempdb, of which the session has nothing yet
+				snap = schema.Empty(schema.NewShared(schema.Config{Temporary: true}))
 			}
 			conn, err := w.Conn()
 			if err != nil {
@@ -82,7 +84,7 @@ func schemaRows(name string, others []string) func(context.Context, *handler.Con
 					}
 					return 0, q.Err()
 				},
-				Others:       others,
+				System:       system,
 				Arguments:    args,
 				LastValue:    func(_ context.Context, q *schema.Sequence) (int64, bool, error) { return sh.Last(conn, q) },
 				LastIdentity: func(_ context.Context, t *schema.Table) (int64, bool, error) { return sh.Identity(conn, t) },

@@ -1,6 +1,7 @@
 package fn
 
 import (
+	"slices"
 	"strings"
 
 	"latchkey/engine/fn/table"
@@ -14,6 +15,9 @@ type TableColumn = table.Column
 
 // tables are the table-valued functions. The list is made once and never changed.
 var tables = table.Functions()
+
+// Tables lists the table-valued functions.
+func Tables() []Table { return slices.Clone(tables) }
 
 // LookupTable finds a table-valued function by name in any case; those of schema sys have it in their name.
 func LookupTable(name string) (*Table, bool) {

@@ -56,3 +56,37 @@ func TestPanic(t *testing.T) {
 		t.Errorf("afterwards: %v, %v", rows, err)
 	}
 }
+
+// A statement that walks over rows again makes them once for the same arguments; the next statement makes them anew.
+func TestMadeOnce(t *testing.T) {
+	c, _ := open(t)
+	c.Use(t.Context(), nil)
+	integer := sqltype.Of(sqltype.Int)
+	calls := 0
+	cols := []lite.ViewColumn{{Name: "n", Type: integer}, {Name: "argument 1", Type: integer, Hidden: true}}
+	must(t, c.ViewOfAll("twice", cols, func(_ context.Context, _ *fn.Env, args []sqltype.Value) ([][]sqltype.Value, error) {
+		calls++
+		first := args[0].Int()
+		return [][]sqltype.Value{{sqltype.NewInt(sqltype.Int, first)}, {sqltype.NewInt(sqltype.Int, first+1)}}, nil
+	}))
+	for _, q := range []struct {
+		sql   string
+		want  [][]any
+		calls int
+	}{
+		{`SELECT count(*), sum(b.n) FROM "twice"(1) a CROSS JOIN "twice"(5) b`, [][]any{{int64(4), int64(22)}}, 2},
+		{`SELECT count(*), sum(b.n) FROM (VALUES (1), (1), (3)) v CROSS JOIN "twice"(v.column1) b`, [][]any{{int64(6), int64(13)}}, 2},
+	} {
+		for range 2 {
+			calls = 0
+			got, err := query(t, c, q.sql)
+			must(t, err)
+			if diff := cmp.Diff(q.want, got); diff != "" {
+				t.Errorf("%s: %s", q.sql, diff)
+			}
+			if calls != q.calls {
+				t.Errorf("%s: made %d times, not %d", q.sql, calls, q.calls)
+			}
+		}
+	}
+}

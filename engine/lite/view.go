@@ -29,6 +29,10 @@ type ViewColumn struct {
 // with the context and Env of Use. An error ends the statement and comes back from Err as it is.
 type Rows func(ctx context.Context, env *fn.Env, args []sqltype.Value) iter.Seq2[[]sqltype.Value, error]
 
+// All makes all rows of a view at once, as [Rows] does. A statement that walks over them again with the same arguments, as the inner side of
+// a join does, walks over those that were made.
+type All func(ctx context.Context, env *fn.Env, args []sqltype.Value) ([][]sqltype.Value, error)
+
 // view is one that a connection has; it is the virtual table too.
 type view struct {
 	conn    *Conn
@@ -36,6 +40,7 @@ type view struct {
 	hidden  []int // places of hidden columns
 	at      []int // place of each column among the visible or the hidden ones
 	rows    Rows
+	all     All // in place of rows
 }
 
 // maxHidden is what a plan's number has room for.
@@ -44,12 +49,21 @@ const maxHidden = 30
 // View makes a view by a name of SQLite's ("sys.databases"). It is cheap if the connection has it already with these columns; rows then
 // replaces what made its rows before.
 func (c *Conn) View(name string, columns []ViewColumn, rows Rows) error {
+	return c.view(name, columns, rows, nil)
+}
+
+// ViewOfAll is View for rows that are made at once.
+func (c *Conn) ViewOfAll(name string, columns []ViewColumn, all All) error {
+	return c.view(name, columns, nil, all)
+}
+
+func (c *Conn) view(name string, columns []ViewColumn, rows Rows, all All) error {
 	key := strings.ToLower(name)
 	if v := c.views[key]; v != nil && slices.Equal(v.columns, columns) {
-		v.rows = rows
+		v.rows, v.all = rows, all
 		return nil
 	}
-	v := &view{conn: c, columns: slices.Clone(columns), rows: rows, at: make([]int, len(columns))}
+	v := &view{conn: c, columns: slices.Clone(columns), rows: rows, all: all, at: make([]int, len(columns))}
 	for i, col := range columns {
 		v.at[i] = i - len(v.hidden)
 		if col.Hidden {
@@ -127,12 +141,14 @@ type cursor struct {
 	done bool
 	next func() ([]sqltype.Value, error, bool)
 	stop func()
+	made [][]sqltype.Value // of All with args, nil before the first
 }
 
 // Filter begins anew with other arguments.
 func (k *cursor) Filter(_ int, order string, args ...sqlite3.Value) error {
 	_ = k.Close()
 	v := k.view
+	before := k.args
 	k.args = make([]sqltype.Value, len(v.hidden))
 	for i, a := range args {
 		n := int(order[i] - 'A')
@@ -143,13 +159,39 @@ func (k *cursor) Filter(_ int, order string, args ...sqlite3.Value) error {
 		}
 		k.args[n] = x
 	}
-	k.next, k.stop = iter.Pull2(v.rows(v.conn.ctx, v.conn.env, k.args))
 	k.id, k.done = 0, false
+	if v.all == nil {
+		k.next, k.stop = iter.Pull2(v.rows(v.conn.ctx, v.conn.env, k.args))
+		return k.Next()
+	}
+	if k.made == nil || !slices.Equal(before, k.args) {
+		if err := k.make(); err != nil {
+			return v.conn.keep(err)
+		}
+	}
 	return k.Next()
+}
+
+// make makes all rows.
+func (k *cursor) make() (err error) {
+	defer k.barrier(&err)
+	v := k.view
+	k.made, err = v.all(v.conn.ctx, v.conn.env, k.args)
+	if k.made == nil {
+		k.made = [][]sqltype.Value{}
+	}
+	return err
 }
 
 // Next steps on.
 func (k *cursor) Next() (err error) {
+	if k.view.all != nil {
+		if k.done = k.id >= int64(len(k.made)); !k.done {
+			k.row = k.made[k.id]
+		}
+		k.id++
+		return nil
+	}
 	defer k.barrier(&err)
 	row, err, ok := k.next()
 	if err != nil {

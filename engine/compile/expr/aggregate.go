@@ -186,7 +186,9 @@ func (c *Compiler) over(name string, f *fn.Function, w *ast.Window, at Place) (s
 		if err != nil {
 			return "", err
 		}
-		parts = append(parts, order)
+		if order != "" {
+			parts = append(parts, order)
+		}
 	}
 	if w.Frame != nil {
 		text, err := c.frame(w.Frame)
@@ -227,10 +229,13 @@ func (c *Compiler) window(w *ast.Window, at Place) (*ast.Window, error) {
 	return nil, plan.Fail(c.Pos, 5362, w.Ref)
 }
 
-// order is the text ORDER BY ... of a window or of WITHIN GROUP.
+// order is the text ORDER BY ... of a window or of WITHIN GROUP, "" if the order is any.
 func (c *Compiler) order(items []ast.OrderItem, at Place) (string, error) {
-	keys := make([]string, len(items))
-	for i, item := range items {
+	var keys []string
+	for _, item := range items {
+		if Unordered(item.X) {
+			continue
+		}
 		x, err := c.Expr(item.X, at)
 		if err != nil {
 			return "", err
@@ -244,12 +249,31 @@ func (c *Compiler) order(items []ast.OrderItem, at Place) (string, error) {
 		if err := sortable(x, c, "ORDER BY"); err != nil {
 			return "", err
 		}
-		keys[i] = bound.Key(x)
+		key := bound.Key(x)
 		if item.Desc {
-			keys[i] += " DESC"
+			key += " DESC"
 		}
+		keys = append(keys, key)
+	}
+	if len(keys) == 0 {
+		return "", nil
 	}
 	return "ORDER BY " + strings.Join(keys, ", "), nil
+}
+
+// Unordered reports a key of ORDER BY that is one value for all rows, which need not be sorted then: (SELECT NULL), as ROW_NUMBER() is given
+// where any order will do.
+func Unordered(e ast.Expr) bool {
+	sub, ok := e.(*ast.Subquery)
+	if !ok || len(sub.Query.OrderBy) > 0 || sub.Query.Offset != nil || sub.Query.For != nil {
+		return false
+	}
+	s, ok := sub.Query.Body.(*ast.Select)
+	if !ok || len(s.Items) != 1 || s.Items[0].Variable != "" || s.Top != nil || s.Into != nil || len(s.From) > 0 || s.Where != nil || s.GroupBy != nil || s.Having != nil {
+		return false
+	}
+	_, ok = s.Items[0].X.(*ast.Literal)
+	return ok
 }
 
 // sortable refuses what has no order: 306 and 468.

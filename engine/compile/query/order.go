@@ -6,6 +6,7 @@ import (
 
 	"latchkey/engine/cell"
 	"latchkey/engine/compile/bound"
+	"latchkey/engine/compile/expr"
 	"latchkey/engine/compile/names"
 	"latchkey/engine/compile/plan"
 	"latchkey/engine/compile/source"
@@ -86,6 +87,10 @@ func (sel *selection) orderKey(i int, o ast.OrderItem) (orderKey, error) {
 			return k, plan.Fail(c.Pos, 1008, i+1)
 		}
 		return k, plan.Fail(c.Pos, 408, i+1)
+	}
+	if expr.Unordered(e) {
+		k.x.SQL = "NULL"
+		return k, nil
 	}
 	for j, item := range sel.items {
 		if item.SQL == k.x.SQL && k.x.Flags&bound.HasVolatile == 0 {

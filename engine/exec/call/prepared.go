@@ -171,6 +171,11 @@ func (s *Caller) remoteCall(ctx context.Context, f *scope.Frame, name string, c 
 	return s.call(ctx, f, n, args)
 }
 
+// Dynamic are the names of the procedures that run text.
+func Dynamic() []string {
+	return []string{"sp_executesql", "sp_prepare", "sp_prepexec", "sp_execute", "sp_unprepare"}
+}
+
 // dynamic finds the procedures that run text, by name; nil for any other.
 func (s *Caller) dynamic(name string) func(context.Context, *scope.Frame, []argument.Arg) (outcome, error) {
 	switch name {

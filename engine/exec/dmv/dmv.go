@@ -343,6 +343,24 @@ func All() []*View {
 			},
 		},
 		{
+			Name: "dbo.spt_values", // of master
+			Columns: []Column{
+				{"name", sqltype.Sized(sqltype.NVarChar, 35).Collated(collation.Default)},
+				{"number", tInt.NotNull()},
+				{"type", sqltype.Sized(sqltype.NChar, 3).Collated(collation.Default).NotNull()},
+				{"low", tInt},
+				{"high", tInt},
+				{"status", tInt},
+			},
+			Rows: func(*Env) ([][]sqltype.Value, error) {
+				numbers := make([][]sqltype.Value, 2048)
+				for i := range numbers { // as a bit of a bitmap: its byte from 1, its value there
+					numbers[i] = []sqltype.Value{sqltype.NullValue, integer(i), sqltype.NewText(sqltype.NChar, "P  "), integer(i/8 + 1), integer(1 << (i % 8)), integer(0)}
+				}
+				return numbers, nil
+			},
+		},
+		{
 			Name: "sys.syslanguages",
 			Columns: []Column{
 				{"langid", tSmallInt}, {"dateformat", tName}, {"datefirst", sqltype.Of(sqltype.TinyInt)}, {"name", tName}, {"alias", tName}, {"lcid", tInt}, {"msglangid", tSmallInt},

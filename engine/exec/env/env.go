@@ -14,6 +14,7 @@ import (
 	"latchkey/engine/catalog/perm"
 	"latchkey/engine/fn/def"
 	"latchkey/engine/schema"
+	"latchkey/engine/schema/sysview"
 	"latchkey/engine/sqltype"
 )
 
@@ -55,7 +56,10 @@ type Databases struct{ Host Host }
 type Names struct{ Host Host }
 
 // Objects answers for what is in databases.
-type Objects struct{ Host Host }
+type Objects struct {
+	Host   Host
+	System *sysview.System // what the server brings along; may be nil
+}
 
 // Security answers questions about permissions.
 type Security struct{ Host Host }

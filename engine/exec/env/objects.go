@@ -43,14 +43,22 @@ func (o Objects) Object(ctx context.Context, q def.ObjectQuery) (def.Object, boo
 		return def.Object{}, false, nil
 	}
 	snap, err := o.Host.Snapshot(ctx, db)
-	if err != nil || snap == nil {
+	if err != nil {
 		return def.Object{}, false, err
 	}
 	var x schema.Object
-	if q.Name != "" {
+	switch {
+	case snap == nil:
+	case q.Name != "":
 		x = snap.Lookup(q.Schema, q.Name)
-	} else {
+	default:
 		x = snap.ByID(q.ID)
+	}
+	if x == nil {
+		if y, ok := o.shipped(q); ok {
+			y.DatabaseID = db
+			return y, true, nil
+		}
 	}
 	if x == nil || q.Type != "" && !strings.EqualFold(x.Kind().Code(), strings.TrimSpace(q.Type)) || !o.visible(db, snap, x) {
 		return def.Object{}, false, nil
@@ -111,8 +119,42 @@ func columnsOf(x schema.Object) []*schema.Column {
 	return nil
 }
 
+// shipped finds a view, procedure or function that the server brings along.
+func (o Objects) shipped(q def.ObjectQuery) (def.Object, bool) {
+	if o.System == nil {
+		return def.Object{}, false
+	}
+	id, name := q.ID, strings.ToLower(q.Name)
+	switch in := strings.ToLower(q.Schema); {
+	case name == "":
+	case in == "sys", in == "information_schema":
+		id = o.System.ID(in + "." + name)
+	case strings.HasPrefix(name, "sp_"), strings.HasPrefix(name, "xp_"):
+		id = o.System.ID("sys." + name)
+	}
+	x := o.System.ByID(id)
+	if x == nil || q.Type != "" && !strings.EqualFold(x.Code, strings.TrimSpace(q.Type)) {
+		return def.Object{}, false
+	}
+	r := def.Object{ID: id, SchemaID: x.SchemaID(), Name: x.Plain(), Schema: "sys", Type: x.Code}
+	if r.SchemaID == schema.InformationSchema {
+		r.Schema = "INFORMATION_SCHEMA"
+	}
+	return r, true
+}
+
 // Column finds a column.
 func (o Objects) Column(ctx context.Context, object def.Object, name string, n int) (def.Column, bool, error) {
+	if o.System != nil && object.ID < 0 {
+		if x := o.System.ByID(object.ID); x != nil {
+			for i, c := range x.Columns {
+				if name != "" && strings.EqualFold(c.Name, name) || name == "" && i+1 == n {
+					return def.Column{ID: i + 1, Name: c.Name, Type: c.Type}, true, nil
+				}
+			}
+			return def.Column{}, false, nil
+		}
+	}
 	snap, x, err := o.find(ctx, object.DatabaseID, object.ID)
 	if err != nil || x == nil {
 		return def.Column{}, false, err
@@ -199,6 +241,12 @@ func (o Objects) Property(ctx context.Context, function string, args []sqltype.V
 	snap, x, err := o.find(ctx, db, int(args[0].Int()))
 	if err != nil {
 		return null, err
+	}
+	if x == nil && o.System != nil && o.System.ByID(int(args[0].Int())) != nil {
+		if strings.HasPrefix(function, "OBJECTPROPERTY") && strings.EqualFold(args[1].Text(), "IsMSShipped") {
+			return number(1), nil
+		}
+		return null, nil
 	}
 	if x == nil {
 		if snap, x, err = o.find(ctx, model.TempDB, int(args[0].Int())); err != nil || x == nil {

@@ -51,7 +51,7 @@ func (s Security) HasPermission(ctx context.Context, q def.PermissionQuery) (sql
 		}
 		return truth(p.Database(name)), nil
 	case "OBJECT":
-		o, ok, err := Objects(s).Object(ctx, splitObject(*q.Securable))
+		o, ok, err := Objects{Host: s.Host}.Object(ctx, splitObject(*q.Securable))
 		if err != nil || !ok {
 			return sqltype.NullValue, err
 		}

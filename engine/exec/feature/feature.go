@@ -311,7 +311,7 @@ const table = `
 - view|syscharsets|
 - view|syslockinfo|
 - view|sysperfinfo|
-- view|spt_values|
++ view|master.dbo.spt_values|of type P alone: the numbers 0 to 2047
 - view|sys.dm_...|dynamic management views but those of keys, sessions, requests, connections, databases and partitions
 - clause|TWO DATABASES|a transaction writes to one database
 `

@@ -54,6 +54,8 @@ func (w *Statement) systemView(d *model.Database, n ast.ObjectName) *plan.Object
 		name = sn + "." + name
 	case "", "dbo":
 		switch {
+		case name == "spt_values" && d.ID == model.Master:
+			name = "dbo." + name
 		case strings.HasPrefix(name, "sys"), strings.HasPrefix(name, "fn_"):
 			name = "sys." + name
 		case sn != "":
@@ -109,7 +111,7 @@ func (w *Statement) systemView(d *model.Database, n ast.ObjectName) *plan.Object
 // oldName reports the views that are found without sys in front, as in version 2000.
 func oldName(name string) bool {
 	switch strings.TrimPrefix(name, "sys.") {
-	case "sysobjects", "syscolumns", "systypes", "sysindexes", "sysindexkeys", "sysusers", "sysdatabases", "syslogins", "sysprocesses", "sysfiles",
+	case "dbo.spt_values", "sysobjects", "syscolumns", "systypes", "sysindexes", "sysindexkeys", "sysusers", "sysdatabases", "syslogins", "sysprocesses", "sysfiles",
 		"syscomments", "sysconstraints", "sysforeignkeys", "sysmessages", "sysconfigures", "syscurconfigs", "sysservers", "syscharsets", "syspermissions":
 		return true
 	}
@@ -134,18 +136,7 @@ func (w *Statement) register(u *ViewUse) error {
 		})
 	}
 	s, f := w.s, w.Frame
-	return w.Hold.Conn.View(u.name, cols, func(ctx context.Context, _ *fn.Env, args []sqltype.Value) iter.Seq2[[]sqltype.Value, error] {
-		return func(yield func([]sqltype.Value, error) bool) {
-			rows, err := s.Views.Rows(ctx, f, u.v, u.db.ID, args)
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-			for _, r := range rows {
-				if !yield(r, nil) {
-					return
-				}
-			}
-		}
+	return w.Hold.Conn.ViewOfAll(u.name, cols, func(ctx context.Context, _ *fn.Env, args []sqltype.Value) ([][]sqltype.Value, error) {
+		return s.Views.Rows(ctx, f, u.v, u.db.ID, args)
 	})
 }

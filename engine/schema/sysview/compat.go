@@ -26,43 +26,48 @@ func (l *lister) sysobjects() ([]row, error) {
 
 func (l *lister) syscolumns() (out []row, err error) {
 	err = l.eachColumn(func(o schema.Object, c *schema.Column) error {
-		p, s := precision(c.Type)
-		user := c.UserType
-		if user == 0 {
-			user = c.Type.Kind.SystemID()
-		}
-		r := row{
-			"name": c.Name, "id": o.Meta().ID, "xtype": c.Type.Kind.SystemID(), "xusertype": user, "length": c.Type.StorageBytes(),
-			"colid": c.ID, "colorder": c.ID, "number": 0, "status": 0, "colstat": 0, "cdefault": 0, "domain": 0, "type": c.Type.Kind.SystemID(),
-			"usertype": user, "iscomputed": 0, "isoutparam": 0, "isnullable": 0, "offset": 0, "xoffset": 0, "bitpos": 0, "reserved": 0,
-			"typestat": 0, "language": 0,
-		}
-		r["xprec"], r["xscale"] = digits(c.Type)
-		if p >= 0 {
-			r["prec"] = p
-		}
-		if s >= 0 {
-			r["scale"] = s
-		}
-		if c.Type.Nullable {
-			r["isnullable"], r["status"] = 1, 8
-		}
-		if c.Identity != nil {
-			r["colstat"], r["status"] = 1, 128
-		}
-		if c.Computed != nil {
-			r["iscomputed"] = 1
-		}
-		if c.Default != nil {
-			r["cdefault"] = c.Default.ID
-		}
-		if c.Type.Kind.IsText() {
-			r["collation"] = c.Type.Collation.String()
-		}
-		out = append(out, r)
+		out = append(out, oldColumn(o.Meta().ID, c))
 		return nil
 	})
 	return out, err
+}
+
+// oldColumn is a column of an object, by its id, in syscolumns.
+func oldColumn(object int, c *schema.Column) row {
+	p, s := precision(c.Type)
+	user := c.UserType
+	if user == 0 {
+		user = c.Type.Kind.SystemID()
+	}
+	r := row{
+		"name": c.Name, "id": object, "xtype": c.Type.Kind.SystemID(), "xusertype": user, "length": c.Type.StorageBytes(),
+		"colid": c.ID, "colorder": c.ID, "number": 0, "status": 0, "colstat": 0, "cdefault": 0, "domain": 0, "type": c.Type.Kind.SystemID(),
+		"usertype": user, "iscomputed": 0, "isoutparam": 0, "isnullable": 0, "offset": 0, "xoffset": 0, "bitpos": 0, "reserved": 0,
+		"typestat": 0, "language": 0,
+	}
+	r["xprec"], r["xscale"] = digits(c.Type)
+	if p >= 0 {
+		r["prec"] = p
+	}
+	if s >= 0 {
+		r["scale"] = s
+	}
+	if c.Type.Nullable {
+		r["isnullable"], r["status"] = 1, 8
+	}
+	if c.Identity != nil {
+		r["colstat"], r["status"] = 1, 128
+	}
+	if c.Computed != nil {
+		r["iscomputed"] = 1
+	}
+	if c.Default != nil {
+		r["cdefault"] = c.Default.ID
+	}
+	if c.Type.Kind.IsText() {
+		r["collation"] = c.Type.Collation.String()
+	}
+	return r
 }
 
 func digits(t sqltype.Type) (int, int) { return t.Digits() }

@@ -29,8 +29,8 @@ type Env struct {
 	Count func(ctx context.Context, t *schema.Table) (int64, error)
 	// LastIdentity gives the last value of a table's identity; nil knows none.
 	LastIdentity func(ctx context.Context, t *schema.Table) (int64, bool, error)
-	// Others are the names of the system views that other packages have, for sys.system_objects.
-	Others []string
+	// System is what the server brings along; nil shows none of it.
+	System *System
 	// Arguments are those of a function; see [Arguments].
 	Arguments []sqltype.Value
 	// LastValue gives the last value of a sequence; nil knows none.
@@ -45,7 +45,7 @@ type lister struct {
 	ctx context.Context //nolint:containedctx // of the one call of Rows that it lives for
 }
 
-// Rows is the rows of a view, sorted by id. ErrNoView for a name that is none.
+// Rows is the rows of a view, sorted by id, those of Env.System last. ErrNoView for a name that is none.
 func Rows(ctx context.Context, view string, env Env) ([][]sqltype.Value, error) {
 	make, ok := makers[view]
 	if !ok {
@@ -55,16 +55,21 @@ func Rows(ctx context.Context, view string, env Env) ([][]sqltype.Value, error) 
 	if err != nil {
 		return nil, err
 	}
-	return table(view, rows)
+	out, err := table(view, rows)
+	if err != nil || env.System == nil {
+		return out, err
+	}
+	system, err := env.System.rows()
+	return append(out, system[view]...), err
 }
 
 // makers are the views.
 var makers = map[string]func(*lister) ([]row, error){
 	"sys.objects":                                (*lister).objects,
-	"sys.all_objects":                            (*lister).allObjects,
+	"sys.all_objects":                            (*lister).objects,
 	"sys.tables":                                 (*lister).tables,
 	"sys.views":                                  (*lister).views,
-	"sys.all_views":                              (*lister).allViews,
+	"sys.all_views":                              (*lister).views,
 	"sys.procedures":                             (*lister).procedures,
 	"sys.columns":                                (*lister).columns,
 	"sys.all_columns":                            (*lister).columns,
@@ -90,8 +95,9 @@ var makers = map[string]func(*lister) ([]row, error){
 	"sys.partitions":                             (*lister).partitions,
 	"sys.dm_db_partition_stats":                  (*lister).partitionStats,
 	"sys.allocation_units":                       (*lister).allocationUnits,
-	"sys.system_objects":                         (*lister).systemObjects,
-	"sys.system_views":                           (*lister).systemViews,
+	"sys.system_objects":                         (*lister).none,
+	"sys.system_views":                           (*lister).none,
+	"sys.system_columns":                         (*lister).none,
 	"information_schema.sequences":               (*lister).infoSequences,
 	"information_schema.domains":                 (*lister).infoDomains,
 	"sys.stats":                                  (*lister).stats,

@@ -32,9 +32,10 @@ func (l *lister) eachColumn(visit func(schema.Object, *schema.Column) error) err
 	})
 }
 
-func column(o schema.Object, c *schema.Column) row {
+// column is a column of an object by its id.
+func column(object int, c *schema.Column) row {
 	r := typeColumns(c.Type, c.UserType).with(row{
-		"object_id": o.Meta().ID, "name": c.Name, "column_id": c.ID, "is_nullable": c.Type.Nullable, "is_ansi_padded": padded(c.Type),
+		"object_id": object, "name": c.Name, "column_id": c.ID, "is_nullable": c.Type.Nullable, "is_ansi_padded": padded(c.Type),
 		"is_rowguidcol": c.RowGUID, "is_identity": c.Identity != nil, "is_computed": c.Computed != nil, "xml_collection_id": 0,
 		"default_object_id": 0, "rule_object_id": 0, "is_sparse": c.Sparse, "generated_always_type": 0,
 		"generated_always_type_desc": "NOT_APPLICABLE",
@@ -55,7 +56,7 @@ func padded(t sqltype.Type) bool {
 
 func (l *lister) columns() (out []row, err error) {
 	err = l.eachColumn(func(o schema.Object, c *schema.Column) error {
-		out = append(out, column(o, c))
+		out = append(out, column(o.Meta().ID, c))
 		return nil
 	})
 	return out, err
@@ -66,7 +67,7 @@ func (l *lister) identityColumns() (out []row, err error) {
 		if c.Identity == nil {
 			return nil
 		}
-		r := column(o, c).with(row{
+		r := column(o.Meta().ID, c).with(row{
 			"seed_value": variant{c.Identity.Seed, c.Type}, "increment_value": variant{c.Identity.Increment, c.Type},
 			"is_not_for_replication": c.Identity.NotForReplication,
 		})
@@ -88,7 +89,7 @@ func (l *lister) identityColumns() (out []row, err error) {
 func (l *lister) computedColumns() (out []row, err error) {
 	err = l.eachColumn(func(o schema.Object, c *schema.Column) error {
 		if c.Computed != nil {
-			out = append(out, column(o, c).with(row{
+			out = append(out, column(o.Meta().ID, c).with(row{
 				"definition": shown(c.Computed.Expr), "uses_database_collation": c.Type.Kind.IsText(), "is_persisted": c.Computed.Persisted,
 			}))
 		}

@@ -64,6 +64,9 @@ func (s *site) read(into []sqltype.Value, args []sqlite3.Value) error {
 	return nil
 }
 
+// eliminated notes that an aggregate skips NULL, and is NULL.
+func (c *Conn) eliminated(sqlite3.Context, ...sqlite3.Value) { c.env.Eliminated = true }
+
 // scalar is lk and lkv.
 func (c *Conn) scalar(ctx sqlite3.Context, args ...sqlite3.Value) {
 	if len(args) == 0 {

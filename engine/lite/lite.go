@@ -60,6 +60,7 @@ func Open(ctx context.Context, c *tde.Conn) (*Conn, error) {
 		c.CollationNeeded(collationNeeded),
 		c.CreateFunction("lk", -1, callFlags, l.scalar),
 		c.CreateFunction("lkv", -1, sqlite3.DIRECTONLY, l.scalar),
+		c.CreateFunction("lk_eliminated", 0, sqlite3.DIRECTONLY, l.eliminated),
 		c.CreateWindowFunction("lk_agg", -1, callFlags, l.newAggregate),
 	)
 	if err == nil {

@@ -408,6 +408,7 @@ func (s *session) view(name string, columns ...string) string {
 	s.t.Helper()
 	s.refresh()
 	rows, err := sysview.Rows(s.t.Context(), name, sysview.Env{
+		System:   sysview.NewSystem([]sysview.SystemObject{{Name: "sys.tables", Code: "V", Columns: sysview.Columns("sys.objects")[:2]}}, time.Time{}),
 		Snapshot: s.snap, DatabaseID: 5, Database: "db",
 		Count: func(_ context.Context, t *schema.Table) (int64, error) {
 			st, err := s.conn.Prepare("SELECT count(*) FROM " + t.SQL("main"))

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"latchkey/engine/cell"
 	"latchkey/engine/compile/bound"
 	"latchkey/engine/compile/plan"
 	"latchkey/engine/fn"
@@ -56,6 +57,9 @@ func (c *Compiler) aggregate(f *fn.Function, e *ast.FuncCall, at Place) (bound.X
 			}
 		}
 		texts[i] = a.SQL
+		if i == 0 && c.warns(name, a, at) {
+			texts[i] = "(coalesce(" + a.SQL + ", (SELECT lk_eliminated()))" + cell.CollateClause(a.Type) + ")"
+		}
 		if a.Type.Kind.IsText() && x.Type.Kind.IsText() && a.Label > x.Label {
 			x.Label, x.Other = a.Label, a.Other
 		}
@@ -96,6 +100,21 @@ func (c *Compiler) aggregate(f *fn.Function, e *ast.FuncCall, at Place) (bound.X
 // simpleCall reports a text that is one call from beginning to end.
 func simpleCall(s string) bool {
 	return strings.HasSuffix(s, ")") && strings.Count(s, "(") == strings.Count(s, ")") && !strings.ContainsAny(s[:strings.IndexByte(s, '(')], " +-*/")
+}
+
+// warns reports an aggregate that tells of NULLs that it skips (8153). The subquery that does it runs once in a statement. MIN and MAX of a column
+// do not: they are to be read from an index, where SQL Server meets no NULL either.
+func (c *Compiler) warns(name string, x bound.X, at Place) bool {
+	if !x.Type.Nullable || c.Settings.AnsiWarningsOff || c.Inline || at.Quiet {
+		return false
+	}
+	switch name {
+	case "SUM", "AVG", "COUNT", "COUNT_BIG", "STDEV", "STDEVP", "VAR", "VARP":
+		return true
+	case "MIN", "MAX":
+		return x.Column == nil
+	}
+	return false
 }
 
 // mayAggregate refuses an aggregate or window function where it must not stand.

@@ -73,6 +73,8 @@ type Place struct {
 	Input func(bound.X) bound.X
 	// NoQueries refuses subqueries with message 1046.
 	NoQueries bool
+	// Quiet leaves message 8153 out: the NULLs that an aggregate skips are not the user's.
+	Quiet bool
 }
 
 // Compiler compiles the expressions of one statement.

@@ -51,7 +51,7 @@ func (c *Compiler) pivot(ts *ast.Pivot, r *names.Rows) (string, error) {
 		lit := &ast.Literal{Kind: ast.NStringLit, Text: v}
 		call := *ts.Aggregate
 		call.Args = []ast.Expr{&ast.Case{Whens: []ast.When{{If: &ast.Compare{Op: "=", L: &ast.ColumnRef{Name: ts.For}, R: lit}, Then: value}}}}
-		x, err := c.Expr(&call, expr.Place{Rows: inner, Clause: "SELECT", Aggregates: true})
+		x, err := c.Expr(&call, expr.Place{Rows: inner, Clause: "SELECT", Aggregates: true, Quiet: true})
 		if err != nil {
 			return "", err
 		}

@@ -106,6 +106,7 @@ func (s *Changer) Execute(ctx context.Context, f *scope.Frame, st ast.Statement,
 	if sent {
 		s.Answer.EndRows()
 	}
+	s.Query.Warn(f)
 	_, truncate := st.(*ast.Truncate)
 	return s.Answer.Complete(st, !truncate, r.Rows)
 }

@@ -45,6 +45,7 @@ func (s *Changer) SelectInto(ctx context.Context, f *scope.Frame, st *ast.Select
 	if err = w.Finish(err); err != nil {
 		return err
 	}
+	s.Query.Warn(f)
 	return s.Answer.Complete(st, true, n)
 }
 

@@ -146,7 +146,7 @@ const table = `
 + set option|NOCOUNT|
 + set option|XACT_ABORT|
 + set option|ANSI_NULLS|
-+ set option|ANSI_WARNINGS|
++ set option|ANSI_WARNINGS|warning 8153 of NULLs in aggregates, but not of MIN and MAX of a column
 + set option|ANSI_PADDING|always on; OFF is taken
 + set option|ARITHABORT|
 + set option|QUOTED_IDENTIFIER|

@@ -145,6 +145,7 @@ func (s *Machine) Failed(ctx context.Context, f *scope.Frame, st ast.Statement, 
 	if ctx.Err() != nil || s.broken(err) {
 		return Signal{}, err
 	}
+	s.Work.Env.Eliminated = false
 	list := s.errorsOf(f, err)
 	last := list[len(list)-1]
 	xact := s.Work.Set.Has(setting.XactAbort)

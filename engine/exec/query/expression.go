@@ -37,6 +37,7 @@ func (s *Runner) Declare(ctx context.Context, f *scope.Frame, st *ast.Declare) e
 		}
 		v.Value = x
 	}
+	s.Warn(f)
 	return nil
 }
 
@@ -65,6 +66,7 @@ func (s *Runner) Set(ctx context.Context, f *scope.Frame, st *ast.SetVariable) e
 		if err != nil {
 			return err
 		}
+		s.Warn(f)
 		s.Answer.Quiet(1)
 		return nil
 	}
@@ -73,6 +75,7 @@ func (s *Runner) Set(ctx context.Context, f *scope.Frame, st *ast.SetVariable) e
 		return err
 	}
 	v.Value = val
+	s.Warn(f)
 	s.Answer.Quiet(1)
 	return nil
 }

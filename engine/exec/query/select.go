@@ -47,6 +47,7 @@ func (s *Runner) Select(ctx context.Context, f *scope.Frame, st *ast.SelectStmt)
 		if err = w.Finish(err); err != nil {
 			return err
 		}
+		s.Warn(f)
 		s.Answer.Quiet(n)
 		return nil
 	}
@@ -61,7 +62,17 @@ func (s *Runner) Select(ctx context.Context, f *scope.Frame, st *ast.SelectStmt)
 	if err = w.Finish(err); err != nil {
 		return err
 	}
-	return s.Answer.Complete(st, true, int64(s.Answer.EndRows()))
+	n := int64(s.Answer.EndRows())
+	s.Warn(f)
+	return s.Answer.Complete(st, true, n)
+}
+
+// Warn tells that an aggregate of the statement skipped NULLs, if one did.
+func (s *Runner) Warn(f *scope.Frame) {
+	if s.Work.Env.Eliminated {
+		s.Work.Env.Eliminated = false
+		s.Answer.Info(f.Mark(raise.New(8153)))
+	}
 }
 
 // Reads reports a SELECT with a FROM: such ones begin an implicit transaction.

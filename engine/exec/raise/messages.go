@@ -295,6 +295,8 @@ func texts(number int) (text, bool) {
 		return text{16, 1, "The variable '%s' does not currently have a cursor allocated to it."}, true
 	case 40517:
 		return text{16, 1, "Keyword or statement option '%s' is not supported in this version of SQL Server."}, true
+	case 8153:
+		return text{0, 1, "Warning: Null value is eliminated by an aggregate or other SET operation."}, true
 	case 5701:
 		return text{0, 2, "Changed database context to '%s'."}, true
 	case 5703:

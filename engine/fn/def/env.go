@@ -25,6 +25,9 @@ type Env struct {
 	Keys      Keys
 	Sequences Sequences
 	Functions Functions
+
+	// Eliminated is set when an aggregate of the statement has skipped a NULL, for message 8153.
+	Eliminated bool
 }
 
 // Settings are those of SET that change results.

@@ -269,7 +269,7 @@ func TestBackupRefusals(t *testing.T) {
 	do("BACKUP DATABASE Shop TO DISK = '%s' WITH INIT", kept)
 	do("BACKUP DATABASE Shop TO DISK = '%s' WITH RETAINDAYS = 7", kept)
 	do("BACKUP DATABASE Shop TO DISK = '%s' WITH FORMAT", kept)
-	refused(t, db, "3241 3013", "RESTORE VERIFYONLY FROM DISK = '"+kept+"' WITH FILE = 2")
+	refused(t, db, "4038 3013", "RESTORE VERIFYONLY FROM DISK = '"+kept+"' WITH FILE = 2")
 	// A database in use is not replaced under its sessions.
 	conn, err := r.connect(t, "dba", password, "Shop").Conn(t.Context())
 	if err != nil {

@@ -109,7 +109,7 @@ func TestBackupAndRestore(t *testing.T) {
 	}
 	for _, c := range []struct{ want, statement string }{
 		{"3201 3013", "RESTORE DATABASE x FROM DISK = '" + dir + "/none.bak'"},
-		{"3241 3013", "RESTORE DATABASE x FROM DISK = '" + bak + "' WITH FILE = 3"},
+		{"4038 3013", "RESTORE DATABASE x FROM DISK = '" + bak + "' WITH FILE = 3"},
 		{"3234 3013", "RESTORE DATABASE x FROM DISK = '" + bak + "' WITH MOVE 'none' TO 'x'"},
 		{"911 3013", "BACKUP DATABASE none TO DISK = 'x.bak'"},
 		{"3147 3013", "BACKUP DATABASE tempdb TO DISK = 'x.bak'"},

@@ -239,14 +239,18 @@ func (s *Session) dbcc(ctx context.Context, f *scope.Frame, st *ast.Dbcc) error 
 		if !s.actor.Perm().Server("ALTER SERVER STATE") {
 			return raise.New(2571, s.actor.Identity().Name, strings.ToUpper(st.Command))
 		}
-		s.answer.Info(f.Mark(raise.New(2528)))
+		if !change.NoInfo(st) {
+			s.answer.Info(f.Mark(raise.New(2528)))
+		}
 		return s.answer.Complete(st, false, 0)
 	}
 	if strings.EqualFold(st.Command, "CHECKIDENT") {
 		if err := s.change.CheckIdent(ctx, f, st); err != nil {
 			return err
 		}
-		s.answer.Info(f.Mark(raise.New(2528)))
+		if !change.NoInfo(st) {
+			s.answer.Info(f.Mark(raise.New(2528)))
+		}
 		return s.answer.Complete(st, false, 0)
 	}
 	return raise.Unsupported("DBCC " + strings.ToUpper(st.Command))

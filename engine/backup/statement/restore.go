@@ -111,7 +111,7 @@ func (r *run) choose(path string, o *options) ([]media.Set, media.Set, error) {
 		n = v.Int()
 	}
 	if n < 1 || n > int64(len(sets)) {
-		return nil, media.Set{}, msg.New(3241, path).Because(fmt.Errorf("there is no set %d of %d", n, len(sets)))
+		return nil, media.Set{}, msg.New(4038, n, path)
 	}
 	return sets, sets[n-1], nil
 }

@@ -2,15 +2,21 @@ package change
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 
+	"latchkey/engine/cell"
 	"latchkey/engine/exec/argument"
 	"latchkey/engine/exec/known"
 	"latchkey/engine/exec/raise"
 	"latchkey/engine/exec/scope"
 	"latchkey/engine/exec/work"
+	"latchkey/engine/lite"
+	"latchkey/engine/schema"
 	"latchkey/engine/schema/binding"
+	"latchkey/engine/sqltype"
+	"latchkey/engine/sqltype/convert"
 	"latchkey/engine/tsql/ast"
 )
 
@@ -47,12 +53,22 @@ func (s *Changer) CheckIdent(ctx context.Context, f *scope.Frame, st *ast.Dbcc) 
 		err = w.Write(db, work.TemporaryName(name))
 	}
 	if err == nil {
-		err = s.reseed(w, f, name, words, reseed)
+		tell := func(text string) {
+			if !NoInfo(st) {
+				s.Answer.Info(f.Mark(raise.New(7998, text)))
+			}
+		}
+		err = s.reseed(w, name, words, reseed, tell)
 	}
 	return w.Finish(err)
 }
 
-func (s *Changer) reseed(w *work.Statement, f *scope.Frame, name ast.ObjectName, words []string, reseed bool) error {
+// NoInfo is WITH NO_INFOMSGS.
+func NoInfo(st *ast.Dbcc) bool {
+	return slices.ContainsFunc(st.Options, func(o *ast.Option) bool { return strings.EqualFold(o.Name, "NO_INFOMSGS") })
+}
+
+func (s *Changer) reseed(w *work.Statement, name ast.ObjectName, words []string, reseed bool, tell func(string)) error {
 	o, err := w.Object(name)
 	if err != nil {
 		return err
@@ -73,18 +89,55 @@ func (s *Changer) reseed(w *work.Statement, f *scope.Frame, name ast.ObjectName,
 	if err != nil {
 		return err
 	}
-	now := "NULL"
-	if used {
-		now = strconv.FormatInt(last, 10)
-	}
+	now := shownIdentity(last, used)
 	if reseed && len(words) == 3 {
 		n, err := strconv.ParseInt(words[2], 10, 64)
 		if err != nil {
 			return raise.New(2583)
 		}
-		s.Answer.Info(f.Mark(raise.New(7998, now)))
+		tell(now)
 		return sh.Reseed(w.Hold.Conn, t, n)
 	}
-	s.Answer.Info(f.Mark(raise.New(7998, now)))
+	most, any, err := furthest(w.Hold.Conn, t, o.Temporary)
+	if err != nil {
+		return err
+	}
+	tell(now + ", current column value " + shownIdentity(most, any))
+	if up := t.Identity().Identity.Increment > 0; reseed && any && (!used || up && most > last || !up && most < last) {
+		return sh.Reseed(w.Hold.Conn, t, most)
+	}
 	return nil
+}
+
+// shownIdentity is a value as messages show it.
+func shownIdentity(n int64, known bool) string {
+	if !known {
+		return "'NULL'"
+	}
+	return "'" + strconv.FormatInt(n, 10) + "'"
+}
+
+// furthest is the value of a table's identity column that is furthest on; false for none.
+func furthest(c *lite.Conn, t *schema.Table, temporary bool) (int64, bool, error) {
+	source, of, col := "main", "max", t.Identity()
+	if temporary {
+		source = work.TempName
+	}
+	if col.Identity.Increment < 0 {
+		of = "min"
+	}
+	q, err := c.Prepare("SELECT " + of + "(" + schema.Quote(col.Stored) + ") FROM " + t.SQL(source))
+	if err != nil {
+		return 0, false, err
+	}
+	defer q.Release()
+	if !q.Step() {
+		return 0, false, q.Err()
+	}
+	v, err := cell.Column(q.Stmt, 0, col.Type)
+	if err != nil || v.IsNull() {
+		return 0, false, err
+	}
+	v, err = convert.Convert(v, col.Type, sqltype.Of(sqltype.BigInt), convert.Options{})
+	return v.Int(), err == nil, err
 }

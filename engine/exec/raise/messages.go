@@ -30,7 +30,7 @@ func texts(number int) (text, bool) {
 	case 7997:
 		return text{16, 1, "'%s' does not contain an identity column."}, true
 	case 7998:
-		return text{10, 1, "Checking identity information: current identity value '%s'."}, true
+		return text{10, 1, "Checking identity information: current identity value %s."}, true
 	case 2528:
 		return text{10, 1, "DBCC execution completed. If DBCC printed error messages, contact your system administrator."}, true
 	case 2571:

@@ -41,9 +41,12 @@ func Functions() []def.Function {
 	for _, name := range []string{"PERCENTILE_CONT", "PERCENTILE_DISC", "APPROX_PERCENTILE_CONT", "APPROX_PERCENTILE_DISC"} {
 		list = append(list, def.Function{Name: name, Kind: def.WindowFunc, Refused: why})
 	}
-	return append(list,
-		def.Function{Name: "GROUPING", Kind: def.AggFunc, Refused: "belongs to GROUPING SETS, ROLLUP and CUBE"},
-		def.Function{Name: "GROUPING_ID", Kind: def.AggFunc, Refused: "belongs to GROUPING SETS, ROLLUP and CUBE"})
+	for _, name := range []string{"GROUPING", "GROUPING_ID"} {
+		list = append(list, def.Function{Name: name, Kind: def.AggFunc, Min: 1, Max: 32, Note: "the compiler makes it a constant of each grouping set", Bind: func([]def.Arg) (def.Bound, error) {
+			return def.Bound{}, &def.Refusal{Name: name, Why: "it belongs to GROUP BY"}
+		}})
+	}
+	return list
 }
 
 // Distinct resolves an aggregate over distinct values.

@@ -53,7 +53,13 @@ func (s *Changer) into(w *work.Statement, f *scope.Frame, st *ast.SelectStmt, in
 	if err := w.Hold.Savepoint(); err != nil {
 		return 0, err
 	}
-	p, err := compile.Query(w, st)
+	id, q, err := takeIdentity(st.Query)
+	if err != nil {
+		return 0, raise.Bind(err)
+	}
+	shape := *st
+	shape.Query = q
+	p, err := compile.Query(w, &shape)
 	if err != nil {
 		return 0, raise.Bind(err)
 	}
@@ -80,23 +86,28 @@ func (s *Changer) into(w *work.Statement, f *scope.Frame, st *ast.SelectStmt, in
 			columns[i].Identity = false
 		}
 	}
-	t, err := ddl.CreateFrom(w.Ctx, env, into, columns)
+	var made *ddl.NewIdentity
+	if id != nil {
+		q, made = id.rows(q), &id.NewIdentity
+	}
+	t, err := ddl.CreateFrom(w.Ctx, env, into, columns, made)
 	if err != nil {
 		return 0, err
 	}
 	if temp {
 		f.Temps = append(f.Temps, t.Name)
 	}
+	given := id == nil || len(t.Columns) == 1
 	// The rows come as those of an INSERT into the new table.
-	ins := &ast.Insert{Head: st.Head, With: st.With, Target: &ast.Table{Name: into}, Query: withoutInto(st.Query), Hints: st.Hints}
-	if id := t.Identity(); id != nil {
+	ins := &ast.Insert{Head: st.Head, With: st.With, Target: &ast.Table{Name: into}, Query: withoutInto(q), Hints: st.Hints}
+	if numbered := t.Identity(); numbered != nil {
 		for _, c := range t.Columns {
-			if c.Writable() {
+			if c.Writable() && (given || c != numbered) {
 				ins.Columns = append(ins.Columns, c.Name)
 			}
 		}
 	}
-	cfg := write.Config{Scope: w, IdentityInsert: func(_, table int) bool { return table == t.ID }}
+	cfg := write.Config{Scope: w, IdentityInsert: func(_, table int) bool { return given && table == t.ID }}
 	wp, err := write.Compile(cfg, ins)
 	if err != nil {
 		return 0, raise.Bind(err)

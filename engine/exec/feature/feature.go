@@ -25,7 +25,7 @@ type Feature struct {
 // table is what is known beside the functions, one on a line: + or -, kind, name, then a remark behind |.
 const table = `
 + statement|SELECT|
-+ statement|SELECT INTO|
++ statement|SELECT INTO|also with IDENTITY(type, seed, increment)
 + statement|INSERT|VALUES, SELECT, EXEC, DEFAULT VALUES
 + statement|UPDATE|
 + statement|DELETE|

@@ -229,12 +229,14 @@ func CreateOfType(ctx context.Context, env *define.Env, name string, shape *sche
 
 // CreateFrom makes a table of the columns of a query's result: SELECT INTO. Identity columns are kept as SQL Server does, constraints
 // are not. The rows are the caller's (package write).
-func CreateFrom(ctx context.Context, env *define.Env, name ast.ObjectName, columns []plan.Column) (*schema.Table, error) {
+//
+// id is a column that IDENTITY(...) in its list numbers, nil for none.
+func CreateFrom(ctx context.Context, env *define.Env, name ast.ObjectName, columns []plan.Column, id *NewIdentity) (*schema.Table, error) {
 	c, err := env.Begin(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return (&statement{c}).createFrom(ctx, name, columns)
+	return (&statement{c}).createFrom(ctx, name, columns, id)
 }
 
 // DropTable drops a table by its id, without asking whether others refer to it.

@@ -53,8 +53,14 @@ func (c *statement) createTable(ctx context.Context, st *ast.CreateTable) error 
 	return c.Create(ctx, t)
 }
 
+// NewIdentity is a column of SELECT INTO that IDENTITY(...) makes.
+type NewIdentity struct {
+	Column string
+	Def    *ast.Identity
+}
+
 // createFrom makes the table of SELECT INTO.
-func (c *statement) createFrom(ctx context.Context, name ast.ObjectName, columns []plan.Column) (*schema.Table, error) {
+func (c *statement) createFrom(ctx context.Context, name ast.ObjectName, columns []plan.Column, id *NewIdentity) (*schema.Table, error) {
 	s, err := c.SchemaOf(name)
 	if err != nil {
 		return nil, err
@@ -81,6 +87,9 @@ func (c *statement) createFrom(ctx context.Context, name ast.ObjectName, columns
 			x.Type = sqltype.Of(sqltype.Int)
 		}
 		if col.Identity {
+			if id != nil {
+				return nil, plan.Fail(name.Pos, 8108, name.Name(), col.Name)
+			}
 			x.Identity = &schema.Identity{Seed: 1, Increment: 1}
 			if src := define.TableOf(col.Object); src != nil {
 				if id := c.Column(src, col.Source); id != nil && id.Identity != nil {
@@ -91,6 +100,12 @@ func (c *statement) createFrom(ctx context.Context, name ast.ObjectName, columns
 				t.Identity().Identity, x.Identity = nil, nil
 			} else {
 				x.Type.Nullable = false
+			}
+		}
+		if id != nil && id.Column == x.Name {
+			x.Type.Nullable = false
+			if x.Identity, err = define.Identity(id.Def, x); err != nil {
+				return nil, err
 			}
 		}
 		if x.Type.Kind == sqltype.RowVersion && t.RowVersion() != nil {

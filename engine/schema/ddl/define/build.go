@@ -271,12 +271,12 @@ func (b *Builder) Declare(c *schema.Column, d *ast.ColumnDef, number int) error 
 	if b.null[c] {
 		return msg.New(8147, c.Name, b.Def.Name)
 	}
-	c.Identity, err = identity(d.Identity, c)
+	c.Identity, err = Identity(d.Identity, c)
 	return err
 }
 
-// identity reads seed and increment.
-func identity(d *ast.Identity, c *schema.Column) (*schema.Identity, error) {
+// Identity reads seed and increment of a column's identity: messages 2749, 2752, 2753.
+func Identity(d *ast.Identity, c *schema.Column) (*schema.Identity, error) {
 	k := c.Type.Kind
 	if k == sqltype.Bit || !k.IsInteger() && (k != sqltype.Decimal || c.Type.Scale != 0) {
 		return nil, msg.New(2749, c.Name)

@@ -43,6 +43,18 @@ func (s *Definer) Env(w *work.Statement, sh *schema.Shared) *ddl.Env {
 
 // Execute is CREATE, ALTER and DROP of what is in a database.
 func (s *Definer) Execute(ctx context.Context, f *scope.Frame, st ast.Statement) ([]*msg.Error, error) {
+	if d, ok := st.(*ast.Drop); ok && mixed(d.Names) { // each lies in another place
+		var all []*msg.Error
+		for _, n := range d.Names {
+			one := *d
+			one.Names = []ast.ObjectName{n}
+			messages, err := s.Execute(ctx, f, &one)
+			if all = append(all, messages...); err != nil {
+				return all, err
+			}
+		}
+		return all, nil
+	}
 	w := s.Work.Begin(ctx, f)
 	db, temporary := w.Main, false
 	if err := temporaryModule(st); err != nil {
@@ -153,6 +165,17 @@ func (s *Definer) Rename(ctx context.Context, f *scope.Frame, n ast.ObjectName, 
 		r, err = ddl.Rename(ctx, s.Env(w, sh), object, name, kind)
 	}
 	return r.Messages, w.Finish(err)
+}
+
+// mixed reports names of which some and not all are of temporary tables.
+func mixed(names []ast.ObjectName) bool {
+	temporary := 0
+	for _, n := range names {
+		if work.TemporaryName(n) {
+			temporary++
+		}
+	}
+	return temporary > 0 && temporary < len(names)
 }
 
 // temporaryModule refuses what cannot be temporary: #t is a table and nothing else.

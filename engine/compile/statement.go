@@ -30,7 +30,15 @@ type Statement struct {
 	Clause string
 	// NoQueries refuses subqueries, as OUTPUT does.
 	NoQueries bool
+
+	row int
 }
+
+// NextRow begins a list whose values are always computed together: a sequence gives them one value. It ends with the next, or with NoRow.
+func (s *Statement) NextRow() { s.row = s.c.NextRow() }
+
+// NoRow says that expressions are of no such list.
+func (s *Statement) NoRow() { s.row = 0 }
 
 // NewStatement begins a statement at a place (for messages without a better one).
 func NewStatement(sc plan.Scope, pos token.Pos) *Statement {
@@ -143,7 +151,7 @@ func (s *Statement) Column(src *Source, name string, pos token.Pos) (*plan.Objec
 func RowID(o *plan.Object) string { return names.RowID(o) }
 
 func (s *Statement) place() expr.Place {
-	return expr.Place{Rows: s.rows, Clause: s.Clause, NoQueries: s.NoQueries}
+	return expr.Place{Rows: s.rows, Clause: s.Clause, NoQueries: s.NoQueries, Row: s.row}
 }
 
 // Expr compiles an expression over the sources in scope. Without sources there are no columns (207, 128).
@@ -210,11 +218,12 @@ func (s *Statement) Values(rows [][]ast.Expr, to []Target) ([][]bound.X, error) 
 			return nil, plan.Fail(s.c.Pos, 110)
 		}
 		out[i] = make([]bound.X, len(row))
+		at := expr.Place{Clause: "VALUES", Row: s.c.NextRow()}
 		for j, e := range row {
 			if _, ok := e.(*ast.Default); ok {
 				continue
 			}
-			x, err := s.c.Expr(e, expr.Place{Clause: "VALUES"})
+			x, err := s.c.Expr(e, at)
 			if err == nil {
 				x, err = s.Assign(x, to[j])
 			}

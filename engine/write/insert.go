@@ -282,6 +282,7 @@ func (b *insertBuilder) values(ins *insertion) error {
 			return b.mismatch(plan.Fail(b.st.Pos, n))
 		}
 		cells := make([]bound.X, 0, len(list))
+		b.s.NextRow()
 		for i, e := range list {
 			c := b.columns[i]
 			if _, def := e.(*ast.Default); def && c.Type.Kind == sqltype.RowVersion {
@@ -303,6 +304,7 @@ func (b *insertBuilder) values(ins *insertion) error {
 		}
 		rows = append(rows, cells)
 	}
+	b.s.NoRow()
 	if drop >= 0 {
 		ins.columns = append(append([]*schema.Column{}, b.columns[:drop]...), b.columns[drop+1:]...)
 	}

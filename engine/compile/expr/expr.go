@@ -75,6 +75,8 @@ type Place struct {
 	NoQueries bool
 	// Quiet leaves message 8153 out: the NULLs that an aggregate skips are not the user's.
 	Quiet bool
+	// Row is the row that the expression is part of, by [Compiler.NextRow]: a sequence gives one value in it. 0 is none that is known.
+	Row int
 }
 
 // Compiler compiles the expressions of one statement.
@@ -86,6 +88,9 @@ type Compiler struct {
 	Pos token.Pos
 	// Used collects user-defined functions and sequences.
 	Used []plan.Use
+	// rows counts select lists and rows of VALUES, taken is how often each asks a sequence.
+	rows  int
+	taken map[taking]int
 	// Arguments are what a function's parameters stand for while its text is compiled, by name with @ in lower case.
 	Arguments map[string]bound.X
 
@@ -296,7 +301,8 @@ func (c *Compiler) nextValue(e *ast.NextValue, at Place) (bound.X, error) {
 	c.Used = append(c.Used, plan.Use{Object: &s.Object, Permission: "UPDATE"})
 	var xs []bound.X
 	var args []fn.Arg
-	for _, n := range []int64{int64(s.DatabaseID), int64(s.ID), s.Version} {
+	row, nth := c.take(at, s)
+	for _, n := range []int64{int64(s.DatabaseID), int64(s.ID), s.Version, int64(row), int64(nth)} {
 		x := c.Constant(sqltype.NewInt(sqltype.BigInt, n), sqltype.Of(sqltype.BigInt))
 		xs, args = append(xs, x), append(args, bound.ArgOf(x))
 	}
@@ -310,6 +316,29 @@ func (c *Compiler) nextValue(e *ast.NextValue, at Place) (bound.X, error) {
 	}
 	x.Flags |= bound.HasVolatile
 	return c.Cast(x, s.Type, nil, false, e.Sequence.Pos)
+}
+
+// taking is a sequence that a row asks.
+type taking struct{ row, database, sequence int }
+
+// NextRow is a number for a list whose values are always computed together: a select list, a row of VALUES.
+func (c *Compiler) NextRow() int {
+	c.rows++
+	return c.rows
+}
+
+// take counts the calls for a sequence in a row; row 0 is one of its own.
+func (c *Compiler) take(at Place, s *plan.Sequence) (row, nth int) {
+	k := taking{at.Row, s.DatabaseID, s.ID}
+	nth = c.taken[k]
+	if at.Row == 0 || nth >= 64 {
+		return 0, 0
+	}
+	if c.taken == nil {
+		c.taken = make(map[taking]int)
+	}
+	c.taken[k]++
+	return at.Row, nth
 }
 
 func (c *Compiler) mayQuery(at Place) error {

@@ -158,7 +158,9 @@ func (sel *selection) body() error {
 	defer func() { r.After = false }()
 	var err error
 	r.Clause = "SELECT"
-	if sel.items, err = sel.c.items(sel.s.Items, sel.at("SELECT")); err != nil {
+	at := sel.at("SELECT")
+	at.Row = sel.c.NextRow()
+	if sel.items, err = sel.c.items(sel.s.Items, at); err != nil {
 		return err
 	}
 	if sel.s.Having != nil {

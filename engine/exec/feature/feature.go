@@ -83,7 +83,7 @@ const table = `
 - statement|CREATE TRIGGER|refused, with ALTER, ENABLE and DISABLE TRIGGER: no definition is kept
 + statement|CREATE SCHEMA|
 + statement|CREATE SEQUENCE|
-+ clause|NEXT VALUE FOR|in SELECT lists, VALUES, SET and defaults; each takes a value of its own, also twice in one row
++ clause|NEXT VALUE FOR|in SELECT lists, VALUES, SET and defaults; twice in one list gives one value for the row, but a default takes its own
 - clause|NEXT VALUE FOR OVER|
 + statement|CREATE SYNONYM|
 + statement|CREATE TYPE|alias and table types

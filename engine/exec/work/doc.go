@@ -47,4 +47,5 @@ type Session struct {
 	nested  int                            // calls of functions under way
 	defined []*known.Generation            // changes of definitions under way
 	own     map[*schema.Run]schema.Reserve // of sequences, in the transaction of the statement under way
+	rows    map[rowOf]rowValue             // of sequences, in the row under way
 }

@@ -87,7 +87,7 @@ func (h Host) Identity(ctx context.Context, db int, t *schema.Table) (n int64, o
 // StatementEnv brings the environment to the statement that begins.
 func (s *Session) StatementEnv() {
 	if s.nested == 0 {
-		s.Env.Now, s.own, s.Env.Eliminated = s.Clock.Now(), nil, false
+		s.Env.Now, s.own, s.rows, s.Env.Eliminated = s.Clock.Now(), nil, nil, false
 	}
 	s.Env.Settings = fn.Settings{
 		DateFirst: s.Set.DateFirst, Language: s.Set.Language, DateFormat: s.Set.DateFormat, TextSize: int(s.Set.TextSize),

@@ -10,6 +10,7 @@ import (
 	"latchkey/engine/exec/raise"
 	"latchkey/engine/exec/tran"
 	"latchkey/engine/fn"
+	"latchkey/engine/fn/def"
 	"latchkey/engine/lite"
 	"latchkey/engine/schema"
 	"latchkey/engine/schema/binding"
@@ -46,9 +47,39 @@ func (w *Statement) Sequence(name ast.ObjectName) (*plan.Sequence, error) {
 // Sequences gives a session the values of sequences.
 type Sequences struct{ Session *Session }
 
-// Next gives the next value of a sequence. A reserve is made in the transaction of the session where that has the write lock, and by a
+// rowOf is a sequence in a list of a statement.
+type rowOf struct{ database, sequence, row int }
+
+// rowValue is the value that the row under way has, and which of its calls had it.
+type rowValue struct {
+	value int64
+	given uint64
+}
+
+// Next gives the value that the row has already, or the next one.
+func (x Sequences) Next(ctx context.Context, t def.Taken) (int64, error) {
+	if t.Row == 0 {
+		return x.next(ctx, t.Database, t.Sequence, t.Version)
+	}
+	s, k, bit := x.Session, rowOf{t.Database, t.Sequence, t.Row}, uint64(1)<<t.Nth
+	if r, ok := s.rows[k]; ok && r.given&bit == 0 {
+		s.rows[k] = rowValue{r.value, r.given | bit}
+		return r.value, nil
+	}
+	n, err := x.next(ctx, t.Database, t.Sequence, t.Version)
+	if err != nil {
+		return 0, err
+	}
+	if s.rows == nil {
+		s.rows = make(map[rowOf]rowValue)
+	}
+	s.rows[k] = rowValue{n, bit}
+	return n, nil
+}
+
+// next gives the next value of a sequence. A reserve is made in the transaction of the session where that has the write lock, and by a
 // transaction of its own where not: such a value is never given again, even if the server ends now.
-func (x Sequences) Next(ctx context.Context, database, id int, version int64) (int64, error) {
+func (x Sequences) next(ctx context.Context, database, id int, version int64) (int64, error) {
 	s := x.Session
 	sh, err := s.Known.Shared(database)
 	if err != nil {

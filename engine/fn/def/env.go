@@ -178,6 +178,15 @@ type Functions interface {
 
 // Sequences gives values of sequences: NEXT VALUE FOR.
 type Sequences interface {
-	// Next gives the next value of a sequence of a database; version is that of its definition. The error is message 11728 at its end.
-	Next(ctx context.Context, database, id int, version int64) (int64, error)
+	// Next gives the next value of a sequence, or again the one that its row has. The error is message 11728 at its end.
+	Next(ctx context.Context, t Taken) (int64, error)
+}
+
+// Taken is a call of NEXT VALUE FOR.
+type Taken struct {
+	Database, Sequence int
+	Version            int64 // of its definition
+	// Row is a list of the statement whose values are always computed together, 0 for a call of its own. Nth says which of the calls in it this
+	// is, below 64: one that comes again begins the next row.
+	Row, Nth int
 }

@@ -43,6 +43,7 @@ const (
 // What the session is to functions; see package def.
 type (
 	Env             = def.Env
+	Taken           = def.Taken
 	Settings        = def.Settings
 	Session         = def.Session
 	Databases       = def.Databases

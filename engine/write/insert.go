@@ -285,13 +285,11 @@ func (b *insertBuilder) values(ins *insertion) error {
 		b.s.NextRow()
 		for i, e := range list {
 			c := b.columns[i]
-			if _, def := e.(*ast.Default); def && c.Type.Kind == sqltype.RowVersion {
-				drop = i
-				continue
-			}
-			if l, ok := e.(*ast.Literal); c.Type.Kind == sqltype.RowVersion && !(ok && l.Kind == ast.NullLit) {
-				return row.Message(273)
-			} else if c.Type.Kind == sqltype.RowVersion {
+			if c.Type.Kind == sqltype.RowVersion {
+				_, def := e.(*ast.Default)
+				if l, ok := e.(*ast.Literal); !def && !(ok && l.Kind == ast.NullLit) {
+					return row.Message(273)
+				}
 				drop = i
 				continue
 			}

@@ -6,17 +6,13 @@ import (
 	"strconv"
 	"strings"
 
-	"latchkey/engine/cell"
 	"latchkey/engine/exec/argument"
 	"latchkey/engine/exec/known"
 	"latchkey/engine/exec/raise"
 	"latchkey/engine/exec/scope"
 	"latchkey/engine/exec/work"
-	"latchkey/engine/lite"
-	"latchkey/engine/schema"
 	"latchkey/engine/schema/binding"
-	"latchkey/engine/sqltype"
-	"latchkey/engine/sqltype/convert"
+	"latchkey/engine/schema/ddl"
 	"latchkey/engine/tsql/ast"
 )
 
@@ -98,7 +94,11 @@ func (s *Changer) reseed(w *work.Statement, name ast.ObjectName, words []string,
 		tell(now)
 		return sh.Reseed(w.Hold.Conn, t, n)
 	}
-	most, any, err := furthest(w.Hold.Conn, t, o.Temporary)
+	source := "main"
+	if o.Temporary {
+		source = work.TempName
+	}
+	most, any, err := ddl.Furthest(w.Hold.Conn, source, t)
 	if err != nil {
 		return err
 	}
@@ -115,29 +115,4 @@ func shownIdentity(n int64, known bool) string {
 		return "'NULL'"
 	}
 	return "'" + strconv.FormatInt(n, 10) + "'"
-}
-
-// furthest is the value of a table's identity column that is furthest on; false for none.
-func furthest(c *lite.Conn, t *schema.Table, temporary bool) (int64, bool, error) {
-	source, of, col := "main", "max", t.Identity()
-	if temporary {
-		source = work.TempName
-	}
-	if col.Identity.Increment < 0 {
-		of = "min"
-	}
-	q, err := c.Prepare("SELECT " + of + "(" + schema.Quote(col.Stored) + ") FROM " + t.SQL(source))
-	if err != nil {
-		return 0, false, err
-	}
-	defer q.Release()
-	if !q.Step() {
-		return 0, false, q.Err()
-	}
-	v, err := cell.Column(q.Stmt, 0, col.Type)
-	if err != nil || v.IsNull() {
-		return 0, false, err
-	}
-	v, err = convert.Convert(v, col.Type, sqltype.Of(sqltype.BigInt), convert.Options{})
-	return v.Int(), err == nil, err
 }

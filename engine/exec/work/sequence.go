@@ -10,7 +10,6 @@ import (
 	"latchkey/engine/exec/raise"
 	"latchkey/engine/exec/tran"
 	"latchkey/engine/fn"
-	"latchkey/engine/fn/def"
 	"latchkey/engine/lite"
 	"latchkey/engine/schema"
 	"latchkey/engine/schema/binding"
@@ -57,7 +56,7 @@ type rowValue struct {
 }
 
 // Next gives the value that the row has already, or the next one.
-func (x Sequences) Next(ctx context.Context, t def.Taken) (int64, error) {
+func (x Sequences) Next(ctx context.Context, t fn.Taken) (int64, error) {
 	if t.Row == 0 {
 		return x.next(ctx, t.Database, t.Sequence, t.Version)
 	}

@@ -32,6 +32,20 @@ type Lease struct {
 // Lease lends a connection to a database, waiting for one if all are out. The error is a message: 911 without such a database, 922
 // while it is being recovered, 945 when it could not be opened, 926 for a damaged one, 942 for one that is offline.
 func (m *Manager) Lease(ctx context.Context, id int) (*Lease, error) {
+	l, err := m.LeaseToRead(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if err := l.Conn.Fresh(); err != nil {
+		l.Discard()
+		return nil, l.Conn.Err(err)
+	}
+	return l, nil
+}
+
+// LeaseToRead is Lease for a statement that only reads: the connection may have a snapshot that stands, and Stand is to be called before
+// anything is read.
+func (m *Manager) LeaseToRead(ctx context.Context, id int) (*Lease, error) {
 	e, p, err := m.acquire(ctx, id)
 	if err != nil {
 		return nil, err
@@ -48,6 +62,9 @@ func (m *Manager) Lease(ctx context.Context, id int) (*Lease, error) {
 	}
 	return &Lease{Conn: c.Conn, m: m, e: e, p: p, loan: c, who: who}, nil
 }
+
+// Stand is lite.Conn.Stand: what is read sees all that is committed, and may leave its snapshot to the next.
+func (l *Lease) Stand() error { return l.Conn.Stand(l.p.Era()) }
 
 // Write waits for the turn to write, which Commit, Rollback, Release and Discard give back, among all leases of the database that ask for it; call it
 // before BEGIN IMMEDIATE, or leave both to Begin. A wait over timeout ends with lite.ErrBusy; less than 0 waits until ctx ends.

@@ -15,6 +15,7 @@ import (
 	"latchkey/engine/exec/builtin"
 	"latchkey/engine/exec/handler"
 	"latchkey/engine/exec/known"
+	"latchkey/engine/exec/tran"
 	"latchkey/engine/exec/unit"
 	"latchkey/engine/fn/def"
 	"latchkey/engine/schema/sysview"
@@ -26,10 +27,7 @@ import (
 
 // Databases lends connections to the databases of a server; *databases.Manager is one.
 type Databases interface {
-	// Lease lends a connection to a database. The error is a message: 911, 922, 926, 927, 942, 945.
-	Lease(ctx context.Context, id int) (*databases.Lease, error)
-	// Attach keeps a database open under a name that ATTACH takes.
-	Attach(ctx context.Context, id int) (*databases.Attached, error)
+	tran.Source
 	// Use brings a session into a database: messages 911, 916, 922, 923, 924, 926, 927, 942, 945.
 	Use(ctx context.Context, s *sessions.Session, caller catalog.Caller, name string) (*model.Database, error)
 	// Schema is where what is known of a database's definitions is kept.

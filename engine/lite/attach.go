@@ -19,6 +19,9 @@ func (c *Conn) Detach(name string) error {
 	if _, ok := c.attached[key]; !ok {
 		return nil
 	}
+	if err := c.Fresh(); err != nil {
+		return err
+	}
 	c.dropMentioning("") // SQLite numbers databases, and does not see that a statement's number now means another
 	if err := c.Exec("DETACH " + cell.QuoteName(name)); err != nil {
 		return fmt.Errorf("detaching %q: %w", name, err)
@@ -39,6 +42,9 @@ func (c *Conn) attach(name, uri string) error {
 		if err := c.Detach(name); err != nil {
 			return err
 		}
+	}
+	if err := c.Fresh(); err != nil { // SQLite attaches nothing within a transaction
+		return err
 	}
 	c.dropMentioning(name)
 	if err := c.Exec("ATTACH " + cell.Quote(uri) + " AS " + cell.QuoteName(name)); err != nil {

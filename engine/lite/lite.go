@@ -32,6 +32,7 @@ type Conn struct {
 	swollen  bool              // see Swollen
 	place    func()            // of a connection with huge values: gives it back
 	attached map[string]string // name to URI
+	stand    stand
 }
 
 // Limits of a connection.

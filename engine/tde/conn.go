@@ -78,6 +78,9 @@ func (db *DB) connect(ctx context.Context) (*Conn, error) {
 	return c, nil
 }
 
+// Version is sealvfs.Store.Version of the connection's main database.
+func (c *Conn) Version() (version uint64, quiet bool) { return c.db.store.Version() }
+
 // committed tells the database that was written to; it may be one that is attached.
 func (c *Conn) committed(raw *sqlite3.Conn, schema string, frames int) error {
 	if schema == "main" {

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"latchkey/engine/lite"
 	"latchkey/engine/room"
@@ -25,6 +26,10 @@ type Pool struct {
 	bound int
 	turn  chan struct{} // of the one that writes
 	room  *room.Room
+
+	era     atomic.Uint64 // of snapshots that stand
+	tending atomic.Bool   // tend's timer is set
+	ending  sync.Mutex    // held while idle connections' snapshots are ended
 
 	near    sync.Pool    // of *Loan that came back on a processor; each may be lent again, or gone
 	waiting atomic.Int32 // how many wait in line
@@ -41,6 +46,7 @@ type Loan struct {
 	Conn  *lite.Conn
 	state atomic.Int32
 	used  atomic.Bool // since the last trim
+	reads atomic.Bool // idle with a snapshot that stands
 	_     [112]byte   // two would share a cache line
 }
 
@@ -194,11 +200,18 @@ func (p *Pool) Turn() chan struct{} { return p.turn }
 func (p *Pool) Put(l *Loan, sound bool) {
 	c := l.Conn
 	c.Idle()
-	if sound && !c.GetAutocommit() {
+	if sound && !c.Stands() && !c.GetAutocommit() {
 		sound = c.Exec("ROLLBACK") == nil
 	}
 	if sound && !c.Swollen() && !p.room.Tight() {
+		stands := c.Stands()
+		if l.reads.Load() != stands {
+			l.reads.Store(stands)
+		}
 		p.keep(l)
+		if stands {
+			p.tend()
+		}
 		return
 	}
 	l.state.Store(gone)
@@ -218,6 +231,39 @@ func (p *Pool) keep(l *Loan) {
 		p.next()
 	}
 	p.near.Put(l)
+}
+
+// standFor is for how long a snapshot stands on an idle connection, at most twice that: a scan's end and a full log wait for it. Long enough to
+// cost nothing beside the statements that share it, and short beside any wait that a user would notice.
+const standFor = 10 * time.Millisecond
+
+// Era is for lite.Conn.Stand.
+func (p *Pool) Era() uint64 { return p.era.Load() }
+
+// tend sees to it that snapshots are ended that stand too long. It is no deadline of anybody's, so it goes by the machine's clock.
+func (p *Pool) tend() {
+	if !p.tending.Load() && p.tending.CompareAndSwap(false, true) {
+		time.AfterFunc(standFor, p.endSnapshots)
+	}
+}
+
+// endSnapshots ends those of idle connections. One that is lent ends with the next statement, as the era is another.
+func (p *Pool) endSnapshots() {
+	p.ending.Lock()
+	defer p.ending.Unlock()
+	p.tending.Store(false)
+	p.era.Add(1)
+	if p.closed.Load() {
+		return
+	}
+	p.mu.Lock()
+	all := slices.Clone(p.all)
+	p.mu.Unlock()
+	for _, l := range all {
+		if l.reads.Load() && l.state.CompareAndSwap(idle, lent) {
+			p.Put(l, l.Conn.Fresh() == nil)
+		}
+	}
 }
 
 // drop closes one that is gone.
@@ -261,6 +307,8 @@ func (p *Pool) Trim() {
 // Close ends the idle connections; those that are out end when they come back.
 func (p *Pool) Close() error {
 	p.closed.Store(true)
+	p.ending.Lock() // endSnapshots has none out from here on
+	defer p.ending.Unlock()
 	p.mu.Lock()
 	var ended []*Loan
 	for _, l := range p.all {

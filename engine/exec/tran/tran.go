@@ -25,9 +25,12 @@ import (
 	"latchkey/engine/lite"
 )
 
-// Source lends connections.
+// Source lends connections. Errors are messages: 911, 922, 926, 927, 942, 945.
 type Source interface {
 	Lease(ctx context.Context, id int) (*databases.Lease, error)
+	// LeaseToRead is Lease for what only reads, which calls Lease.Stand first.
+	LeaseToRead(ctx context.Context, id int) (*databases.Lease, error)
+	// Attach keeps a database open under a name that ATTACH takes.
 	Attach(ctx context.Context, id int) (*databases.Attached, error)
 }
 
@@ -347,12 +350,16 @@ func (t *Tran) Read(ctx context.Context, db int, env *fn.Env) (*Hold, error) {
 		t.lease.Conn.Use(ctx, env)
 		return t.use(&Hold{Conn: t.lease.Conn, DB: t.db, t: t}), nil
 	}
-	l, err := t.source.Lease(ctx, db)
+	l, err := t.source.LeaseToRead(ctx, db)
 	if err != nil {
 		return nil, err
 	}
 	if err := t.prepare(ctx, l, env); err != nil {
 		return nil, err
+	}
+	if err := l.Stand(); err != nil {
+		giveBack(l, t.detach(l.Conn, nil))
+		return nil, translate(err)
 	}
 	return t.use(&Hold{Conn: l.Conn, DB: db, t: t, lease: l}), nil
 }

@@ -30,6 +30,8 @@ type mainFile struct {
 	ahead   bool // it may read what was let go
 	letting bool // the next sync of a commit is left to others
 	mark    Mark // of the commit that was let go last
+
+	showing bool // a commit of this connection is counted in s.showing and not in s.shown
 }
 
 var (
@@ -44,6 +46,7 @@ var (
 
 // Close ends the view.
 func (f *mainFile) Close() error {
+	f.shown()
 	f.s.log.leave(f)
 	_ = f.Unlock(vfs.LOCK_NONE)
 	return f.shm.Close()
@@ -136,6 +139,7 @@ func (f *mainFile) HasMoved() (bool, error) { return false, nil }
 
 // CommitPhaseTwo ends a transaction: nothing of it may stay in this process alone.
 func (f *mainFile) CommitPhaseTwo() error {
+	defer f.shown()
 	err := f.s.log.flush(f)
 	if err != nil { // too late to undo it: others may have seen it
 		f.s.Fail(err)

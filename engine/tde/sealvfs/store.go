@@ -63,6 +63,8 @@ type Store struct {
 	failed atomic.Pointer[Error]
 	last   atomic.Pointer[error]
 
+	showing, shown atomic.Uint64 // commits; see Version
+
 	// change is held shared by every write and exclusively while the sealing key changes, so that none straddles it.
 	change  sync.RWMutex
 	stripes [stripeCount]stripe

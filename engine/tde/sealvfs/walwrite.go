@@ -1,6 +1,7 @@
 package sealvfs
 
 import (
+	"encoding/binary"
 	"errors"
 	"slices"
 
@@ -23,6 +24,9 @@ func (w *wal) writeAt(c *mainFile, p []byte, off int64) error {
 	frame, at := uint64(rel/pagecipher.Frame)+1, int(rel%pagecipher.Frame)
 	if rel < 0 || !(at == 0 && len(p) == pagecipher.FrameHeader || at == pagecipher.FrameHeader && len(p) == pagecipher.PageSize) {
 		return w.s.ioErr("writing", w.name, errors.New("not a frame's header or body"))
+	}
+	if at == 0 && binary.BigEndian.Uint32(p[4:]) != 0 {
+		c.show()
 	}
 	err := w.partLocked(p, frame, at == 0)
 	if err != nil {

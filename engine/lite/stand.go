@@ -48,3 +48,12 @@ func (c *Conn) Fresh() error {
 	}
 	return c.Run("COMMIT")
 }
+
+// PrepareFresh is Prepare for what is kept outside the database beside numbers that tell of changes: who asks may have seen, since the
+// snapshot began, that it changed, and must not keep what it was before.
+func (c *Conn) PrepareFresh(sql string) (*Stmt, error) {
+	if err := c.Fresh(); err != nil {
+		return nil, err
+	}
+	return c.Prepare(sql)
+}

@@ -35,10 +35,7 @@ func (s *Shared) counter(id int) *counter {
 // load takes in what is stored, as the connection's transaction sees it. What is further counts: values that were given in a
 // transaction that was rolled back are in memory alone, and a value that was reset in one that was rolled back is in store again.
 func (k *counter) load(s *Shared, c *lite.Conn, id int, up bool) error {
-	if err := c.Fresh(); err != nil { // a value may have been reset since the snapshot began
-		return err
-	}
-	st, err := c.Prepare("SELECT value, used FROM " + s.own("counter") + " WHERE id=?1")
+	st, err := c.PrepareFresh("SELECT value, used FROM " + s.own("counter") + " WHERE id=?1")
 	if err != nil {
 		if missing(err) {
 			return nil

@@ -99,10 +99,7 @@ func (s *Shared) cached(version int64) *Snapshot {
 
 // Version is the version of the definitions as the connection's transaction sees them: 0 in an empty database, else random.
 func (s *Shared) Version(c *lite.Conn) (int64, error) {
-	if err := c.Fresh(); err != nil { // who asks may have seen, since the snapshot began, that definitions changed
-		return 0, err
-	}
-	st, err := c.Prepare("SELECT value FROM " + s.own("meta") + " WHERE name='version'")
+	st, err := c.PrepareFresh("SELECT value FROM " + s.own("meta") + " WHERE name='version'")
 	if err != nil {
 		if missing(err) {
 			return 0, nil

@@ -45,6 +45,8 @@ const (
 // The client is half of a select, and the driver's affair: go-mssqldb takes a half more than pgx (25 us against 17 where this was written,
 // with 16 connections), since it hands each token of an answer from one goroutine to another. With one connection that means waking a thread up
 // for most of them (50 us against 29), so there the client alone takes the most of the time in which PostgreSQL answers.
+//
+// How soon an idle processor takes up work decides much: see stayAwake. So the figures with TLS are taken both ways, where that is allowed.
 func benchSQL(ctx context.Context, b *bench) error {
 	dir := filepath.Join(b.scratch, "sql")
 	s, err := b.start(ctx, dir, "--demo")
@@ -80,7 +82,7 @@ func benchSQL(ctx context.Context, b *bench) error {
 	}
 	for _, encrypt := range []bool{true, false} {
 		for _, n := range []int{1, 16} {
-			if err := b.sqlRates(ctx, s, p, n, encrypt); err != nil {
+			if err := b.sqlRates(ctx, s, p, n, encrypt, ""); err != nil {
 				return err
 			}
 			if encrypt && p != nil {
@@ -90,10 +92,28 @@ func benchSQL(ctx context.Context, b *bench) error {
 			}
 		}
 	}
+	if err := b.sqlAwake(ctx, s, p); err != nil {
+		return err
+	}
 	if err := b.sqlParse(ctx); err != nil {
 		return err
 	}
 	return b.sqlStart(ctx)
+}
+
+// sqlAwake measures with processors that do not halt.
+func (b *bench) sqlAwake(ctx context.Context, s *server, p *postgres) error {
+	undo, err := stayAwake()
+	if err != nil {
+		fmt.Fprintf(b.out, "  (the same with processors that do not halt: not measured, %v)\n", err)
+		return nil
+	}
+	for _, n := range []int{1, 16} {
+		if err := b.sqlRates(ctx, s, p, n, true, ", no halts"); err != nil {
+			return errors.Join(err, undo())
+		}
+	}
+	return undo()
 }
 
 // openSQL connects to the server of s.
@@ -328,8 +348,8 @@ func (d *dialect) processors() time.Duration {
 	return sum
 }
 
-// sqlRates measures with n connections.
-func (b *bench) sqlRates(ctx context.Context, s *server, p *postgres, n int, encrypt bool) error {
+// sqlRates measures with n connections. how is for the names of what it prints.
+func (b *bench) sqlRates(ctx context.Context, s *server, p *postgres, n int, encrypt bool, how string) error {
 	list, err := sqlSubjects(s, p, encrypt)
 	if err != nil {
 		return err
@@ -361,6 +381,7 @@ func (b *bench) sqlRates(ctx context.Context, s *server, p *postgres, n int, enc
 	if !encrypt {
 		target = ""
 	}
+	with += how
 	b.sqlFigures("point selects, "+with, target, list, func(d *dialect) *figures { return &d.selects })
 	b.sqlFigures("transactions (2 writes), "+with, "", list, func(d *dialect) *figures { return &d.trans })
 	return nil

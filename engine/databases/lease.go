@@ -38,7 +38,7 @@ func (m *Manager) Lease(ctx context.Context, id int) (*Lease, error) {
 	}
 	if err := l.Conn.Fresh(); err != nil {
 		l.Discard()
-		return nil, l.Conn.Err(err)
+		return nil, err
 	}
 	return l, nil
 }

@@ -218,19 +218,23 @@ func (p *Pool) Put(l *Loan, sound bool) {
 	_ = p.drop(l)
 }
 
-// keep makes a loan idle. From then on others may take it, or Close and Trim end it.
+// keep makes a loan idle, and the one to be taken next on this processor.
 func (p *Pool) keep(l *Loan) {
+	p.rest(l)
+	p.near.Put(l)
+}
+
+// rest makes a loan idle. From then on others may take it, or Close and Trim end it.
+func (p *Pool) rest(l *Loan) {
 	l.state.Store(idle)
-	if p.closed.Load() {
+	switch {
+	case p.closed.Load():
 		if l.state.CompareAndSwap(idle, gone) {
 			_ = p.drop(l)
 		}
-		return
-	}
-	if p.waiting.Load() > 0 {
+	case p.waiting.Load() > 0:
 		p.next()
 	}
-	p.near.Put(l)
 }
 
 // standFor is for how long a snapshot stands on an idle connection, at most twice that: a scan's end and a full log wait for it. Long enough to
@@ -260,9 +264,16 @@ func (p *Pool) endSnapshots() {
 	all := slices.Clone(p.all)
 	p.mu.Unlock()
 	for _, l := range all {
-		if l.reads.Load() && l.state.CompareAndSwap(idle, lent) {
-			p.Put(l, l.Conn.Fresh() == nil)
+		if !l.reads.Load() || !l.state.CompareAndSwap(idle, lent) {
+			continue
 		}
+		if l.Conn.Fresh() != nil {
+			l.state.Store(gone)
+			_ = p.drop(l)
+			continue
+		}
+		l.reads.Store(false)
+		p.rest(l) // it is still where the last one who had it left it
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"latchkey/engine/catalog/model"
 	"latchkey/engine/catalog/msg"
 	"latchkey/engine/databases/pool"
+	"latchkey/engine/databases/unwrap"
 	"latchkey/engine/tde"
 )
 
@@ -284,9 +285,7 @@ func (m *Manager) become(ctx context.Context, d *model.Database) error {
 			return msg.List{msg.New(5061, d.Name).Because(err), msg.New(5069)}
 		}
 	case model.Online:
-		m.keys.Begin()
-		defer m.keys.End()
-		if err := m.open(ctx, e); err != nil {
+		if err := m.open(unwrap.Anew(ctx), e); err != nil {
 			return append(append(msg.List{}, msg.Messages(err)...), msg.New(5069))
 		}
 		if e.info().State == model.Emergency {

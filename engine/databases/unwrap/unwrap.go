@@ -109,6 +109,12 @@ func (u *Keys) slot(ctx context.Context) error {
 	}
 }
 
+type anew struct{}
+
+// Anew gives a context whose calls always reach the key store: whoever asks for one database by name may know that the key is back, which a
+// round that is under way does not.
+func Anew(ctx context.Context) context.Context { return context.WithValue(ctx, anew{}, true) }
+
 // Unwrap asks for a key, or takes what the round knows of it.
 func (u *Keys) Unwrap(ctx context.Context, t ekm.Thumbprint, w ekm.Wrapped) (*secret.Bytes, error) {
 	if u.keys == nil {
@@ -116,7 +122,7 @@ func (u *Keys) Unwrap(ctx context.Context, t ekm.Thumbprint, w ekm.Wrapped) (*se
 	}
 	k := wrapped{t, w.Algorithm, sha256.Sum256(w.Blob)}
 	u.mu.Lock()
-	if u.rounds == 0 {
+	if u.rounds == 0 || ctx.Value(anew{}) != nil {
 		u.mu.Unlock()
 		return u.ask(ctx, t, w)
 	}

@@ -139,3 +139,24 @@ func TestBound(t *testing.T) {
 		t.Errorf("without a key store: %v", err)
 	}
 }
+
+// Who asks for a key by name reaches the key store also while a round holds that it cannot be had.
+func TestAnew(t *testing.T) {
+	away := code.New(code.HTTPConnectSession, "unwrapping", "a test")
+	s := &store{err: away}
+	k := unwrap.New(s, 10)
+	k.Begin()
+	defer k.End()
+	if _, err := k.Unwrap(t.Context(), "t", blob(1)); !errors.Is(err, away) {
+		t.Fatal(err)
+	}
+	s.err = nil
+	if _, err := k.Unwrap(t.Context(), "t", blob(1)); !errors.Is(err, away) {
+		t.Errorf("the round asked again: %v", err)
+	}
+	b, err := k.Unwrap(unwrap.Anew(t.Context()), "t", blob(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Destroy()
+}

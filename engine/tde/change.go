@@ -188,6 +188,14 @@ func (db *DB) scanRuns() bool {
 	}
 }
 
+// settle waits for a scan that has said in the header that it is over and still forgets what nothing needs any more. The caller holds op, and no
+// scan is to run.
+func (db *DB) settle() {
+	if db.scan.done != nil {
+		<-db.scan.done
+	}
+}
+
 // restartScan starts the scan that the header asks for, if any.
 func (db *DB) restartScan() {
 	if h := db.header(); h.State.Scanning() && !h.Suspended {
@@ -315,7 +323,7 @@ func (db *DB) finish(ctx context.Context, h *header.Header) error {
 
 // forget wipes a DEK that nothing needs any more.
 func (db *DB) forget(generation uint32) {
-	db.ring.Drop(generation & 1)
+	db.ring.Drop(generation)
 	db.hdr.Lock()
 	defer db.hdr.Unlock()
 	db.hdr.deks[generation].Destroy()

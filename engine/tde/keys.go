@@ -45,6 +45,7 @@ func (db *DB) ReKey(ctx context.Context, alg header.Algorithm, p Protector, keys
 	if h.State != header.Unencrypted && h.State != header.Encrypted {
 		return stateErr("replacing the database key", h.State)
 	}
+	db.settle()
 	old := h.Newest().Generation
 	err := db.newKey(ctx, "replacing the database key", alg, p, keys, func(h *header.Header, k header.Key) {
 		h.Regenerated = k.Created
@@ -79,6 +80,7 @@ func (db *DB) DropKey(ctx context.Context) error {
 	if h.State != header.Unencrypted {
 		return stateErr("dropping the database key", h.State)
 	}
+	db.settle()
 	old := h.Newest().Generation
 	err := db.update(true, func(h *header.Header) {
 		h.Keys, h.State = nil, header.NoKey

@@ -72,18 +72,25 @@ func (r *Ring) Add(d DEK) error {
 	if n := d.Key.Len(); n != 16 && n != 24 && n != 32 {
 		return fmt.Errorf("data encryption key has %d bytes, want 16, 24 or 32", n)
 	}
-	r.Drop(d.Generation & 1)
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.dropLocked(d.Generation & 1)
 	r.deks[d.Generation&1] = &d
 	r.gen.Add(1)
 	return nil
 }
 
-// Drop wipes the DEK of this parity; units under it no longer open.
-func (r *Ring) Drop(parity uint32) {
+// Drop wipes the DEK of a generation, unless another one took its place; units under it no longer open.
+func (r *Ring) Drop(generation uint32) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if d := r.deks[generation&1]; d != nil && d.Generation == generation {
+		r.dropLocked(generation & 1)
+	}
+}
+
+// dropLocked wipes the DEK of this parity.
+func (r *Ring) dropLocked(parity uint32) {
 	if d := r.deks[parity]; d != nil {
 		d.Key.Destroy()
 		delete(r.deks, parity)
@@ -101,8 +108,10 @@ func (r *Ring) Drop(parity uint32) {
 
 // Close drops all keys.
 func (r *Ring) Close() {
-	r.Drop(0)
-	r.Drop(1)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.dropLocked(0)
+	r.dropLocked(1)
 }
 
 // SealWith makes generation's DEK the one that seals; with plain, nothing is sealed any more.

@@ -19,6 +19,15 @@ func another(t *testing.T, db *tde.DB) *lite.Conn {
 	return c
 }
 
+// anotherDB is one to attach, or to attach to.
+func anotherDB(t *testing.T) *tde.DB {
+	t.Helper()
+	db, err := tde.Create(t.Context(), tde.Config{Path: filepath.Join(t.TempDir(), "y.db")})
+	must(t, err)
+	t.Cleanup(func() { must(t, db.Close()) })
+	return db
+}
+
 func count(t *testing.T, c *lite.Conn) int64 {
 	t.Helper()
 	s, err := c.Prepare("SELECT count(*) FROM t")
@@ -77,9 +86,7 @@ func TestStand(t *testing.T) {
 func TestStandBesideAnAttached(t *testing.T) {
 	c, db := open(t)
 	must(t, c.Exec("CREATE TABLE t(x INTEGER) STRICT"))
-	other, err := tde.Create(t.Context(), tde.Config{Path: filepath.Join(t.TempDir(), "y.db")})
-	must(t, err)
-	t.Cleanup(func() { must(t, other.Close()) })
+	other := anotherDB(t)
 	w := another(t, other)
 	must(t, w.Attach("d", db))
 	standing(t, c)
@@ -94,9 +101,7 @@ func TestStandBesideAnAttached(t *testing.T) {
 func TestEndOfAStandingSnapshot(t *testing.T) {
 	c, db := open(t)
 	must(t, c.Exec("CREATE TABLE t(x INTEGER) STRICT"))
-	other, err := tde.Create(t.Context(), tde.Config{Path: filepath.Join(t.TempDir(), "y.db")})
-	must(t, err)
-	t.Cleanup(func() { must(t, other.Close()) })
+	other := anotherDB(t)
 	for name, end := range map[string]func() error{
 		"another era": func() error { return c.Stand(2) },
 		"Fresh":       c.Fresh,

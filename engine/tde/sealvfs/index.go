@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,6 +15,7 @@ import (
 const (
 	indexPrefix = "latchkey-index-"
 	indexLock   = "lock"
+	indexFile   = "index"
 )
 
 // indexBases are where indexes may lie, the best place first: in memory.
@@ -35,17 +37,24 @@ func indexDir() (dir string, lock io.Closer, err error) {
 	return "", nil, fmt.Errorf("making a place for the log's index: %w", err)
 }
 
-// indexTries is how often another process that sweeps may come between when a directory is made or removed.
+// indexTries is how often another process that sweeps may come between when a directory is made.
 const indexTries = 10
 
-// removeIndex removes a directory. Who sweeps at that moment may make the lock's file anew, in the moment before the directory goes.
-func removeIndex(dir string) (err error) {
-	for range indexTries {
-		if err = os.RemoveAll(dir); err == nil {
-			return nil
-		}
+// indexGone is on the name of a directory that is being removed. Whoever would lock it by its old name finds nothing there any more, so
+// none that was just made is removed with it.
+const indexGone = ".gone"
+
+// removeIndex removes a directory.
+func removeIndex(dir string) error {
+	gone := dir + indexGone
+	err := os.Rename(dir, gone)
+	if err == nil {
+		err = os.RemoveAll(gone)
 	}
-	return fmt.Errorf("removing the log's index: %w", err)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) { // else another process was faster
+		return fmt.Errorf("removing the log's index: %w", err)
+	}
+	return nil
 }
 
 // lockIndex takes the lock of a new directory. Between the making of the lock's file and its locking another process may have swept both.
@@ -79,8 +88,18 @@ func SweepIndexes() error {
 }
 
 func sweepIndex(dir string) error {
+	if strings.HasSuffix(dir, indexGone) { // who removed it was killed, or is still at it
+		if err := os.RemoveAll(dir); !errors.Is(err, fs.ErrPermission) { // else it is another user's
+			return err
+		}
+		return nil
+	}
+	_, ierr := os.Stat(filepath.Join(dir, indexFile)) // before the lock's, which is made before and removed with it
 	if _, err := os.Stat(filepath.Join(dir, indexLock)); err != nil {
-		return nil // it is just being made
+		if ierr != nil {
+			return nil // it is just being made, or another user's
+		}
+		return removeIndex(dir) // half removed
 	}
 	lock, err := (fsys.OS{}).Lock(filepath.Join(dir, indexLock))
 	if err != nil {

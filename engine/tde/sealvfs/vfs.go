@@ -80,7 +80,7 @@ func (v storeVFS) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.File
 	return nil, flags, sqlite3.CANTOPEN
 }
 
-func (s *Store) indexPath() string { return filepath.Join(s.indexDir, "index") }
+func (s *Store) indexPath() string { return filepath.Join(s.indexDir, indexFile) }
 
 // PinIndex remembers which file the log's index is. The first connection has made it.
 func (s *Store) PinIndex() error {

@@ -30,6 +30,10 @@ type kept struct {
 	gone bool // it must not come back into it
 }
 
+// maxSchema is how often a statement is compiled anew because definitions changed meanwhile, of whichever database that is attached: SQLite itself
+// does so once for a name that it does not find, and this often for one that it has compiled (SQLITE_MAX_SCHEMA_RETRY).
+const maxSchema = 50
+
 // errOne refuses what is not one statement.
 var errOne = errors.New("not one statement of SQL")
 
@@ -42,6 +46,9 @@ func (c *Conn) Prepare(sql string) (_ *Stmt, err error) {
 		return &Stmt{Stmt: k.Stmt, conn: c, kept: k}, nil
 	}
 	s, tail, err := c.Conn.PrepareFlags(sql, sqlite3.PREPARE_PERSISTENT)
+	for n := 0; n < maxSchema && errors.Is(err, sqlite3.SCHEMA); n++ {
+		s, tail, err = c.Conn.PrepareFlags(sql, sqlite3.PREPARE_PERSISTENT)
+	}
 	if err != nil {
 		return nil, c.Err(err)
 	}

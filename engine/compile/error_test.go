@@ -95,7 +95,7 @@ func TestErrors(t *testing.T) {
 		{"SELECT @v = 1, id FROM docs", 141},
 		{"SELECT @v = 1 UNION SELECT 2", 10734},
 		{"SELECT * FROM (VALUES (1, 2), (3)) v(a, b)", 10709},
-		{"SELECT id FROM customers FOR XML AUTO", 40517},
+		{"SELECT id FROM customers FOR XML EXPLICIT", 40517},
 		{"SELECT id FROM customers TABLESAMPLE (10 PERCENT)", 40517},
 		{"SELECT id FROM customers OPTION (USE PLAN N'x')", 40517},
 		{"SELECT * FROM OPENROWSET(BULK 'x', SINGLE_BLOB) x", 40517},

@@ -10,6 +10,7 @@ import (
 	"latchkey/engine/fn/def"
 	"latchkey/engine/fn/forjson"
 	"latchkey/engine/fn/format"
+	"latchkey/engine/fn/forxml"
 	"latchkey/engine/fn/json"
 	"latchkey/engine/fn/logic"
 	"latchkey/engine/fn/number"
@@ -75,7 +76,7 @@ var ErrSpec = def.ErrSpec
 var functions = func() map[string]*Function {
 	m := make(map[string]*Function, 512)
 	for _, list := range [][]Function{
-		operators(), aggregate.Operators(), aggregate.Functions(), text.Functions(), logic.Functions(), number.Functions(), datetime.Functions(), system.Functions(), format.Functions(), json.Functions(), {forjson.Operator(), parse.Operator()},
+		operators(), aggregate.Operators(), aggregate.Functions(), text.Functions(), logic.Functions(), number.Functions(), datetime.Functions(), system.Functions(), format.Functions(), json.Functions(), {forjson.Operator(), forxml.Operator(), parse.Operator()},
 	} {
 		for i := range list {
 			f := &list[i]
@@ -168,17 +169,16 @@ func UserFunction(database, id int, returns sqltype.Type, args []Arg) (Call, err
 	return s.Resolve(functions[system.UserCall])
 }
 
-// ForJSON makes the call of the aggregate that writes rows as JSON.
-func ForJSON(s *forjson.Shape, args []Arg) (Call, error) {
-	text, err := s.Text()
+// Document makes the call of the aggregate that writes rows as one text: Shape of package forjson or forxml.
+func Document(shape interface {
+	Spec(types []sqltype.Type) (def.Spec, error)
+}, types []sqltype.Type,
+) (Call, error) {
+	spec, err := shape.Spec(types)
 	if err != nil {
 		return Call{}, err
 	}
-	spec := def.Spec{Name: forjson.Name, Attrs: []string{text}}
-	for _, a := range args {
-		spec.Types = append(spec.Types, a.Type)
-	}
-	return spec.Resolve(functions[forjson.Name])
+	return spec.Resolve(functions[spec.Name])
 }
 
 // ParseText makes the call of PARSE, or TRY_PARSE, to a type: of a text, and a culture or none.

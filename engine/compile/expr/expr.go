@@ -6,6 +6,7 @@ import (
 	"latchkey/engine/compile/bound"
 	"latchkey/engine/compile/odbc"
 	"latchkey/engine/compile/plan"
+	"latchkey/engine/compile/xmlvalue"
 	"latchkey/engine/fn"
 	"latchkey/engine/sqltype"
 	"latchkey/engine/tsql/ast"
@@ -171,6 +172,9 @@ func (c *Compiler) expr(e ast.Expr, at Place) (bound.X, error) {
 	case *ast.JSONConstructor:
 		return bound.X{}, plan.Unsupported(map[bool]string{false: "JSON_OBJECT", true: "JSON_ARRAY"}[e.Array], c.Pos)
 	case *ast.MethodCall:
+		if x, ok := xmlvalue.Of(e); ok {
+			return c.Expr(x, at)
+		}
 		return bound.X{}, plan.Unsupported("METHOD "+e.Name, c.Pos)
 	case *ast.StaticCall:
 		return bound.X{}, plan.Unsupported(e.Type.String()+"::"+e.Name, c.Pos)

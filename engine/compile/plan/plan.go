@@ -24,8 +24,8 @@ type Plan struct {
 	Objects []*Object
 	// Volatile plans call a function whose value changes from row to row (NEWID).
 	Volatile bool
-	// JSON says that the one value is the text of FOR JSON: clients get it in rows of 2,033 characters, and no row for NULL.
-	JSON bool
+	// Pieces says that the one value is the text of FOR JSON or FOR XML: clients get it in rows of 2,033 characters, and no row for NULL.
+	Pieces bool
 	// Hints are query hints that mean something to the executor, by name: MAXRECURSION is applied already.
 	Hints []*ast.Hint
 }

@@ -37,7 +37,7 @@ func (c *Compiler) Select(s *ast.SelectStmt) (*plan.Plan, error) {
 		p.SQL = ""
 	}
 	p.Assign, p.Into, p.Hints = res.Assign, res.Into, s.Hints
-	p.JSON = s.Query.For != nil
+	p.Pieces = s.Query.For != nil && cols[0].Type.Kind != sqltype.XML
 	p.Volatile = res.Flags&bound.HasVolatile != 0
 	return p, nil
 }

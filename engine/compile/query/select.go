@@ -5,8 +5,8 @@ import (
 	"strings"
 
 	"latchkey/engine/compile/bound"
+	"latchkey/engine/compile/document"
 	"latchkey/engine/compile/expr"
-	"latchkey/engine/compile/jsonquery"
 	"latchkey/engine/compile/names"
 	"latchkey/engine/compile/plan"
 	"latchkey/engine/compile/shape"
@@ -57,13 +57,10 @@ func (c *Compiler) query(q *ast.Query, parent *names.Rows, o options) (*names.Re
 		return nil, err
 	}
 	defer leave()
-	if q.For != nil && q.For.Kind == "JSON" {
-		return jsonquery.Compile(c.Base, q, jsonquery.Place{Top: o.top, Inside: o.named}, func(q *ast.Query) (*names.Result, error) {
+	if q.For != nil {
+		return document.Compile(c.Base, q, document.Place{Top: o.top, Inside: o.named}, func(q *ast.Query) (*names.Result, error) {
 			return c.query(q, parent, options{named: true})
 		})
-	}
-	if q.For != nil {
-		return nil, plan.Unsupported(strings.TrimSpace("FOR "+q.For.Kind+" "+q.For.Mode), c.Pos)
 	}
 	if op, ok := q.Body.(*ast.SetOp); ok {
 		return c.setQuery(op, q, parent, o)
@@ -114,7 +111,7 @@ func (c *Compiler) selectQuery(s *ast.Select, q *ast.Query, parent *names.Rows, 
 		if err := sel.body(); err != nil {
 			return nil, err
 		}
-		from = jsonquery.Origins(sel.items, sel.rows.Sources)
+		from = document.Origins(sel.items, sel.rows.Sources)
 		res, err = sel.render(o)
 	}
 	if err != nil {
@@ -223,7 +220,7 @@ func (c *Compiler) item(it *ast.SelectItem, x bound.X) names.Item {
 			}
 		}
 	}
-	item.Column.Type, item.JSON = x.Type, jsonquery.IsJSON(it.X)
+	item.Column.Type, item.JSON = x.Type, document.IsJSON(it.X)
 	return item
 }
 

@@ -28,8 +28,13 @@ func newCursor(f *scope.Frame, d *ast.CursorDef) (*scope.Cursor, error) {
 	if d.Update || d.UpdateOf != nil {
 		return nil, raise.Unsupported("CURSOR FOR UPDATE")
 	}
-	if q := d.Query; q != nil && q.Query.For != nil && q.Query.For.Kind == "JSON" {
-		return nil, raise.New(13602, "DECLARE CURSOR")
+	if q := d.Query; q != nil && q.Query.For != nil {
+		switch q.Query.For.Kind {
+		case "JSON":
+			return nil, raise.New(13602, "DECLARE CURSOR")
+		case "XML":
+			return nil, raise.New(6819, "DECLARE CURSOR")
+		}
 	}
 	c := &scope.Cursor{Def: d, Frame: f, Forward: !d.Scroll && !d.Insensitive}
 	for _, o := range d.Options {

@@ -169,7 +169,10 @@ const table = `
 + set option|STATISTICS TIME|taken; nothing is shown
 - set option|STATISTICS XML|and PROFILE
 - set option|SHOWPLAN_ALL|and SHOWPLAN_TEXT, SHOWPLAN_XML
-- clause|FOR XML|
++ clause|FOR XML|RAW, AUTO and PATH with ROOT, ELEMENTS, TYPE, BINARY BASE64, up to 120 columns; a table without an alias has its own name in AUTO
++ clause|METHOD value|of a query with FOR XML and TYPE in parentheses, for the content's text: value('.', type)
+- clause|FOR XML EXPLICIT|and XMLDATA, XMLSCHEMA; comment() and processing-instruction() in PATH
+- clause|METHOD|the other methods of xml, and value of anything else
 + function|PARSE|numbers and dates, in the cultures en-US and en-GB
 + function|TRY_PARSE|as PARSE
 + clause|FOR JSON|PATH and AUTO, up to 120 columns; a table without an alias has its own name in AUTO

@@ -55,7 +55,7 @@ func (s *Runner) Select(ctx context.Context, f *scope.Frame, st *ast.SelectStmt)
 		return w.Finish(err)
 	}
 	each := s.Answer.Row
-	if k.Plan.JSON {
+	if k.Plan.Pieces {
 		each = inPieces(each)
 	}
 	err = s.Run(w, k.Plan, each)

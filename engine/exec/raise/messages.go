@@ -57,6 +57,8 @@ func texts(number int) (text, bool) {
 		return text{16, 1, "Cannot %s the %s '%s', because it does not exist or you do not have permission."}, true
 	case 15664:
 		return text{16, 1, "Cannot set key '%s' in the session context. The key has been set as read_only for this session."}, true
+	case 6819:
+		return text{16, 1, "The FOR XML clause is not allowed in a %s statement."}, true
 	case 13602:
 		return text{16, 1, "The FOR JSON clause is not allowed in a %s statement."}, true
 	case 15665:

@@ -85,10 +85,10 @@ func common(a, b []string) int {
 	return n
 }
 
-// Text is the shape as an attribute of a specification.
-func (s *Shape) Text() (string, error) {
+// Spec is a call of the operator with columns of such types.
+func (s *Shape) Spec(types []sqltype.Type) (def.Spec, error) {
 	b, err := json.Marshal(s)
-	return string(b), err
+	return def.Spec{Name: Name, Attrs: []string{string(b)}, Types: types}, err
 }
 
 // Operator is FOR JSON(columns): nvarchar(max), NULL over no rows.

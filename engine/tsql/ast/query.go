@@ -73,6 +73,7 @@ type For struct {
 	Mode    string
 	Element *Literal  // RAW('row'), PATH('row')
 	Options []*Option // ELEMENTS XSINIL, ROOT('x'), INCLUDE_NULL_VALUES, ...
+	Content bool      // not of the text: the compiler wants the content of an XML alone
 }
 
 // With is what precedes a statement: common table expressions, XML namespaces, a change tracking context.

@@ -128,7 +128,7 @@ func build(sc plan.Scope, c *ast.CTE) (*Target, error) {
 	case !ok:
 		return refuse("UNION, EXCEPT or INTERSECT")
 	case c.Query.For != nil:
-		return refuse("FOR JSON")
+		return refuse("FOR JSON or FOR XML")
 	case sel.Distinct:
 		return refuse("DISTINCT")
 	case sel.GroupBy != nil || sel.Having != nil:

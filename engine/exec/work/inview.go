@@ -36,6 +36,7 @@ func (v *inView) Object(name ast.ObjectName) (*plan.Object, error) {
 		if d = v.s.Actor.Catalog.State().FindDatabase(name.Database()); d == nil {
 			return nil, raise.New(911, name.Database())
 		}
+		v.named(d)
 	}
 	if name.Schema() == "" {
 		snap, err := v.Snapshot(d.ID)

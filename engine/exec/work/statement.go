@@ -3,6 +3,7 @@ package work
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -39,11 +40,12 @@ type Statement struct {
 	Views    []*ViewUse
 }
 
-// Version says which definitions of a database a plan was made from.
+// Version says which definitions of a database a plan was made from, or which database a name in it stood for.
 type Version struct {
-	db int // 0 is the session's temporary database
-	n  int64
-	at known.Seen
+	db   int // 0 is the session's temporary database
+	n    int64
+	at   known.Seen
+	name string // that the database had, if it was found by it; n and at say nothing then
 }
 
 var (
@@ -154,16 +156,30 @@ func (w *Statement) elsewhere(db int, sh *schema.Shared) (*schema.Snapshot, erro
 
 func (w *Statement) saw(db int, n int64, at known.Seen) {
 	for _, v := range w.Versions {
-		if v.db == db {
+		if v.db == db && v.name == "" {
 			return
 		}
 	}
-	w.Versions = append(w.Versions, Version{db, n, at})
+	w.Versions = append(w.Versions, Version{db: db, n: n, at: at})
 }
 
-// Current reports whether the definitions are those that a plan was made from.
+// named notes that a database was found by its name: another may have it later.
+func (w *Statement) named(d *model.Database) {
+	v := Version{db: d.ID, name: d.Name}
+	if !slices.Contains(w.Versions, v) {
+		w.Versions = append(w.Versions, v)
+	}
+}
+
+// Current reports whether the definitions are those that a plan was made from, and names of databases stand for the same ones.
 func (w *Statement) Current(list []Version) (bool, error) {
 	for _, v := range list {
+		if v.name != "" {
+			if d := w.s.Actor.Catalog.State().Databases.Get(v.db); d == nil || d.Name != v.name {
+				return false, nil
+			}
+			continue
+		}
 		n, known, err := w.version(v)
 		if err != nil || !known && n != v.n {
 			return false, err
@@ -326,6 +342,7 @@ func (w *Statement) Database(name string) (*model.Database, error) {
 			return nil, raise.New(916, w.s.Actor.Identity().Name, d.Name)
 		}
 	}
+	w.named(d)
 	return d, nil
 }
 

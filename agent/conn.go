@@ -252,6 +252,10 @@ func (c *conn) answer(w work) bool {
 	if w.big > 0 {
 		c.s.bytes.Add(-int64(w.big))
 	}
+	if c.ctx.Err() != nil { // cut off: what the call came to then is not its outcome, which nobody knows
+		secret.Wipe(out[min(len(out), frame.HeaderLen):])
+		return false
+	}
 	more = more && !c.gen.closing.Load()
 	_ = c.pc.SetWriteDeadline(clock.System{}.Now().Add(c.s.limits.Load().Frame))
 	if more {

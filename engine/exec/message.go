@@ -116,7 +116,10 @@ func (s *Session) raisError(ctx context.Context, f *scope.Frame, st *ast.RaisErr
 			}
 		}
 		if !found {
-			return raise.New(2758, n)
+			format, found = raise.Text(n)
+		}
+		if !found {
+			return raise.New(18054, n, e.Severity, e.State)
 		}
 		e.Number = n
 	case !first.IsNull():

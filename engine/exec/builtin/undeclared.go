@@ -11,7 +11,7 @@ import (
 // describeUndeclared is sp_describe_undeclared_parameters: 24 columns. What user types and XML collections say is NULL: types are those behind alias types.
 func describeUndeclared(ctx context.Context, c *handler.Context, stmt, params string) error {
 	s := c.Parts
-	u, err := s.Parse(stmt, params)
+	u, err := s.ParseUndeclared(stmt, params)
 	if err != nil {
 		return err
 	}

@@ -208,6 +208,9 @@ func (s *Caller) executeText(ctx context.Context, f *scope.Frame, c *tds.Call, a
 	if len(args) > 0 && args[0].Name != "" { // by name: @stmt and @params may be swapped
 		args = argument.Reorder(args, "@stmt", "@params")
 	}
+	if c == nil && len(args) > 0 && !args[0].Value.IsNull() && !unicode(args[0].Type) { // drivers send what they like
+		return outcome{}, raise.New(214, "@statement", "ntext/nchar/nvarchar").At(1, "sp_executesql")
+	}
 	stmt, err := argument.Text(args, 0, "@statement", "ntext/nchar/nvarchar")
 	if err != nil {
 		return outcome{}, err
@@ -229,6 +232,10 @@ func (s *Caller) executeText(ctx context.Context, f *scope.Frame, c *tds.Call, a
 		known = &recent{}
 	}
 	return s.executeSQL(ctx, f, u, rest, &known.types)
+}
+
+func unicode(t sqltype.Type) bool {
+	return t.Kind == sqltype.NVarChar || t.Kind == sqltype.NChar || t.Kind == sqltype.NText
 }
 
 // maxPrepared bounds the handles of one session.

@@ -113,6 +113,9 @@ func (s *Caller) callUser(ctx context.Context, f *scope.Frame, p *procedure, arg
 				return outcome{}, raise.New(8162, x.Name).In(p.Name)
 			}
 			if v.Value, err = s.Query.FitParameter(a, x.Type); err != nil {
+				if list := raise.From(err); len(list) == 1 && !raise.Unknown(err) {
+					err = list[0].In(p.Name)
+				}
 				return outcome{}, err
 			}
 		case x.Default != nil:

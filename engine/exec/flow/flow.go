@@ -173,7 +173,7 @@ func (s *Machine) Failed(ctx context.Context, f *scope.Frame, st ast.Statement, 
 			return Signal{}, err
 		}
 	}
-	if terminates(st) && raise.Terminates(last) && !xact {
+	if (terminates(st) && raise.Terminates(last) || definesKey(st, list[0])) && !xact {
 		if err := s.Answer.Message(raise.New(3621).At(f.Line, f.Proc)); err != nil {
 			return Signal{}, err
 		}
@@ -254,6 +254,15 @@ func terminates(st ast.Statement) bool {
 	switch st.(type) {
 	case *ast.Insert, *ast.Update, *ast.Delete, *ast.Merge:
 		return true
+	}
+	return false
+}
+
+// definesKey reports definitions that stopped at a row of the table: one key that is there twice, a NULL where none may be any more.
+func definesKey(st ast.Statement, first *raise.Error) bool {
+	switch st.(type) {
+	case *ast.CreateIndex, *ast.AlterTable:
+		return first.Number == 1505 || first.Number == 515
 	}
 	return false
 }

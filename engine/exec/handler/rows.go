@@ -46,7 +46,16 @@ func (s *Parts) Quoted() bool { return s.Work.Set.Has(setting.QuotedIdentifier) 
 
 // Parse parses the text and the declaration of a dynamic batch.
 func (s *Parts) Parse(text, params string) (*unit.Unit, error) {
-	u, err := s.Units.Get(unit.Key{Text: text, Params: params, QuotedIdentifier: s.Quoted()})
+	return s.parse(unit.Key{Text: text, Params: params, QuotedIdentifier: s.Quoted()})
+}
+
+// ParseUndeclared parses a text that is asked about: its variables need no declaration.
+func (s *Parts) ParseUndeclared(text, params string) (*unit.Unit, error) {
+	return s.parse(unit.Key{Text: text, Params: params, QuotedIdentifier: s.Quoted(), Undeclared: true})
+}
+
+func (s *Parts) parse(k unit.Key) (*unit.Unit, error) {
+	u, err := s.Units.Get(k)
 	if err != nil {
 		return nil, raise.InModule(err)
 	}

@@ -30,11 +30,11 @@ func NotDeclared(name string) error {
 	return e
 }
 
-// InModule marks an error of parsing a dynamic batch: it ends that batch alone, and a TRY around catches it.
+// InModule marks an error of parsing a dynamic batch: it ends that batch alone, which has not begun, and a TRY around catches it.
 func InModule(err error) error {
 	list := From(err)
 	for _, e := range list {
-		e.Bind = false
+		e.Bind, e.Inner = false, true
 	}
 	return List(list)
 }

@@ -26,6 +26,8 @@ type Error struct {
 
 	// Called says that a function did that the statement calls: the statement's own module compiled.
 	Called bool
+	// Inner says that a dynamic batch did not parse: what called it goes on.
+	Inner bool
 
 	cause error
 	disk  bool // 823 or 824: see disk

@@ -163,8 +163,6 @@ func texts(number int) (text, bool) {
 		return text{16, 1, "Error severity levels greater than 18 can only be specified by members of the sysadmin role, using the WITH LOG option."}, true
 	case 2756:
 		return text{16, 1, "Invalid value %d for state. Valid range is from %d to %d."}, true
-	case 2758:
-		return text{16, 1, "RAISERROR could not locate entry for error %d in sys.messages."}, true
 	case 2778:
 		return text{16, 1, "Only System Administrator can specify WITH LOG option for RAISERROR command."}, true
 	case 2786:
@@ -269,6 +267,12 @@ func texts(number int) (text, bool) {
 		return text{16, 1, "Property cannot be added. Property '%s' already exists for '%s'."}, true
 	case 15600:
 		return text{15, 1, "An invalid parameter or option was specified for procedure '%s'."}, true
+	case 15010:
+		return text{16, 1, "The database '%s' does not exist. Supply a valid database name. To see available databases, use sys.databases."}, true
+	case 15197:
+		return text{16, 1, "There is no text for object '%s'."}, true
+	case 18054:
+		return text{16, 1, "Error %d, severity %d, state %d was raised, but no message with that error number was found in sys.messages. If error is larger than 50000, make sure the user-defined message is added using sp_addmessage."}, true
 	case 15225:
 		return text{11, 1, "No item by the name of '%s' could be found in the current database '%s', given that @itemtype was input as '%s'."}, true
 	case 15248:
@@ -355,6 +359,12 @@ func New(number int, args ...any) *Error {
 		return &Error{Number: 50000, Severity: 16, State: 1, Text: fmt.Sprintf("message %d has no text: %v", number, args)}
 	}
 	return &Error{Number: number, Severity: t.severity, State: t.state, Text: fmt.Sprintf(t.text, args...)}
+}
+
+// Text is the text of a message that this server raises, with the inserts of RAISERROR.
+func Text(number int) (string, bool) {
+	t, ok := texts(number)
+	return t.text, ok
 }
 
 // Unsupported is message 40517, which names what this server does not do.

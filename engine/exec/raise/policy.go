@@ -52,6 +52,8 @@ func Of(e *Error, xactAbort bool) Effect {
 		return EndStatement
 	case e.Severity >= 20:
 		return EndConnection
+	case e.Inner:
+		return EndStatement
 	case e.Raised:
 		return EndStatement // XACT_ABORT leaves RAISERROR alone
 	case e.Thrown && xactAbort:

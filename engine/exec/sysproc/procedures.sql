@@ -19,7 +19,7 @@ GO
 CREATE PROCEDURE sp_helpdb @dbname sysname = NULL AS
 IF @dbname IS NOT NULL AND DB_ID(@dbname) IS NULL
 BEGIN
- RAISERROR('The database ''%s'' does not exist. Supply a valid database name. To see available databases, use sys.databases.', 16, 1, @dbname)
+ RAISERROR(15010, 16, 1, @dbname)
  RETURN 1
 END
 SELECT name, CONVERT(nvarchar(13), NULL) AS db_size, SUSER_SNAME(owner_sid) AS owner, CONVERT(smallint, database_id) AS dbid, CONVERT(nvarchar(11), create_date, 106) AS created,
@@ -141,7 +141,7 @@ DECLARE @id int = OBJECT_ID(@objname)
 IF @id IS NULL
 BEGIN
  DECLARE @db sysname = DB_NAME()
- RAISERROR('The object ''%s'' does not exist in database ''%s'' or is invalid for this operation.', 16, 1, @objname, @db)
+ RAISERROR(15009, 16, 1, @objname, @db)
  RETURN 1
 END
 SELECT o.name AS Name, CONVERT(sysname, 'dbo') AS Owner, CONVERT(nvarchar(31), LOWER(REPLACE(o.type_desc, '_', ' '))) AS Type, o.create_date AS Created_datetime FROM sys.objects o WHERE o.object_id = @id
@@ -160,7 +160,7 @@ DECLARE @id int = OBJECT_ID(@objname)
 IF @id IS NULL
 BEGIN
  DECLARE @db sysname = DB_NAME()
- RAISERROR('The object ''%s'' does not exist in database ''%s'' or is invalid for this operation.', 16, 1, @objname, @db)
+ RAISERROR(15009, 16, 1, @objname, @db)
  RETURN 1
 END
 SELECT i.name AS index_name, CONVERT(varchar(210), LOWER(i.type_desc) + CASE i.is_unique WHEN 1 THEN ', unique' ELSE '' END + CASE i.is_primary_key WHEN 1 THEN ', primary key' ELSE '' END + ' located on PRIMARY') AS index_description,
@@ -170,9 +170,15 @@ FROM sys.indexes i WHERE i.object_id = @id AND i.type > 0 ORDER BY i.name
 GO
 CREATE PROCEDURE sp_helptext @objname nvarchar(776), @columnname sysname = NULL AS
 DECLARE @text nvarchar(max) = OBJECT_DEFINITION(OBJECT_ID(@objname))
+IF OBJECT_ID(@objname) IS NULL
+BEGIN
+ DECLARE @db sysname = DB_NAME()
+ RAISERROR(15009, 16, 1, @objname, @db)
+ RETURN 1
+END
 IF @text IS NULL
 BEGIN
- RAISERROR('There is no text for object ''%s''.', 16, 1, @objname)
+ RAISERROR(15197, 16, 1, @objname)
  RETURN 1
 END
 SELECT value AS Text FROM STRING_SPLIT(REPLACE(@text, CHAR(13), ''), CHAR(10))
@@ -206,6 +212,12 @@ IF @objname IS NULL
 BEGIN
  SELECT DB_NAME() AS database_name, CONVERT(varchar(18), NULL) AS database_size, CONVERT(varchar(18), NULL) AS [unallocated space]
  RETURN 0
+END
+IF OBJECT_ID(@objname) IS NULL
+BEGIN
+ DECLARE @db sysname = DB_NAME()
+ RAISERROR(15009, 16, 1, @objname, @db)
+ RETURN 1
 END
 SELECT o.name AS name, CONVERT(char(20), p.rows) AS rows, CONVERT(varchar(18), NULL) AS reserved, CONVERT(varchar(18), NULL) AS data, CONVERT(varchar(18), NULL) AS index_size, CONVERT(varchar(18), NULL) AS unused
 FROM sys.objects o JOIN sys.partitions p ON p.object_id = o.object_id AND p.index_id IN (0, 1) WHERE o.object_id = OBJECT_ID(@objname)
@@ -351,7 +363,7 @@ DECLARE @id int = OBJECT_ID(@objname)
 IF @id IS NULL
 BEGIN
  DECLARE @db sysname = DB_NAME()
- RAISERROR('The object ''%s'' does not exist in database ''%s'' or is invalid for this operation.', 16, 1, @objname, @db)
+ RAISERROR(15009, 16, 1, @objname, @db)
  RETURN 1
 END
 IF @nomsg <> 'nomsg' SELECT @objname AS [Object Name]

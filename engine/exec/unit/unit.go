@@ -114,6 +114,7 @@ type Key struct {
 	Text             string
 	Params           string // the declaration of a dynamic batch's parameters
 	QuotedIdentifier bool
+	Undeclared       bool // variables may have no DECLARE: the text is asked about, not run
 }
 
 // Cache keeps units by text. It is safe for concurrent use.
@@ -170,7 +171,7 @@ func (c *Cache) Get(k Key) (*Unit, error) {
 	if len(k.Text)+len(k.Params) > maxText || !plain(u.Statements) {
 		return u, nil
 	}
-	k = Key{strings.Clone(k.Text), strings.Clone(k.Params), k.QuotedIdentifier}
+	k = Key{strings.Clone(k.Text), strings.Clone(k.Params), k.QuotedIdentifier, k.Undeclared}
 	u.Text, u.ParamText, u.Kept = k.Text, k.Params, true
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -226,6 +227,11 @@ func (c *Cache) parse(k Key) (*Unit, error) {
 		return nil, err
 	}
 	u.Declared = u.Declared[len(u.Params):]
+	if !k.Undeclared && strings.Contains(k.Text, "@") {
+		if err := undeclared(b.Statements, u.Params); err != nil {
+			return nil, err
+		}
+	}
 	return u, nil
 }
 

@@ -67,7 +67,11 @@ func (c *conversion) toInteger() (sqltype.Value, error) {
 	n := c.v.Int()
 	if n < lo || n > hi {
 		if (c.to.Kind == sqltype.TinyInt || c.to.Kind == sqltype.SmallInt) && k != sqltype.BigInt {
-			return sqltype.NullValue, sqltype.NewError(220, c.toName(), n)
+			e := sqltype.NewError(220, c.toName(), n)
+			if c.to.Kind == sqltype.TinyInt {
+				e.State = 2
+			}
+			return sqltype.NullValue, e
 		}
 		return sqltype.NullValue, c.overflow()
 	}

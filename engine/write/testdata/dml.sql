@@ -183,7 +183,7 @@ SELECT q, s, r, p FROM types WHERE a = 1
 GO
 -- > (1 rows)
 -- > 1|255|-5|7|9000000000|12345678901234567890.0123456789|1.23|1.5|2.5|2024-02-29|12:34:56.789|Feb 29 2024 12:35PM|Feb 29 2024 12:34PM|2024-02-29 12:34:56.7891234|2024-02-29 12:34:56.0000000 +02:00|ab   |héllo|0x01020000|0xDEADBEEF|6F9619FF-8B86-D011-B42D-00C04FC964FF|5|<a/>|3.50|x
--- > Msg 220, Level 16, State 1: Arithmetic overflow error for data type tinyint, value = 256.
+-- > Msg 220, Level 16, State 2: Arithmetic overflow error for data type tinyint, value = 256.
 -- > Msg 220, Level 16, State 1: Arithmetic overflow error for data type smallint, value = 40000.
 -- > Msg 245, Level 16, State 1: Conversion failed when converting the varchar value 'x' to data type int.
 -- > Msg 241, Level 16, State 1: Conversion failed when converting date and/or time from character string.

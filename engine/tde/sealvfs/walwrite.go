@@ -31,6 +31,7 @@ func (w *wal) writeAt(c *mainFile, p []byte, off int64) error {
 	err := w.partLocked(p, frame, at == 0)
 	if err != nil {
 		w.await, w.recks = 0, 0 // SQLite gives the transaction up
+		c.shown()
 	}
 	return err
 }

@@ -78,6 +78,9 @@ func (f *xmlForm) arrange(c compiler, res *names.Result) error {
 		}
 		for _, at := range g.columns {
 			item := res.Items[at]
+			if f.Text && item.Type.Kind == sqltype.XML {
+				return plan.Unsupported("METHOD value OF XML IN XML", c.Pos) // its own markup is no text
+			}
 			column, err := f.column(c, item.Column.Name, item.Type.Kind)
 			if err != nil {
 				return err

@@ -9,12 +9,11 @@
 package forjson
 
 import (
-	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 
 	"latchkey/engine/fn/def"
+	"latchkey/engine/fn/document"
 	"latchkey/engine/room"
 	"latchkey/engine/sqltype"
 )
@@ -62,7 +61,7 @@ func (s *Shape) Check() error {
 		var open []string // the objects that the column before was in
 		for _, c := range l.Columns {
 			parents := c.Path[:len(c.Path)-1]
-			n := common(open, parents)
+			n := document.Common(open, parents)
 			for d := n; d < len(c.Path); d++ {
 				key := strings.Join(c.Path[:d+1], "\x00")
 				if used[key] {
@@ -76,36 +75,14 @@ func (s *Shape) Check() error {
 	return nil
 }
 
-// common is how many parts two paths begin with alike.
-func common(a, b []string) int {
-	n := 0
-	for n < len(a) && n < len(b) && a[n] == b[n] {
-		n++
-	}
-	return n
-}
-
 // Spec is a call of the operator with columns of such types.
-func (s *Shape) Spec(types []sqltype.Type) (def.Spec, error) {
-	b, err := json.Marshal(s)
-	return def.Spec{Name: Name, Attrs: []string{string(b)}, Types: types}, err
-}
+func (s *Shape) Spec(types []sqltype.Type) (def.Spec, error) { return document.Spec(Name, s, types) }
 
 // Operator is FOR JSON(columns): nvarchar(max), NULL over no rows.
 func Operator() def.Function {
-	return def.Function{Name: Name, Kind: def.Operator, Min: 1, Max: -1, BindAttrs: func(args []def.Arg, attrs []string) (def.Bound, error) {
-		s := new(Shape)
-		if len(attrs) != 1 || json.Unmarshal([]byte(attrs[0]), s) != nil || !s.sound(len(args)) {
-			return def.Bound{}, fmt.Errorf("reading a call of %s: %w", Name, def.ErrSpec)
-		}
-		types := make([]sqltype.Type, len(args))
-		for i, a := range args {
-			types[i] = a.Type
-		}
-		t := sqltype.Sized(sqltype.NVarChar, sqltype.Max)
-		t.Nullable = true
-		return def.Bound{Type: t, NullIn: true, Attrs: attrs, Accumulate: func() def.Accumulator { return &writer{shape: s, types: types} }}, nil
-	}}
+	return document.Operator(Name, func(s *Shape, types []sqltype.Type) (document.Writer, bool) {
+		return document.Writer{Kind: sqltype.NVarChar, Accumulate: func() def.Accumulator { return &writer{shape: s, types: types} }}, s.sound(len(types))
+	})
 }
 
 // sound reports whether the columns of a shape are there.
@@ -215,7 +192,7 @@ func (w *writer) properties(l *Level, args []sqltype.Value) (string, error) {
 			continue
 		}
 		parents := c.Path[:len(c.Path)-1]
-		n := common(open, parents)
+		n := document.Common(open, parents)
 		for range len(open) - n {
 			b = append(b, '}')
 		}

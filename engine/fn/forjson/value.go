@@ -3,7 +3,7 @@ package forjson
 import (
 	"strconv"
 
-	"latchkey/engine/fn/isotext"
+	"latchkey/engine/fn/document"
 	"latchkey/engine/sqltype"
 )
 
@@ -15,7 +15,7 @@ func value(b []byte, v sqltype.Value, t sqltype.Type) ([]byte, error) {
 	if v.Kind() == sqltype.Bit {
 		return strconv.AppendBool(b, v.Bool()), nil
 	}
-	text, number, err := isotext.Of(v, t)
+	text, number, err := document.Text(v, t)
 	switch {
 	case err != nil:
 		return b, err

@@ -2,18 +2,16 @@
 //
 // A [Shape] says what becomes of the columns: RAW and PATH have one level of elements, AUTO one for each table; each column is an attribute or content at a
 // path of elements, which [Path] reads from its name. [Operator] is the aggregate that the compiler calls with it; the shape travels in the call's
-// specification. Values have the texts of package isotext.
+// specification. Values have the texts of package document.
 //
 // A text is bounded as all values are (package room).
 package forxml
 
 import (
-	"encoding/json"
 	"errors"
-	"fmt"
 
 	"latchkey/engine/fn/def"
-	"latchkey/engine/fn/isotext"
+	"latchkey/engine/fn/document"
 	"latchkey/engine/room"
 	"latchkey/engine/sqltype"
 )
@@ -56,7 +54,7 @@ func (s *Shape) Check() error {
 		within := []element{{}}
 		var open []string
 		for _, c := range l.Columns {
-			keep := common(open, c.Path)
+			keep := document.Common(open, c.Path)
 			within = within[:keep+1]
 			for range c.Path[keep:] {
 				within[len(within)-1].content = true
@@ -84,31 +82,23 @@ func (s *Shape) Check() error {
 }
 
 // Spec is a call of the operator with columns of such types.
-func (s *Shape) Spec(types []sqltype.Type) (def.Spec, error) {
-	b, err := json.Marshal(s)
-	return def.Spec{Name: Name, Attrs: []string{string(b)}, Types: types}, err
+func (s *Shape) Spec(types []sqltype.Type) (def.Spec, error) { return document.Spec(Name, s, types) }
+
+// kind is the result's.
+func (s *Shape) kind() sqltype.Kind {
+	if s.Type && !s.Text {
+		return sqltype.XML
+	}
+	return sqltype.NVarChar
 }
 
 // Operator is FOR XML(columns): nvarchar(max) or xml, NULL over no rows.
 func Operator() def.Function {
-	return def.Function{Name: Name, Kind: def.Operator, Min: 1, Max: -1, BindAttrs: func(args []def.Arg, attrs []string) (def.Bound, error) {
-		s := new(Shape)
-		if len(attrs) != 1 || json.Unmarshal([]byte(attrs[0]), s) != nil || !s.sound(len(args)) {
-			return def.Bound{}, fmt.Errorf("reading a call of %s: %w", Name, def.ErrSpec)
-		}
-		types := make([]sqltype.Type, len(args))
-		for i, a := range args {
-			types[i] = a.Type
-		}
-		t := sqltype.Sized(sqltype.NVarChar, sqltype.Max)
-		if s.Type && !s.Text {
-			t = sqltype.Of(sqltype.XML)
-		}
-		t.Nullable = true
-		return def.Bound{Type: t, NullIn: true, Attrs: attrs, Accumulate: func() def.Accumulator {
-			return &writer{shape: s, types: types, doc: document{bare: s.Text, strict: s.Type}}
-		}}, nil
-	}}
+	return document.Operator(Name, func(s *Shape, types []sqltype.Type) (document.Writer, bool) {
+		return document.Writer{Kind: s.kind(), Accumulate: func() def.Accumulator {
+			return &writer{shape: s, types: types, doc: markup{bare: s.Text, strict: s.Type}}
+		}}, s.sound(len(types))
+	})
 }
 
 // sound reports whether the columns of a shape are there.
@@ -133,7 +123,7 @@ const instance = "http://www.w3.org/2001/XMLSchema-instance"
 type writer struct {
 	shape *Shape
 	types []sqltype.Type
-	doc   document
+	doc   markup
 	last  []string // the elements that are open, by level
 }
 
@@ -188,7 +178,7 @@ func (w *writer) head() {
 }
 
 // nilSpace declares what xsi:nil needs.
-func (w *writer) nilSpace(d *document) {
+func (w *writer) nilSpace(d *markup) {
 	if w.shape.Nil {
 		_ = d.attribute("xmlns:xsi", instance)
 	}
@@ -196,13 +186,13 @@ func (w *writer) nilSpace(d *document) {
 
 // level is an element of a level by itself.
 func (w *writer) level(i int, args []sqltype.Value) (string, error) {
-	d := document{strict: w.doc.strict}
+	d := markup{strict: w.doc.strict}
 	err := w.begin(&d, i, args)
 	return string(d.b), err
 }
 
 // begin writes an element of a level, but for its end.
-func (w *writer) begin(d *document, i int, args []sqltype.Value) error {
+func (w *writer) begin(d *markup, i int, args []sqltype.Value) error {
 	l := &w.shape.Levels[i]
 	d.start(l.Element)
 	if i == 0 && w.shape.Root == nil {
@@ -211,7 +201,7 @@ func (w *writer) begin(d *document, i int, args []sqltype.Value) error {
 	var open []string
 	for _, c := range l.Columns {
 		v := args[c.At]
-		keep := common(open, c.Path) // also a NULL ends what it is not in
+		keep := document.Common(open, c.Path) // also a NULL ends what it is not in
 		for n := len(open); n > keep; n-- {
 			d.end(open[n-1])
 		}
@@ -238,8 +228,8 @@ func (w *writer) begin(d *document, i int, args []sqltype.Value) error {
 	return nil
 }
 
-func (w *writer) column(d *document, c Column, v sqltype.Value) error {
-	text, _, err := isotext.Of(v, w.types[c.At])
+func (w *writer) column(d *markup, c Column, v sqltype.Value) error {
+	text, _, err := document.Text(v, w.types[c.At])
 	if err != nil {
 		return err
 	}
@@ -262,15 +252,6 @@ func (w *writer) column(d *document, c Column, v sqltype.Value) error {
 	return err
 }
 
-// common is how many names two paths begin with alike.
-func common(a, b []string) int {
-	n := 0
-	for n < len(a) && n < len(b) && a[n] == b[n] {
-		n++
-	}
-	return n
-}
-
 // Remove is refused: there is no FOR XML with OVER.
 func (w *writer) Remove([]sqltype.Value) error { return def.Errorf(40517, Name) }
 
@@ -286,9 +267,5 @@ func (w *writer) Value() (sqltype.Value, error) {
 	if w.shape.Root != nil {
 		d.end(*w.shape.Root)
 	}
-	kind := sqltype.NVarChar
-	if w.shape.Type && !w.shape.Text {
-		kind = sqltype.XML
-	}
-	return sqltype.NewText(kind, string(d.b)), nil
+	return sqltype.NewText(w.shape.kind(), string(d.b)), nil
 }

@@ -1,6 +1,4 @@
-// Package isotext has the texts of values in documents, as FOR JSON and FOR XML write them: numbers as they are, float with an exponent of three
-// digits, dates as ISO 8601 without a fraction of zero, binary as base64.
-package isotext
+package document
 
 import (
 	"encoding/base64"
@@ -11,8 +9,8 @@ import (
 	"latchkey/engine/sqltype/convert"
 )
 
-// Of is the text of a value of a type, which is not NULL, and whether it is a number; bit is 0 or 1. Documents quote or escape it.
-func Of(v sqltype.Value, t sqltype.Type) (text string, number bool, err error) {
+// Text is the text of a value of a type, which is not NULL, and whether it is a number; bit is 0 or 1. Documents quote or escape it.
+func Text(v sqltype.Value, t sqltype.Type) (text string, number bool, err error) {
 	k := v.Kind()
 	switch {
 	case k == sqltype.Bit, k.IsInteger():

@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// document is XML being written.
-type document struct {
+// markup is XML being written.
+type markup struct {
 	b      []byte
 	open   bool // the last start tag may get attributes
 	data   bool // the last that was written is data
@@ -22,14 +22,14 @@ func (r illegal) Error() string {
 	return fmt.Sprintf("the character 0x%04X is not allowed in XML", rune(r))
 }
 
-func (d *document) clone() *document {
+func (d *markup) clone() *markup {
 	c := *d
 	c.b = slices.Clip(c.b)
 	return &c
 }
 
 // start begins an element; "" is none.
-func (d *document) start(name string) {
+func (d *markup) start(name string) {
 	if name == "" || d.bare {
 		return
 	}
@@ -39,14 +39,14 @@ func (d *document) start(name string) {
 }
 
 // settle ends a start tag.
-func (d *document) settle() {
+func (d *markup) settle() {
 	if d.open {
 		d.b, d.open = append(d.b, '>'), false
 	}
 }
 
 // end ends an element that start began.
-func (d *document) end(name string) {
+func (d *markup) end(name string) {
 	switch {
 	case name == "" || d.bare:
 		return
@@ -59,7 +59,7 @@ func (d *document) end(name string) {
 }
 
 // attribute gives the start tag one.
-func (d *document) attribute(name, value string) error {
+func (d *markup) attribute(name, value string) error {
 	if d.bare {
 		return nil
 	}
@@ -70,7 +70,7 @@ func (d *document) attribute(name, value string) error {
 }
 
 // text writes content. Data stands apart from data.
-func (d *document) text(s string, data bool) error {
+func (d *markup) text(s string, data bool) error {
 	d.settle()
 	if data && d.data {
 		d.b = append(d.b, ' ')
@@ -80,14 +80,14 @@ func (d *document) text(s string, data bool) error {
 }
 
 // raw writes content that is XML.
-func (d *document) raw(s string) {
+func (d *markup) raw(s string) {
 	d.settle()
 	d.b = append(d.b, s...)
 	d.data = false
 }
 
 // escape writes characters as they may stand in content, or in an attribute. Values are WTF-8: half of a surrogate pair is no character of XML.
-func (d *document) escape(s string, attribute bool) error {
+func (d *markup) escape(s string, attribute bool) error {
 	from := 0
 	for i := 0; i < len(s); {
 		r, n := rune(s[i]), 1

@@ -120,7 +120,7 @@ func (s *Changer) touchVariables(ctx context.Context, f *scope.Frame) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if v.Decl != nil && !v.Known && (v.Decl.Table != nil || len(v.Decl.Type.Name.Parts) > 0) {
+		if v.Decl != nil && !v.Known && !v.Decl.Cursor && (v.Decl.Table != nil || len(v.Decl.Type.Name.Parts) > 0) {
 			if err := s.Define.Resolve(ctx, f, v); err != nil {
 				return err
 			}
